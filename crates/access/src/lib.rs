@@ -1,0 +1,1 @@
+//! Who asks, and may they: authentication, authorisation, admission as ordered steps.

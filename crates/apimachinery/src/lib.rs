@@ -1,0 +1,24 @@
+//! The vocabulary of the Kubernetes API: objects, kinds, names, labels, selectors, quantities,
+//! revisions and `Status`.
+//!
+//! Owns the words that every other crate speaks. Does not own I/O, clocks or any state.
+
+pub mod field;
+pub mod label;
+pub mod name;
+pub mod object;
+pub mod quantity;
+pub mod resource;
+pub mod revision;
+pub mod selector;
+pub mod status;
+pub mod time;
+pub mod user;
+pub mod value;
+
+pub use object::{ClusterId, Draft, Meta, Object, ObjectKey, OwnerReference};
+pub use resource::{GroupResource, GroupVersion, GroupVersionKind, GroupVersionResource, Resource};
+pub use revision::Revision;
+pub use serde_json::Value;
+pub use status::{Status, StatusReason};
+pub use user::UserInfo;

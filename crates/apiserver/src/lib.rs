@@ -1,0 +1,1 @@
+//! HTTP: routes, negotiation, watch streams, discovery, tunnels.

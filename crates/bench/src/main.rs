@@ -1,0 +1,3 @@
+//! Load generators and measurements that run against any kubeconfig.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! One directory per built-in controller, each a pure decision and a thin shell.

@@ -1,0 +1,1 @@
+//! Certificates, service account tokens and kubeconfigs.

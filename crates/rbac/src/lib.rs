@@ -1,0 +1,1 @@
+//! May this subject do this? Pure evaluation of RBAC rules.

@@ -1,0 +1,76 @@
+//! The `Admission` port: what may change or refuse a write between decoding and commit.
+
+use async_trait::async_trait;
+use serde_json::Value;
+use warren_apimachinery::{ObjectKey, Status, UserInfo};
+
+use crate::Registry;
+use crate::definition::Definition;
+
+/// What is being done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// A new object.
+    Create,
+    /// A change, patches included.
+    Update,
+    /// A deletion.
+    Delete,
+    /// exec, attach, port-forward, proxy.
+    Connect,
+}
+
+/// The write that is asked for.
+pub struct AdmissionRequest<'a> {
+    /// What is being done.
+    pub operation: Operation,
+    /// By whom.
+    pub user: &'a UserInfo,
+    /// To which resource.
+    pub definition: &'a Definition,
+    /// In which served version.
+    pub version: &'a str,
+    /// To which object; the name is empty while `generateName` has not made one.
+    pub key: &'a ObjectKey,
+    /// Such as `status`; `None` for the object itself.
+    pub subresource: Option<&'a str>,
+    /// The object before, in the storage version.
+    pub old: Option<&'a Value>,
+    /// Nothing will be kept.
+    pub dry_run: bool,
+    /// The cluster: what steps look up.
+    pub registry: &'a Registry,
+    /// Where warnings go.
+    pub warnings: &'a crate::Warnings,
+}
+
+/// The chain of admission steps of a cluster; `access` implements it.
+#[async_trait]
+pub trait Admission: Send + Sync + 'static {
+    /// Runs after defaulting and `prepare_for_*`, before validation; may change `object` (storage version).
+    /// Not called for deletions.
+    ///
+    /// # Errors
+    /// The refusal, as the client reads it.
+    async fn mutate(&self, request: &AdmissionRequest<'_>, object: &mut Value) -> Result<(), Status>;
+
+    /// Runs after validation, right before the commit; `object` is `None` for deletions.
+    ///
+    /// # Errors
+    /// The refusal, as the client reads it.
+    async fn validate(&self, request: &AdmissionRequest<'_>, object: Option<&Value>) -> Result<(), Status>;
+}
+
+/// Admits everything: for tests and bootstrap.
+pub struct AdmitAll;
+
+#[async_trait]
+impl Admission for AdmitAll {
+    async fn mutate(&self, _: &AdmissionRequest<'_>, _: &mut Value) -> Result<(), Status> {
+        Ok(())
+    }
+
+    async fn validate(&self, _: &AdmissionRequest<'_>, _: Option<&Value>) -> Result<(), Status> {
+        Ok(())
+    }
+}

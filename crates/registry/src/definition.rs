@@ -1,0 +1,96 @@
+//! What is served: one `Definition` per resource, and the catalogue that finds it.
+
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+use warren_apimachinery::resource::Scope;
+use warren_apimachinery::{GroupResource, GroupVersionKind};
+use warren_schema::Ref;
+
+use crate::strategy::Strategy;
+
+/// A served resource: its names, versions and verbs, and the strategy that knows its kind.
+pub struct Definition {
+    /// The API group; empty for the core group.
+    pub group: SmolStr,
+    /// The kind.
+    pub kind: SmolStr,
+    /// The plural name, as in paths.
+    pub plural: SmolStr,
+    /// The singular name.
+    pub singular: SmolStr,
+    /// Such as `po`.
+    pub short_names: Box<[SmolStr]>,
+    /// Such as `all`.
+    pub categories: Box<[SmolStr]>,
+    /// Namespaced or not.
+    pub scope: Scope,
+    /// Served versions, the preferred first.
+    pub versions: Box<[Version]>,
+    /// The version objects are kept in: one of `versions`, or of the definition whose `storage` this shares.
+    pub storage_version: GroupVersionKind,
+    /// Where objects are kept. Differs from group and plural only where two groups share objects (events).
+    pub storage: GroupResource,
+    /// What can be done, as discovery tells it: `create`, `delete`, `deletecollection`, `get`, `list`,
+    /// `patch`, `update`, `watch`. Reviews have `create` alone and are never stored.
+    pub verbs: Box<[SmolStr]>,
+    /// The parts with paths of their own.
+    pub subresources: Box<[Subresource]>,
+    /// What a schema cannot say.
+    pub strategy: Arc<dyn Strategy>,
+}
+
+/// A served version of a resource.
+pub struct Version {
+    /// Such as `v1`.
+    pub name: SmolStr,
+    /// The shape of its objects.
+    pub schema: Ref,
+    /// The warning that goes with each use of a deprecated version.
+    pub deprecation: Option<String>,
+}
+
+/// A subresource, as discovery tells it.
+pub struct Subresource {
+    /// Such as `status`, `scale`, `binding`, `log`.
+    pub name: SmolStr,
+    /// The kind that is sent and answered; `None` for the resource's own.
+    pub kind: Option<GroupVersionKind>,
+    /// What can be done.
+    pub verbs: Box<[SmolStr]>,
+    /// For `scale`: where the numbers are.
+    pub scale: Option<ScalePaths>,
+}
+
+/// Where a scalable kind keeps its numbers, as JSON pointers.
+#[derive(Clone, Debug)]
+pub struct ScalePaths {
+    /// Such as `/spec/replicas`.
+    pub spec_replicas: SmolStr,
+    /// Such as `/status/replicas`.
+    pub status_replicas: SmolStr,
+    /// The selector: a `LabelSelector` object, a map, or its text form.
+    pub selector: Option<SmolStr>,
+}
+
+impl Definition {
+    /// Group and plural, as clients and messages name it.
+    pub fn group_resource(&self) -> GroupResource {
+        GroupResource {
+            group: self.group.clone(),
+            resource: self.plural.clone(),
+        }
+    }
+
+    /// The served version of that name.
+    pub fn version(&self, name: &str) -> Option<&Version> {
+        self.versions.iter().find(|version| version.name == name)
+    }
+
+    /// The subresource of that name.
+    pub fn subresource(&self, name: &str) -> Option<&Subresource> {
+        self.subresources
+            .iter()
+            .find(|subresource| subresource.name == name)
+    }
+}

@@ -1,0 +1,1 @@
+//! One file per built-in kind: strategy, defaulting, validation, table columns.

@@ -1,0 +1,1 @@
+//! The embedded host's scheduler: filter, score, bind.

@@ -1,0 +1,1 @@
+//! One directory per kind that is kept in step between a virtual cluster and its host.

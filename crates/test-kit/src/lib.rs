@@ -1,0 +1,1 @@
+//! Builders, and an in-process fleet for tests.

@@ -1,0 +1,1 @@
+//! Virtual to host and back: names, labels and references, invertible.

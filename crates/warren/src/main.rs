@@ -1,0 +1,3 @@
+//! The binary: parse arguments, call one function.
+
+fn main() {}
