@@ -11,6 +11,7 @@ use serde_json::Value;
 use smol_str::SmolStr;
 
 use crate::revision::Revision;
+use crate::value::ValueExt;
 
 /// The name of one virtual cluster (or of the host) inside this process: opaque, unique in a fleet.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -118,31 +119,35 @@ pub struct Meta {
 impl Meta {
     /// Reads the index out of a parsed object; `fields` stays empty, `revision` is read when present.
     pub fn of(value: &Value) -> Meta {
-        let metadata = &value["metadata"];
+        let metadata = value.field("metadata");
         let text = |v: &Value| SmolStr::new(v.as_str().unwrap_or_default());
-        let mut labels: Vec<_> = metadata["labels"]
+        let mut labels: Vec<_> = metadata
+            .field("labels")
             .as_object()
             .map(|map| map.iter().map(|(k, v)| (SmolStr::new(k), text(v))).collect())
             .unwrap_or_default();
         labels.sort_unstable();
         Meta {
-            namespace: text(&metadata["namespace"]),
-            name: text(&metadata["name"]),
-            uid: text(&metadata["uid"]),
-            revision: metadata["resourceVersion"]
+            namespace: text(metadata.field("namespace")),
+            name: text(metadata.field("name")),
+            uid: text(metadata.field("uid")),
+            revision: metadata
+                .field("resourceVersion")
                 .as_str()
                 .and_then(Revision::parse)
                 .unwrap_or_default(),
             labels: labels.into_boxed_slice(),
-            owners: metadata["ownerReferences"]
+            owners: metadata
+                .field("ownerReferences")
                 .as_array()
                 .map(|owners| owners.iter().map(owner).collect())
                 .unwrap_or_default(),
-            finalizers: metadata["finalizers"]
+            finalizers: metadata
+                .field("finalizers")
                 .as_array()
                 .map(|all| all.iter().map(text).collect())
                 .unwrap_or_default(),
-            deleting: metadata["deletionTimestamp"].is_string(),
+            deleting: metadata.field("deletionTimestamp").is_string(),
             fields: Box::default(),
         }
     }
@@ -184,14 +189,14 @@ impl Meta {
 }
 
 fn owner(value: &Value) -> OwnerReference {
-    let text = |key: &str| SmolStr::new(value[key].as_str().unwrap_or_default());
+    let text = |key: &str| SmolStr::new(value.field(key).as_str().unwrap_or_default());
     OwnerReference {
         api_version: text("apiVersion"),
         kind: text("kind"),
         name: text("name"),
         uid: text("uid"),
-        controller: value["controller"].as_bool().unwrap_or_default(),
-        block_owner_deletion: value["blockOwnerDeletion"].as_bool().unwrap_or_default(),
+        controller: value.field("controller").as_bool().unwrap_or_default(),
+        block_owner_deletion: value.field("blockOwnerDeletion").as_bool().unwrap_or_default(),
     }
 }
 

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use smol_str::SmolStr;
 use warren_apimachinery::field;
+use warren_apimachinery::value::ValueExt;
 
 /// Facts about a kind that steer the lifecycle of its writes.
 #[derive(Clone, Copy, Debug)]
@@ -80,10 +81,10 @@ pub trait Strategy: Send + Sync + 'static {
     fn traits(&self) -> Traits;
 
     /// Converts a decoded object of `version` into the storage version. Runs once after decoding.
-    fn to_storage(&self, _version: &str, _object: &mut Value) {}
+    fn convert_to_storage(&self, _version: &str, _object: &mut Value) {}
 
     /// Converts an object of the storage version into `version`, before it is answered.
-    fn from_storage(&self, _version: &str, _object: &mut Value) {}
+    fn convert_from_storage(&self, _version: &str, _object: &mut Value) {}
 
     /// What upstream's defaulting functions do beyond the schema's own defaults. Runs after the schema's
     /// defaults, on create, on update and after a patch. Must be idempotent.
@@ -140,8 +141,8 @@ pub trait Strategy: Send + Sync + 'static {
     /// The cells of one object, one per column.
     fn cells(&self, object: &Value, _now: Timestamp) -> Vec<Value> {
         vec![
-            object["metadata"]["name"].clone(),
-            object["metadata"]["creationTimestamp"].clone(),
+            object.at("/metadata/name").clone(),
+            object.at("/metadata/creationTimestamp").clone(),
         ]
     }
 }
