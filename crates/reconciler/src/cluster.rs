@@ -159,6 +159,9 @@ pub trait Clusters: Send + Sync + 'static {
     /// A port to the cluster, which writes in the name of `actor` (a field manager and user, such as
     /// `kube-controller-manager`).
     fn cluster(&self, id: &ClusterId, actor: &'static str) -> Option<Arc<dyn Cluster>>;
+
+    /// The clusters that are resident now.
+    fn ids(&self) -> Vec<ClusterId>;
 }
 
 /// What a commit changed, as it is fed to the queue.

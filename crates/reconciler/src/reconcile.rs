@@ -43,7 +43,7 @@ pub enum Next {
 /// Why a pass failed, and when to retry.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ReconcileError {
-    /// The API refused. Conflicts and missing objects retry at once, the rest with backoff.
+    /// The API refused. Retried with exponential backoff, which starts at 5 ms.
     #[error("{0}")]
     Api(#[from] Status),
     /// Retry with exponential backoff.
