@@ -1,1 +1,10 @@
 //! One file per built-in kind: strategy, defaulting, validation, table columns.
+//!
+//! `definitions()` is everything that Kubernetes 1.36 serves by default. Each API group has a directory, each kind
+//! a file in it; a group's `mod.rs` names its strategies.
+
+mod catalogue;
+mod generic;
+mod strategies;
+
+pub use catalogue::definitions;
