@@ -1,3 +1,36 @@
-//! Repository tasks.
+//! Repository tasks: `cargo xtask test`, `cargo xtask tidy`, `cargo xtask derive`.
 
-fn main() {}
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line tool prints"
+)]
+
+use std::process::ExitCode;
+
+mod check;
+mod tidy;
+mod tools;
+
+const USAGE: &str = "usage: cargo xtask test | tidy | derive UNPACKED-DATA";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let result = match arguments
+        .iter()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .as_slice()
+    {
+        ["test"] => check::run(),
+        ["tidy"] => tidy::run(),
+        _ => Err(anyhow::anyhow!(USAGE)),
+    };
+    result.map_or_else(
+        |error| {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        },
+        |()| ExitCode::SUCCESS,
+    )
+}
