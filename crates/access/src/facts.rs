@@ -1,0 +1,144 @@
+//! What the edge knows about a request before anybody is authenticated.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use warren_apimachinery::{Status, UserInfo};
+
+/// Whom a client certificate names. The edge makes it once per connection, from a chain that was verified against
+/// the cluster's authority.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientIdentity {
+    /// Common name as user, organisations as groups.
+    pub user: UserInfo,
+    /// From when on the certificate is void.
+    pub not_after: Timestamp,
+}
+
+/// The facts of one request, borrowed from the edge.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestFacts<'a> {
+    /// The connection's client certificate.
+    pub certificate: Option<&'a ClientIdentity>,
+    /// The value of `Authorization`, if there is one.
+    pub authorization: Option<&'a str>,
+    /// The `Impersonate-*` headers, if there are any.
+    pub impersonation: Option<&'a Impersonation>,
+    /// The time of the request.
+    pub now: Timestamp,
+}
+
+/// The `Impersonate-*` headers of a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Impersonation {
+    /// `Impersonate-User`
+    pub user: String,
+    /// `Impersonate-Uid`
+    pub uid: String,
+    /// `Impersonate-Group`, one per header.
+    pub groups: Vec<String>,
+    /// `Impersonate-Extra-*`, keys in lower case and unescaped.
+    pub extra: BTreeMap<String, Vec<String>>,
+}
+
+impl Impersonation {
+    /// Collects from all headers of a request (names in any case); `None` when nobody is impersonated.
+    ///
+    /// # Errors
+    /// As upstream: 500 when group, uid or extra come without a user.
+    pub fn from_headers<'h>(
+        headers: impl IntoIterator<Item = (&'h str, &'h str)>,
+    ) -> Result<Option<Self>, Status> {
+        let mut found = Self::default();
+        let mut any = false;
+        for (name, value) in headers {
+            let name = name.to_ascii_lowercase();
+            let Some(which) = name.strip_prefix("impersonate-") else {
+                continue;
+            };
+            any = true;
+            match which {
+                "user" => found.user = value.to_owned(),
+                "uid" => found.uid = value.to_owned(),
+                "group" => found.groups.push(value.to_owned()),
+                which => {
+                    if let Some(key) = which.strip_prefix("extra-") {
+                        found
+                            .extra
+                            .entry(unescape(key))
+                            .or_default()
+                            .push(value.to_owned());
+                    }
+                }
+            }
+        }
+        if any && found.user.is_empty() {
+            return Err(Status::internal(format!(
+                "requested {} without impersonating a user",
+                found.without_user()
+            )));
+        }
+        Ok(any.then_some(found))
+    }
+
+    fn without_user(&self) -> &'static str {
+        if !self.groups.is_empty() {
+            "groups"
+        } else if !self.uid.is_empty() {
+            "uid"
+        } else {
+            "extra"
+        }
+    }
+}
+
+/// Percent-decodes a header name's part; what is no escape stays.
+fn unescape(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, tail)) = rest.split_first() {
+        let escaped = (byte == b'%')
+            .then(|| tail.get(..2))
+            .flatten()
+            .and_then(|hex| std::str::from_utf8(hex).ok())
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        match escaped {
+            Some(byte) => {
+                out.push(byte);
+                rest = tail.get(2..).unwrap_or_default();
+            }
+            None => {
+                out.push(byte);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn impersonation_is_read_from_headers_of_any_case() {
+        let found = Impersonation::from_headers([
+            ("Accept", "*/*"),
+            ("Impersonate-User", "jane"),
+            ("impersonate-group", "a"),
+            ("Impersonate-Group", "b"),
+            ("Impersonate-Extra-Acme.com%2Fproject", "p"),
+        ])
+        .unwrap()
+        .unwrap();
+        assert_eq!((found.user.as_str(), found.groups.len()), ("jane", 2));
+        assert_eq!(found.extra.get("acme.com/project"), Some(&vec!["p".to_owned()]));
+        assert_eq!(Impersonation::from_headers([("Accept", "*/*")]).unwrap(), None);
+    }
+
+    #[test]
+    fn groups_without_a_user_are_refused() {
+        let refused = Impersonation::from_headers([("Impersonate-Group", "a")]).unwrap_err();
+        assert_eq!(refused.code(), 500);
+    }
+}
