@@ -8,8 +8,8 @@ mod spec;
 mod virtual_cluster;
 
 pub use spec::{
-    Enabled, ExportKubeConfig, FromHost, Networking, Nodes, Proxy, ReferencedOrAll, Sync, ToHost,
-    VirtualClusterSpec,
+    Advanced, Auto, ControlPlane, Enabled, ExportKubeConfig, FromHost, Networking, Nodes, Proxy,
+    ReferencedOrAll, Sync, ToHost, VirtualClusterSpec,
 };
 pub use virtual_cluster::{
     Condition, ConfigError, GROUP, KIND, Phase, VERSION, VirtualCluster, VirtualClusterStatus,
