@@ -1,1 +1,22 @@
-//! One directory per built-in controller, each a pure decision and a thin shell.
+//! Upstream's built-in controllers (kube-controller-manager 1.36), one directory or file each: a pure decision and
+//! a thin shell around it. `all` lists them.
+//!
+//! They see a cluster only through the `Cluster` port and keep no state between passes. What a pass wants to know of
+//! the past stands in the objects. The queue, retries and workers are `reconciler`'s.
+
+mod event;
+mod label_selector;
+mod owner;
+mod pod;
+mod pod_control;
+mod replica_set;
+mod status;
+mod template_hash;
+mod timestamp;
+mod view;
+
+mod catalog;
+#[cfg(test)]
+mod fake;
+
+pub use catalog::{Authority, Config, Controller, Role, TokenSubject, all};

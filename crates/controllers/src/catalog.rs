@@ -1,0 +1,69 @@
+//! The list of controllers, and which clusters each is for.
+
+use std::sync::Arc;
+
+use warren_apimachinery::ClusterId;
+use warren_reconciler::Reconciler;
+
+use crate::replica_set::ReplicaSets;
+
+/// On which clusters a controller has something to do. The fleet decides which cluster plays which role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// On every cluster.
+    Any,
+    /// Only where nodes and volumes are the cluster's own: the embedded host, not a virtual cluster.
+    OwnNodes,
+}
+
+/// Where the certificates and tokens of clusters come from; the fleet implements it over `pki`. Called from passes,
+/// so it must answer without waiting.
+pub trait Authority: Send + Sync + 'static {
+    /// The CA certificates of a cluster's API server as PEM, for `kube-root-ca.crt`; `None` when the cluster is gone.
+    fn root_ca(&self, cluster: &ClusterId) -> Option<String>;
+
+    /// A token without expiry for a Secret of type `kubernetes.io/service-account-token`; `None` when the cluster is
+    /// gone.
+    fn secret_token(&self, cluster: &ClusterId, subject: &TokenSubject<'_>) -> Option<String>;
+}
+
+/// For whom a token is and what it is bound to.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenSubject<'a> {
+    /// The namespace of service account and Secret.
+    pub namespace: &'a str,
+    /// The service account's name.
+    pub account: &'a str,
+    /// The service account's uid.
+    pub account_uid: &'a str,
+    /// The Secret's name.
+    pub secret: &'a str,
+}
+
+/// What the controllers need beyond the clusters themselves.
+#[derive(Clone)]
+pub struct Config {
+    /// Certificates and tokens.
+    pub authority: Arc<dyn Authority>,
+}
+
+/// A controller and where it belongs.
+#[derive(Clone)]
+pub struct Controller {
+    /// On which clusters it has something to do.
+    pub role: Role,
+    /// The controller.
+    pub reconciler: Arc<dyn Reconciler>,
+}
+
+/// All controllers.
+pub fn all(_config: &Config) -> Vec<Controller> {
+    vec![on(Role::Any, ReplicaSets)]
+}
+
+fn on(role: Role, reconciler: impl Reconciler) -> Controller {
+    Controller {
+        role,
+        reconciler: Arc::new(reconciler),
+    }
+}
