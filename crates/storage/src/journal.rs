@@ -21,7 +21,7 @@ pub struct Record {
 }
 
 /// Proof of ownership: an append with an older epoch than the cluster's is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(pub u64);
 
 /// What `Journal::open` finds.
@@ -31,7 +31,8 @@ pub struct Opened {
     pub epoch: Epoch,
     /// The highest revision that was ever made durable, deletions included. Revisions never go back.
     pub revision: Revision,
-    /// The live objects (those of the base included), in no particular order.
+    /// The live objects (those of the base included), in no particular order. Objects of a base are shared
+    /// (`Arc`) with other clusters on that base where the journal still has them in memory.
     pub objects: Vec<(GroupResource, Arc<Object>)>,
 }
 
@@ -42,11 +43,14 @@ pub type Done = Box<dyn FnOnce(Result<(), JournalError>) + Send>;
 /// A durable log of many clusters. Implementations run the exported contract suite.
 pub trait Journal: Send + Sync + 'static {
     /// Makes a cluster, empty or on top of an immutable `base` whose objects it shares and whose revision it
-    /// starts from. Durable on return.
+    /// starts from. Durable on return. Blocks; call from a blocking thread.
+    ///
+    /// The new cluster is open already: the epoch that is returned may append at once, so that a fork of a
+    /// root in memory reads nothing. From now on the base is sealed: appends to it fail with `InUse`.
     ///
     /// # Errors
     /// `Exists` when there is one of that name; `UnknownCluster` when the base is missing.
-    fn create(&self, cluster: &ClusterId, base: Option<&ClusterId>) -> Result<(), JournalError>;
+    fn create(&self, cluster: &ClusterId, base: Option<&ClusterId>) -> Result<Epoch, JournalError>;
 
     /// Loads a cluster and fences everyone who opened it before. Blocks; call from a blocking thread.
     ///
@@ -54,12 +58,21 @@ pub trait Journal: Send + Sync + 'static {
     /// `UnknownCluster`, or the store's failure.
     fn open(&self, cluster: &ClusterId) -> Result<Opened, JournalError>;
 
-    /// Queues records of one cluster, in order, and returns at once; `done` is called when they are durable
-    /// or have failed. Appends of all clusters are grouped into one transaction. After a failure every later
-    /// append of that opening fails with `Fenced` until the cluster is opened again.
+    /// Queues records of one cluster, in order, and returns at once; `done` is called exactly once, when they
+    /// are durable or have failed, from the committer or, where there is none, before `append` returns.
+    /// Appends of all clusters are grouped into one transaction; the records of one append are durable
+    /// together or not at all. After a failure every later append of that opening fails with `Fenced` until
+    /// the cluster is opened again. A revision that does not rise fails with `Disorder`.
     fn append(&self, cluster: &ClusterId, epoch: Epoch, records: Vec<Record>, done: Done);
 
-    /// Removes a cluster and all that it holds. Removing one that is not there is fine.
+    /// Whether more appends are welcome. `false` while the queue is at its bound: the caller then refuses the
+    /// write as busy, before it gives out a revision. `append` itself never refuses for this reason.
+    fn has_room(&self) -> bool {
+        true
+    }
+
+    /// Removes a cluster and all that it holds, and fences its owner. Removing one that is not there is
+    /// fine. Durable on return. Blocks.
     ///
     /// # Errors
     /// The store's failure; `InUse` when another cluster has it as its base.
@@ -88,6 +101,19 @@ pub enum JournalError {
     /// Another opening owns the cluster now, or an earlier append of this one failed.
     #[error("cluster {0} was opened by another owner or an earlier write failed")]
     Fenced(ClusterId),
+    /// An append whose revision is not above the last one: the caller has lost count.
+    #[error("revision {revision} of cluster {cluster} does not follow {last}")]
+    Disorder {
+        /// The cluster.
+        cluster: ClusterId,
+        /// The refused revision.
+        revision: Revision,
+        /// The highest revision so far.
+        last: Revision,
+    },
+    /// The journal was closed.
+    #[error("the journal is closed")]
+    Closed,
     /// The data is held by another process.
     #[error("the data directory is in use by another process")]
     Locked,
@@ -100,4 +126,22 @@ pub enum JournalError {
     /// Anything else.
     #[error("the journal failed")]
     Io(#[source] Arc<dyn std::error::Error + Send + Sync>),
+}
+
+/// Checks that the revisions of an append rise, from the last one on. For journal implementations.
+///
+/// # Errors
+/// `Disorder`.
+pub fn rising(cluster: &ClusterId, mut last: Revision, records: &[Record]) -> Result<(), JournalError> {
+    for record in records {
+        if record.revision <= last {
+            return Err(JournalError::Disorder {
+                cluster: cluster.clone(),
+                revision: record.revision,
+                last,
+            });
+        }
+        last = record.revision;
+    }
+    Ok(())
 }

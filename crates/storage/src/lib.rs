@@ -4,4 +4,25 @@
 //! The store is the watch cache; the journal is what makes it durable. Readers take the current root without
 //! locks; a write is acknowledged, and becomes visible, only after the journal made it durable.
 
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
+mod event;
 pub mod journal;
+mod lock;
+mod memory;
+mod revive;
+mod ring;
+mod snapshot;
+mod store;
+mod table;
+mod watch;
+mod write;
+
+pub use event::{CommitListener, Event, EventKind, Silent};
+pub use journal::{Done, Epoch, Journal, JournalError, Opened, Record};
+pub use memory::{MemoryJournal, Stall};
+pub use revive::{fields_from_text, fields_to_text, revive};
+pub use snapshot::Snapshot;
+pub use store::{MAX_IN_FLIGHT, MAX_OBJECT_BYTES, MAX_STORE_BYTES, Store};
+pub use watch::{Compacted, Watch, WatchEnd};
+pub use write::{CommitError, Write, WriteKind};

@@ -1,0 +1,494 @@
+//! The store of one virtual cluster. Owns the head that writers base on and the root that readers see; does not
+//! own durability (the journal's) nor what a write means (the registry's).
+//!
+//! **The way of a write.** `commit` checks the expectation against the head, gives the revision and applies the
+//! write there, under one short lock. One append per cluster is with the journal at a time; writes that come
+//! meanwhile wait and go together in the next. When an append is durable its batch is published at once: the
+//! visible root is swapped, the events go to the rings, the listener and then the writers hear of it.
+//!
+//! A store without readers, watchers or writers has no task, timer or channel.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+
+use arc_swap::ArcSwap;
+use tokio::sync::oneshot;
+use warren_apimachinery::{ClusterId, GroupResource, Object, ObjectKey, Revision};
+
+use crate::event::{CommitListener, Event, EventKind};
+use crate::journal::{Epoch, Journal, JournalError, Opened, Record};
+use crate::lock::lock;
+use crate::ring::Feed;
+use crate::snapshot::{Root, Snapshot, cost};
+use crate::watch::{Compacted, Watch};
+use crate::write::{CommitError, Write, WriteKind};
+
+/// The largest object: etcd's default limit of a request, which is what upstream's users meet.
+pub const MAX_OBJECT_BYTES: usize = 3 * 512 * 1024;
+/// What the objects of a cluster may take unless [`Store::limit_bytes`] says otherwise: etcd's default quota.
+pub const MAX_STORE_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+/// Writes of one cluster that wait to become durable; further ones are refused as [`CommitError::Busy`].
+pub const MAX_IN_FLIGHT: usize = 8192;
+
+type Reply = oneshot::Sender<Result<Arc<Object>, CommitError>>;
+
+/// The store of one virtual cluster. Readers share it without locks.
+pub struct Store {
+    cluster: ClusterId,
+    journal: Arc<dyn Journal>,
+    epoch: Epoch,
+    listener: Arc<dyn CommitListener>,
+    /// What readers see: everything that is durable.
+    visible: ArcSwap<Root>,
+    /// What writers base on. Held for a map lookup and an insertion, never while waiting.
+    head: Mutex<Head>,
+    feed: Arc<Feed>,
+    max_bytes: AtomicU64,
+    /// Itself, so that an append keeps the store until it is durable.
+    this: Weak<Store>,
+}
+
+struct Head {
+    root: Arc<Root>,
+    /// Applied to the head, not yet with the journal.
+    waiting: Vec<Pending>,
+    /// How many the journal has now.
+    appended: usize,
+    state: State,
+    /// Told when nothing is in flight any more.
+    closers: Vec<oneshot::Sender<()>>,
+}
+
+enum State {
+    /// Takes writes.
+    Open,
+    /// Takes no more writes; those in flight still become durable.
+    Closed,
+    /// The journal failed: readable, read-only, until it is opened anew.
+    Failed(JournalError),
+}
+
+/// A write that is in the head and not yet durable.
+struct Pending {
+    event: Event,
+    supersedes: Option<Revision>,
+    reply: Reply,
+}
+
+/// The writes of one append, and the root after the last of them.
+struct Batch {
+    root: Arc<Root>,
+    writes: Vec<Pending>,
+}
+
+impl Store {
+    /// Takes over what the journal loaded.
+    pub fn open(
+        cluster: ClusterId,
+        journal: Arc<dyn Journal>,
+        opened: Opened,
+        listener: Arc<dyn CommitListener>,
+    ) -> Arc<Store> {
+        Self::open_over(&Snapshot::default(), cluster, journal, opened, listener)
+    }
+
+    /// The same, sharing the structure of `base` (the snapshot of the cluster that this one is based on)
+    /// wherever the loaded objects are the base's own.
+    pub fn open_over(
+        base: &Snapshot,
+        cluster: ClusterId,
+        journal: Arc<dyn Journal>,
+        opened: Opened,
+        listener: Arc<dyn CommitListener>,
+    ) -> Arc<Store> {
+        let mut root = Root::clone(&base.0);
+        root.become_exactly(opened.objects);
+        root.revision = opened.revision;
+        Self::start(cluster, journal, opened.epoch, listener, Arc::new(root))
+    }
+
+    /// A store of a cluster that was just made on top of the one whose snapshot `base` is, at the epoch that
+    /// [`Journal::create`] returned. Reads nothing and copies nothing: the whole root is shared.
+    pub fn fork(
+        base: &Snapshot,
+        cluster: ClusterId,
+        journal: Arc<dyn Journal>,
+        epoch: Epoch,
+        listener: Arc<dyn CommitListener>,
+    ) -> Arc<Store> {
+        Self::start(cluster, journal, epoch, listener, Arc::clone(&base.0))
+    }
+
+    fn start(
+        cluster: ClusterId,
+        journal: Arc<dyn Journal>,
+        epoch: Epoch,
+        listener: Arc<dyn CommitListener>,
+        root: Arc<Root>,
+    ) -> Arc<Store> {
+        Arc::new_cyclic(|this| Store {
+            cluster,
+            journal,
+            epoch,
+            listener,
+            feed: Arc::new(Feed::from(root.revision)),
+            visible: ArcSwap::new(Arc::clone(&root)),
+            head: Mutex::new(Head {
+                root,
+                waiting: Vec::new(),
+                appended: 0,
+                state: State::Open,
+                closers: Vec::new(),
+            }),
+            max_bytes: AtomicU64::new(MAX_STORE_BYTES),
+            this: Weak::clone(this),
+        })
+    }
+
+    /// The cluster's name.
+    pub fn cluster(&self) -> &ClusterId {
+        &self.cluster
+    }
+
+    /// Everything that is durable. One atomic load, no lock.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot(self.visible.load_full())
+    }
+
+    /// Everything that was written, writes in flight included: for allocators and quota, which must not give
+    /// twice what an earlier writer is about to have. Never for answering a client.
+    pub fn head(&self) -> Snapshot {
+        Snapshot(Arc::clone(&lock(&self.head).root))
+    }
+
+    /// One object of the head: what a writer bases its expectation on.
+    pub fn latest(&self, resource: &GroupResource, key: &ObjectKey) -> Option<Arc<Object>> {
+        lock(&self.head).root.get(resource, key).map(Arc::clone)
+    }
+
+    /// The objects of a resource in the head, in key order. [`Store::head`] avoids the copy.
+    pub fn latest_list(&self, resource: &GroupResource, namespace: Option<&str>) -> Vec<Arc<Object>> {
+        self.head().list(resource, namespace).map(Arc::clone).collect()
+    }
+
+    /// Sets how many bytes the objects may take; [`MAX_STORE_BYTES`] at first.
+    pub fn limit_bytes(&self, limit: u64) {
+        self.max_bytes.store(limit, Ordering::Relaxed);
+    }
+
+    /// Writes one object. Resolves when the write is durable and visible. Dropping the future does not take
+    /// the write back.
+    ///
+    /// Returns the object as written; of a deletion, as it last was, at the deletion's revision.
+    ///
+    /// # Errors
+    /// See [`CommitError`]; except for `Journal`, nothing was written.
+    pub async fn commit(&self, write: Write) -> Result<Arc<Object>, CommitError> {
+        let (reply, answer) = oneshot::channel();
+        if let Some(batch) = self.enter(write, reply)? {
+            self.append(batch);
+        }
+        // Every batch is answered; a dropped reply could only mean that the process goes down.
+        answer.await.unwrap_or(Err(CommitError::Closed))
+    }
+
+    /// Applies a write to the head. Returns the batch to append when none is under way.
+    fn enter(&self, write: Write, reply: Reply) -> Result<Option<Batch>, CommitError> {
+        let draft = write.change.draft().meta();
+        if draft.namespace != write.key.namespace || draft.name != write.key.name {
+            return Err(CommitError::Misplaced);
+        }
+        let room = self.journal.has_room();
+        let mut head = lock(&self.head);
+        head.admits(room)?;
+        let current = head.root.get(&write.resource, &write.key).map(Arc::clone);
+        let pending = decide(write, current, head.root.revision.next(), reply)?;
+        self.check_size(&head.root, &pending.event)?;
+        head.apply(pending);
+        Ok(if head.appended == 0 {
+            head.take_batch()
+        } else {
+            None
+        })
+    }
+
+    fn check_size(&self, root: &Root, event: &Event) -> Result<(), CommitError> {
+        if event.kind == EventKind::Deleted {
+            return Ok(());
+        }
+        let bytes = event.object.bytes().len();
+        if bytes > MAX_OBJECT_BYTES {
+            return Err(CommitError::TooLarge {
+                bytes,
+                limit: MAX_OBJECT_BYTES,
+            });
+        }
+        let limit = self.max_bytes.load(Ordering::Relaxed);
+        let before = event.previous.as_ref().map_or(0, |previous| cost(previous));
+        let after = cost(&event.object);
+        // An update that shrinks its object helps, and is let through.
+        if after > before && root.bytes() - before + after > limit {
+            return Err(CommitError::Full { limit });
+        }
+        Ok(())
+    }
+
+    /// Gives a batch to the journal. Called without the lock, since a journal may be done before it returns;
+    /// the order is kept because there is one at a time.
+    fn append(&self, batch: Batch) {
+        let records = batch.writes.iter().map(Pending::record).collect();
+        let Some(store) = self.this.upgrade() else { return };
+        let flight = Flight {
+            store,
+            batch: Some(batch),
+        };
+        let done = Box::new(move |result| flight.land(result));
+        self.journal.append(&self.cluster, self.epoch, records, done);
+    }
+
+    fn landed(&self, batch: Batch, result: Result<(), JournalError>) {
+        if let Err(error) = result {
+            self.fail(batch, &error);
+        } else {
+            self.publish(batch);
+            let next = lock(&self.head).settle();
+            if let Some(batch) = next {
+                self.append(batch);
+            }
+        }
+    }
+
+    fn publish(&self, batch: Batch) {
+        let through = batch.root.revision;
+        self.visible.store(batch.root);
+        let (events, replies): (Vec<Event>, Vec<Reply>) = batch
+            .writes
+            .into_iter()
+            .map(|pending| (pending.event, pending.reply))
+            .unzip();
+        self.feed.push(&events, through);
+        // A panic here would end the committer, and with it every tenant's writes.
+        let told = catch_unwind(AssertUnwindSafe(|| {
+            self.listener.committed(&self.cluster, &events)
+        }));
+        if told.is_err() {
+            tracing::error!(cluster = %self.cluster, "a commit listener panicked");
+        }
+        for (event, reply) in events.into_iter().zip(replies) {
+            // A writer that went away does not need to know.
+            let _ = reply.send(Ok(event.object));
+        }
+    }
+
+    fn fail(&self, batch: Batch, error: &JournalError) {
+        tracing::error!(cluster = %self.cluster, %error, "the journal failed; the store is read-only now");
+        let waiting = lock(&self.head).fall_back(self.visible.load_full(), error.clone());
+        for pending in batch.writes.into_iter().chain(waiting) {
+            let _ = pending.reply.send(Err(CommitError::Journal(error.clone())));
+        }
+    }
+
+    /// The events of a resource after a revision, of one namespace or of all. `after` is usually a snapshot's
+    /// revision; one that is not reached yet is waited for.
+    ///
+    /// # Errors
+    /// When events after it are not kept any more.
+    pub fn watch(
+        &self,
+        resource: &GroupResource,
+        namespace: Option<&str>,
+        after: Revision,
+    ) -> Result<Watch, Compacted> {
+        let ring = self.feed.join(resource, after).map_err(|through| Compacted {
+            asked: after,
+            through,
+        })?;
+        Ok(Watch::new(Arc::clone(&self.feed), ring, namespace, after))
+    }
+
+    /// Whether anyone watches anything here.
+    pub fn is_watched(&self) -> bool {
+        self.feed.is_watched()
+    }
+
+    /// Forgets the events that nobody watches: what an idle cluster need not keep. A watch from before gets
+    /// `Compacted`.
+    pub fn trim(&self) {
+        self.feed.trim();
+    }
+
+    /// Why the store takes no writes since the journal failed; `None` while all is well. The way out is to
+    /// open the cluster again.
+    pub fn failure(&self) -> Option<JournalError> {
+        match &lock(&self.head).state {
+            State::Failed(error) => Some(error.clone()),
+            State::Open | State::Closed => None,
+        }
+    }
+
+    /// Refuses further writes, waits until those in flight are durable, and ends the watches. Reading goes on.
+    pub async fn close(&self) {
+        let idle = lock(&self.head).close();
+        if let Some(idle) = idle {
+            // An error means that the sender is gone, and with it what was in flight.
+            let _ = idle.await;
+        }
+        self.feed.close();
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.feed.close();
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store")
+            .field("cluster", &self.cluster)
+            .field("revision", &self.snapshot().revision())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Head {
+    fn admits(&self, room: bool) -> Result<(), CommitError> {
+        match &self.state {
+            State::Closed => Err(CommitError::Closed),
+            State::Failed(error) => Err(CommitError::Journal(error.clone())),
+            State::Open if !room || self.appended + self.waiting.len() >= MAX_IN_FLIGHT => {
+                Err(CommitError::Busy)
+            }
+            State::Open => Ok(()),
+        }
+    }
+
+    fn apply(&mut self, pending: Pending) {
+        let event = &pending.event;
+        let root = Arc::make_mut(&mut self.root);
+        root.revision = event.revision;
+        match event.kind {
+            EventKind::Added | EventKind::Modified => root.insert(&event.resource, Arc::clone(&event.object)),
+            EventKind::Deleted => root.remove(&event.resource, &event.object.key()),
+        }
+        self.waiting.push(pending);
+    }
+
+    fn take_batch(&mut self) -> Option<Batch> {
+        if self.waiting.is_empty() {
+            return None;
+        }
+        let writes = std::mem::take(&mut self.waiting);
+        self.appended = writes.len();
+        Some(Batch {
+            root: Arc::clone(&self.root),
+            writes,
+        })
+    }
+
+    /// The append under way is done: the next one, or nobody is in flight.
+    fn settle(&mut self) -> Option<Batch> {
+        self.appended = 0;
+        let next = self.take_batch();
+        if next.is_none() {
+            self.tell_closers();
+        }
+        next
+    }
+
+    fn fall_back(&mut self, visible: Arc<Root>, error: JournalError) -> Vec<Pending> {
+        self.root = visible;
+        self.appended = 0;
+        self.state = State::Failed(error);
+        self.tell_closers();
+        std::mem::take(&mut self.waiting)
+    }
+
+    fn close(&mut self) -> Option<oneshot::Receiver<()>> {
+        if matches!(self.state, State::Open) {
+            self.state = State::Closed;
+        }
+        if self.appended == 0 {
+            return None;
+        }
+        let (closer, idle) = oneshot::channel();
+        self.closers.push(closer);
+        Some(idle)
+    }
+
+    fn tell_closers(&mut self) {
+        for closer in self.closers.drain(..) {
+            let _ = closer.send(());
+        }
+    }
+}
+
+impl Pending {
+    fn record(&self) -> Record {
+        let event = &self.event;
+        Record {
+            revision: event.revision,
+            resource: event.resource.clone(),
+            key: event.object.key(),
+            object: (event.kind != EventKind::Deleted).then(|| Arc::clone(&event.object)),
+            supersedes: self.supersedes,
+        }
+    }
+}
+
+/// Checks the expectation of a write against the current object and turns it into an event.
+fn decide(
+    write: Write,
+    current: Option<Arc<Object>>,
+    revision: Revision,
+    reply: Reply,
+) -> Result<Pending, CommitError> {
+    let (kind, draft, expected) = match write.change {
+        WriteKind::Create(draft) => (EventKind::Added, draft, None),
+        WriteKind::Update { draft, expected } => (EventKind::Modified, draft, Some(expected)),
+        WriteKind::Delete { last, expected } => (EventKind::Deleted, last, Some(expected)),
+    };
+    match (&current, expected) {
+        (Some(current), None) => return Err(CommitError::Exists(Arc::clone(current))),
+        (None, Some(_)) => return Err(CommitError::Missing),
+        (Some(current), Some(expected)) if current.meta().revision != expected => {
+            return Err(CommitError::Changed(Arc::clone(current)));
+        }
+        (None, None) | (Some(_), Some(_)) => {}
+    }
+    Ok(Pending {
+        supersedes: current.as_ref().map(|current| current.meta().revision),
+        event: Event {
+            resource: write.resource,
+            kind,
+            object: Arc::new(draft.at(revision)),
+            previous: current,
+            revision,
+        },
+        reply,
+    })
+}
+
+/// A batch that the journal has. If it is dropped unanswered, its writers hear so and the store is failed.
+struct Flight {
+    store: Arc<Store>,
+    batch: Option<Batch>,
+}
+
+impl Flight {
+    fn land(mut self, result: Result<(), JournalError>) {
+        if let Some(batch) = self.batch.take() {
+            self.store.landed(batch, result);
+        }
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        if let Some(batch) = self.batch.take() {
+            self.store.landed(batch, Err(JournalError::Closed));
+        }
+    }
+}
