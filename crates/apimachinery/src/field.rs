@@ -154,10 +154,10 @@ impl Error {
         Self::new(ErrorType::NotFound, path, value.into(), "")
     }
 
-    /// `spec.x: Unsupported value: "v": supported values: "a", "b"`, sorted as upstream sorts them.
+    /// `spec.x: Unsupported value: "v": supported values: "a", "b"`, in the order given: upstream sorts most lists
+    /// itself, and a few not.
     pub fn not_supported(path: &Path, value: impl Into<Value>, supported: &[&str]) -> Self {
-        let mut quoted: Vec<String> = supported.iter().map(|s| format!("{s:?}")).collect();
-        quoted.sort_unstable();
+        let quoted: Vec<String> = supported.iter().map(|s| format!("{s:?}")).collect();
         let detail = if quoted.is_empty() {
             String::new()
         } else {

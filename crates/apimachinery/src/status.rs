@@ -325,6 +325,16 @@ impl Status {
         }])
     }
 
+    /// 500 with a free message and no reason: what upstream answers for errors that it does not classify.
+    pub fn unclassified(message: impl Into<String>) -> Self {
+        Self(Box::new(Inner {
+            code: 500,
+            reason: None,
+            message: message.into(),
+            details: None,
+        }))
+    }
+
     /// `the server could not find the requested resource`: a path that is not served.
     pub fn path_not_found() -> Self {
         Self::new(
