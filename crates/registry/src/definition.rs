@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
 use smol_str::SmolStr;
-use warren_apimachinery::resource::Scope;
+use warren_apimachinery::resource::{GroupVersion, Scope};
 use warren_apimachinery::{GroupResource, GroupVersionKind};
 use warren_schema::Ref;
 
@@ -74,6 +75,34 @@ pub struct ScalePaths {
 }
 
 impl Definition {
+    /// Whether objects are kept in this group's `version`, so that the stored bytes are the answer.
+    pub fn is_stored_as(&self, version: &str) -> bool {
+        self.storage_version.version == version && self.storage_version.group == self.group
+    }
+
+    /// `apps/v1`: what objects of `version` say as `apiVersion`.
+    pub fn api_version(&self, version: &str) -> String {
+        GroupVersion::new(self.group.clone(), version).to_string()
+    }
+
+    /// Writes the `apiVersion` and `kind` of `version` into an object.
+    pub fn stamp(&self, version: &str, object: &mut Value) {
+        if let Some(object) = object.as_object_mut() {
+            object.insert("apiVersion".to_owned(), self.api_version(version).into());
+            object.insert("kind".to_owned(), self.kind.as_str().into());
+        }
+    }
+
+    /// Whether objects are answered but never kept: its only verb is `create`.
+    pub fn is_review(&self) -> bool {
+        matches!(self.verbs.as_ref(), [only] if only == "create")
+    }
+
+    /// Whether objects live in namespaces.
+    pub fn is_namespaced(&self) -> bool {
+        self.scope == Scope::Namespaced
+    }
+
     /// Group and plural, as clients and messages name it.
     pub fn group_resource(&self) -> GroupResource {
         GroupResource {

@@ -5,31 +5,27 @@
 //! `LocalCluster` puts over a registry.
 
 pub mod admission;
+pub mod catalogue;
+mod create;
 pub mod definition;
+mod delete;
+pub mod local;
+mod patch;
+mod registry;
+pub mod request;
 pub mod reserve;
+pub mod review;
 pub mod strategy;
+mod subresource;
+pub mod token;
+mod update;
+mod warnings;
 
-use std::sync::Mutex;
-
-/// Collects what goes into the `Warning` headers of one answer.
-#[derive(Debug, Default)]
-pub struct Warnings(Mutex<Vec<String>>);
-
-impl Warnings {
-    /// Adds a warning unless it is there already.
-    pub fn add(&self, warning: impl Into<String>) {
-        let warning = warning.into();
-        let mut all = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if !all.contains(&warning) {
-            all.push(warning);
-        }
-    }
-
-    /// Takes what was collected.
-    pub fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
-    }
-}
-
-/// One virtual cluster's API semantics over its store.
-pub struct Registry {}
+pub use catalogue::Catalogue;
+pub use local::LocalCluster;
+pub use registry::{Clock, Parts, Registry};
+pub use request::{Deleted, FieldValidation, Patch, Request, Selection, Written};
+pub use reserve::NoReserve;
+pub use review::{NoReviews, Reviews};
+pub use token::{NoTokens, TokenIssuer};
+pub use warnings::Warnings;

@@ -31,3 +31,24 @@ pub trait Reserve: Send + Sync + 'static {
     /// Runs after an object was deleted.
     async fn release(&self, registry: &Registry, definition: &Definition, object: &Value);
 }
+
+/// Reserves nothing: the host decides, or there are no services.
+pub struct NoReserve;
+
+#[async_trait]
+impl Reserve for NoReserve {
+    async fn reserve(
+        &self,
+        _: &Registry,
+        _: &Definition,
+        _: &mut Value,
+        _: Option<&Value>,
+        _: bool,
+    ) -> Result<(), Status> {
+        Ok(())
+    }
+
+    async fn undo(&self, _: &Registry, _: &Definition, _: &Value, _: Option<&Value>) {}
+
+    async fn release(&self, _: &Registry, _: &Definition, _: &Value) {}
+}

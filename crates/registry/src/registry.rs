@@ -1,0 +1,114 @@
+//! `Registry`: one virtual cluster's API semantics over its store. Its verbs stand in the files of their names.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use jiff::Timestamp;
+use warren_apimachinery::{Object, ObjectKey, Status};
+use warren_storage::Store;
+
+use crate::admission::Admission;
+use crate::catalogue::Catalogue;
+use crate::definition::Definition;
+use crate::reserve::Reserve;
+use crate::review::Reviews;
+use crate::token::TokenIssuer;
+
+/// What a registry is made of. All but the store may be shared by many clusters.
+pub struct Parts {
+    /// The cluster's objects.
+    pub store: Arc<Store>,
+    /// What is served.
+    pub catalogue: Arc<Catalogue>,
+    /// Who may refuse or change a write.
+    pub admission: Arc<dyn Admission>,
+    /// What objects need beyond themselves.
+    pub reserve: Arc<dyn Reserve>,
+    /// Who answers reviews.
+    pub reviews: Arc<dyn Reviews>,
+    /// Who signs tokens.
+    pub tokens: Arc<dyn TokenIssuer>,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// Where the time comes from.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// One virtual cluster's API semantics over its store. Holds no task, no timer and no copy of anything shared.
+pub struct Registry {
+    pub(crate) store: Arc<Store>,
+    catalogue: ArcSwap<Catalogue>,
+    pub(crate) admission: Arc<dyn Admission>,
+    pub(crate) reserve: Arc<dyn Reserve>,
+    pub(crate) reviews: Arc<dyn Reviews>,
+    pub(crate) tokens: Arc<dyn TokenIssuer>,
+    clock: Clock,
+}
+
+impl Registry {
+    /// A registry over its parts.
+    pub fn new(parts: Parts) -> Arc<Registry> {
+        Arc::new(Registry {
+            store: parts.store,
+            catalogue: ArcSwap::new(parts.catalogue),
+            admission: parts.admission,
+            reserve: parts.reserve,
+            reviews: parts.reviews,
+            tokens: parts.tokens,
+            clock: parts.clock,
+        })
+    }
+
+    /// The cluster's objects: for reads, lists and watches. Writes go through the registry.
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// What is served now.
+    pub fn catalogue(&self) -> Arc<Catalogue> {
+        self.catalogue.load_full()
+    }
+
+    /// Replaces the custom resources beside the shared built-in ones.
+    pub fn set_custom(&self, custom: Vec<Arc<Definition>>) {
+        self.catalogue
+            .rcu(|now| Arc::new(now.with_custom(custom.clone())));
+    }
+
+    /// The admission chain: the edge asks it for connects (exec, attach, port-forward, proxy).
+    pub fn admission(&self) -> &Arc<dyn Admission> {
+        &self.admission
+    }
+
+    /// The time of this cluster.
+    pub fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// One object, in the storage version.
+    ///
+    /// # Errors
+    /// 404 when it is not there.
+    pub fn get(&self, definition: &Definition, key: &ObjectKey) -> Result<Arc<Object>, Status> {
+        self.find(definition, key)
+            .ok_or_else(|| Status::not_found(&definition.group_resource(), &key.name))
+    }
+
+    /// One object, in the storage version; `None` when it is not there.
+    pub fn find(&self, definition: &Definition, key: &ObjectKey) -> Option<Arc<Object>> {
+        self.store.snapshot().get(&definition.storage, key).map(Arc::clone)
+    }
+
+    /// The bytes a client of `version` receives: the stored ones, converted where the version is another.
+    pub fn answer(&self, definition: &Definition, version: &str, object: &Object) -> Bytes {
+        if definition.is_stored_as(version) {
+            return object.bytes().clone();
+        }
+        let mut value = object.to_value();
+        definition.strategy.convert_from_storage(version, &mut value);
+        definition.stamp(version, &mut value);
+        serde_json::to_vec(&value).unwrap_or_default().into()
+    }
+}

@@ -1,0 +1,114 @@
+//! What comes with a write, and what it answers.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use warren_apimachinery::status::Details;
+use warren_apimachinery::{Meta, Object, UserInfo};
+
+use crate::Warnings;
+
+/// Who writes, and how. Borrowed from the edge for the time of one request.
+#[derive(Clone, Copy)]
+pub struct Request<'a> {
+    /// Who asks.
+    pub user: &'a UserInfo,
+    /// The field manager: `fieldManager`, or the first word of the user agent.
+    pub field_manager: &'a str,
+    /// Everything but the commit.
+    pub dry_run: bool,
+    /// The served version that the client speaks.
+    pub version: &'a str,
+    /// What to do about unknown and duplicate fields.
+    pub field_validation: FieldValidation,
+    /// Fields that stood twice in the body, as full paths (`spec.replicas`); parsing loses them, so the edge
+    /// finds them.
+    pub duplicate_fields: &'a [String],
+    /// Where warnings go.
+    pub warnings: &'a Warnings,
+}
+
+impl<'a> Request<'a> {
+    /// A request of one of our own: not a dry run, unknown fields are dropped silently.
+    pub fn new(user: &'a UserInfo, field_manager: &'a str, version: &'a str, warnings: &'a Warnings) -> Self {
+        Self {
+            user,
+            field_manager,
+            dry_run: false,
+            version,
+            field_validation: FieldValidation::Ignore,
+            duplicate_fields: &[],
+            warnings,
+        }
+    }
+}
+
+/// `fieldValidation`: what to do about unknown and duplicate fields.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FieldValidation {
+    /// Drop them silently.
+    Ignore,
+    /// Drop them and warn: upstream's default.
+    #[default]
+    Warn,
+    /// Refuse.
+    Strict,
+}
+
+/// What a PUT or PATCH answers.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The object as it now is, in the storage version (`Registry::answer` converts).
+    pub object: Arc<Object>,
+    /// Whether it was made by this write (201 rather than 200).
+    pub created: bool,
+}
+
+/// What a DELETE answers.
+#[derive(Clone, Debug)]
+pub enum Deleted {
+    /// It is gone: `Status` `Success` with these details.
+    Gone(Details),
+    /// It is gone, and upstream answers with the object as it last was (pods, and others that say so).
+    Last(Arc<Object>),
+    /// It is marked and goes later: the object is the answer.
+    Marked(Arc<Object>),
+}
+
+/// A patch, decoded.
+#[derive(Clone, Debug)]
+pub enum Patch {
+    /// `application/json-patch+json`
+    Json(Value),
+    /// `application/merge-patch+json`
+    Merge(Value),
+    /// `application/strategic-merge-patch+json`
+    Strategic(Value),
+    /// `application/apply-patch+yaml`
+    Apply {
+        /// What the applier wants to own.
+        configuration: Value,
+        /// Takes over fields of others.
+        force: bool,
+    },
+}
+
+/// Which objects of a collection are meant: the edge's label and field selectors, as one predicate.
+pub struct Selection(Box<dyn Fn(&Meta) -> bool + Send + Sync>);
+
+impl Selection {
+    /// Those that `matches`.
+    pub fn new(matches: impl Fn(&Meta) -> bool + Send + Sync + 'static) -> Self {
+        Self(Box::new(matches))
+    }
+
+    /// All of them.
+    pub fn everything() -> Self {
+        Self::new(|_| true)
+    }
+
+    /// Whether this one is meant.
+    pub fn matches(&self, meta: &Meta) -> bool {
+        (self.0)(meta)
+    }
+}
