@@ -3,6 +3,7 @@
 //!
 //! Owns the words that every other crate speaks. Does not own I/O, clocks or any state.
 
+pub mod decode;
 pub mod field;
 pub mod label;
 pub mod name;
@@ -16,9 +17,13 @@ pub mod time;
 pub mod user;
 pub mod value;
 
+pub use decode::{DecodeError, Decoded, decode_json, decode_yaml};
 pub use object::{ClusterId, Draft, Meta, Object, ObjectKey, OwnerReference};
+pub use quantity::{Quantity, QuantityError};
 pub use resource::{GroupResource, GroupVersion, GroupVersionKind, GroupVersionResource, Resource};
 pub use revision::Revision;
+pub use selector::{FieldSelector, LabelSelector, SelectorError};
 pub use serde_json::Value;
 pub use status::{Status, StatusReason};
 pub use user::UserInfo;
+pub use value::ValueExt;

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+pub use crate::decode::{DecodeError, Decoded, decode_json, decode_yaml};
+
 static NULL: Value = Value::Null;
 
 /// Reads of a dynamic object that answer `null` or nothing where a field is absent or of another shape.

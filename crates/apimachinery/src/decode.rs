@@ -1,0 +1,360 @@
+//! Decoding of what clients send: JSON and YAML into a dynamic object, with a bound on depth, and with the
+//! duplicate keys named that upstream's strict decoder names.
+//!
+//! Does not know schemas: unknown fields and wrong types are `schema`'s.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+mod syntax;
+
+/// How deep objects may nest; deeper input is refused.
+pub const MAX_DEPTH: usize = 127;
+/// Upstream reports at most this many strict errors.
+const MAX_DUPLICATES: usize = 100;
+
+/// What was decoded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decoded {
+    /// The object; the last of duplicate keys wins, as in Go.
+    pub value: Value,
+    /// `duplicate field "spec.replicas"`, in the order of the text, each once, at most 100.
+    pub duplicates: Vec<String>,
+}
+
+/// Why input could not be decoded; the text is upstream's where it has one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// Not JSON: the text of Go's `encoding/json`, such as
+    /// `invalid character 'n' looking for beginning of object key string`.
+    #[error("{0}")]
+    Json(String),
+    /// Not YAML, or beyond the bounds on aliases and size: `yaml: line 2: …`.
+    #[error("yaml: {0}")]
+    Yaml(String),
+    /// Nested too deep.
+    #[error("exceeded max depth")]
+    Depth,
+}
+
+/// Decodes one JSON document. Bytes that are no UTF-8 become U+FFFD, as in Go.
+///
+/// # Errors
+/// When it is not JSON, has more behind it than blanks, or nests deeper than [`MAX_DEPTH`].
+pub fn decode_json(bytes: &[u8]) -> Result<Decoded, DecodeError> {
+    if std::str::from_utf8(bytes).is_err() {
+        return read_json(String::from_utf8_lossy(bytes).as_bytes());
+    }
+    read_json(bytes)
+}
+
+fn read_json(bytes: &[u8]) -> Result<Decoded, DecodeError> {
+    let mut state = State::default();
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let read = state.seed().deserialize(&mut deserializer);
+    match read.and_then(|value| deserializer.end().map(|()| value)) {
+        Ok(value) => Ok(state.finish(value)),
+        Err(error) => Err(match syntax::explain(bytes) {
+            Some(why) => DecodeError::Json(why),
+            None if error.to_string().starts_with("recursion limit") => DecodeError::Depth,
+            None => DecodeError::Json(format!("json: {error}")),
+        }),
+    }
+}
+
+/// Decodes one YAML document. Aliases, nodes and depth are bounded; keys that are no text become text.
+///
+/// # Errors
+/// When it is not YAML, has several documents, or exceeds a bound.
+pub fn decode_yaml(bytes: &[u8]) -> Result<Decoded, DecodeError> {
+    let text = String::from_utf8_lossy(bytes);
+    let options = serde_saphyr::options! {
+        duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::PassThrough,
+        with_snippet: false,
+        budget: serde_saphyr::budget! {
+            max_depth: MAX_DEPTH,
+            max_documents: 1,
+            max_aliases: 1_000,
+            max_anchors: 1_000,
+            max_nodes: 500_000,
+        },
+        alias_limits: serde_saphyr::alias_limits! {
+            max_total_replayed_events: 500_000,
+        },
+    };
+    let mut state = State::default();
+    let read = serde_saphyr::with_deserializer_from_str_with_options(&text, options, |deserializer| {
+        state.seed().deserialize(deserializer)
+    });
+    match read {
+        Ok(value) => Ok(state.finish(value)),
+        Err(error) => {
+            let line = error.location().map(|at| format!("line {}: ", at.line()));
+            let why = error.without_snippet().to_string();
+            Err(DecodeError::Yaml(format!("{}{why}", line.unwrap_or_default())))
+        }
+    }
+}
+
+/// How a body begins, for an error that quotes it: upstream shows 30 bytes, in hexadecimal unless they look
+/// like a JSON object.
+pub fn summary(bytes: &[u8]) -> String {
+    const LENGTH: usize = 30;
+    let dots = if bytes.len() > LENGTH { " ..." } else { "" };
+    let head = bytes.get(..LENGTH).unwrap_or(bytes);
+    match bytes.first() {
+        None => "<empty>".to_owned(),
+        Some(b'{') => format!("{}{dots}", String::from_utf8_lossy(head)),
+        Some(_) => {
+            let hex: String = head.iter().map(|b| format!("{b:02x}")).collect();
+            format!("{hex}{dots}")
+        }
+    }
+}
+
+/// Where the decoder stands and what it found.
+#[derive(Default)]
+struct State {
+    path: String,
+    duplicates: Vec<String>,
+}
+
+impl State {
+    fn seed(&mut self) -> Node<'_> {
+        Node { state: self }
+    }
+
+    fn finish(self, value: Value) -> Decoded {
+        Decoded {
+            value,
+            duplicates: self.duplicates,
+        }
+    }
+
+    /// Runs `read` with `step` put behind the path.
+    fn within<T>(&mut self, step: impl FnOnce(&mut String), read: impl FnOnce(&mut Self) -> T) -> T {
+        let length = self.path.len();
+        step(&mut self.path);
+        let result = read(self);
+        self.path.truncate(length);
+        result
+    }
+
+    fn note_duplicate(&mut self) {
+        let message = format!("duplicate field \"{}\"", self.path);
+        if self.duplicates.len() < MAX_DUPLICATES && !self.duplicates.contains(&message) {
+            self.duplicates.push(message);
+        }
+    }
+}
+
+/// Reads one value, whatever it is.
+struct Node<'s> {
+    state: &'s mut State,
+}
+
+impl<'de> DeserializeSeed<'de> for Node<'_> {
+    type Value = Value;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Node<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(Value::String(value))
+    }
+
+    fn visit_none<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_some<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        self.deserialize(deserializer)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        let mut items = Vec::new();
+        loop {
+            let index = items.len();
+            let step = |path: &mut String| path.push_str(&format!("[{index}]"));
+            match self
+                .state
+                .within(step, |state| access.next_element_seed(state.seed()))?
+            {
+                Some(item) => items.push(item),
+                None => return Ok(Value::Array(items)),
+            }
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        let mut map = Map::new();
+        while let Some(key) = access.next_key::<String>()? {
+            let step = |path: &mut String| {
+                if !path.is_empty() {
+                    path.push('.');
+                }
+                path.push_str(&key);
+            };
+            let value = self.state.within(step, |state| {
+                if map.contains_key(&key) {
+                    state.note_duplicate();
+                }
+                access.next_value_seed(state.seed())
+            })?;
+            map.insert(key, value);
+        }
+        Ok(Value::Object(map))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn names_duplicate_keys_by_their_path_and_keeps_the_last() {
+        let text = br#"{"a":1,"spec":{"c":[{"x":1,"x":2}],"r":1,"r":{"d":1}},"a":2,"a":3}"#;
+        let decoded = decode_json(text).unwrap();
+        assert_eq!(
+            decoded.value,
+            json!({"a": 3, "spec": {"c": [{"x": 2}], "r": {"d": 1}}})
+        );
+        assert_eq!(
+            decoded.duplicates,
+            [
+                "duplicate field \"spec.c[0].x\"",
+                "duplicate field \"spec.r\"",
+                "duplicate field \"a\""
+            ]
+        );
+        let decoded = decode_yaml(b"a: 1\nb:\n  c: 1\n  c: 2\n").unwrap();
+        assert_eq!(decoded.value, json!({"a": 1, "b": {"c": 2}}));
+        assert_eq!(decoded.duplicates, ["duplicate field \"b.c\""]);
+    }
+
+    #[test]
+    fn refuses_what_is_no_json_with_go_words() {
+        for (text, expect) in [
+            ("", "unexpected end of JSON input"),
+            (
+                "{not json",
+                "invalid character 'n' looking for beginning of object key string",
+            ),
+            ("x", "invalid character 'x' looking for beginning of value"),
+            ("{} x", "invalid character 'x' after top-level value"),
+            ("[1 2]", "invalid character '2' after array element"),
+            ("[1,]", "invalid character ']' looking for beginning of value"),
+            (r#"{"a" 1}"#, "invalid character '1' after object key"),
+            (
+                r#"{"a":1 "b"}"#,
+                "invalid character '\"' after object key:value pair",
+            ),
+            (
+                r#"{"a":1,}"#,
+                "invalid character '}' looking for beginning of object key string",
+            ),
+            (r#"{"a":"#, "unexpected end of JSON input"),
+            ("\"\n\"", "invalid character '\\n' in string literal"),
+            (r#""\x""#, "invalid character 'x' in string escape code"),
+            (
+                r#""\u12g""#,
+                "invalid character 'g' in \\u hexadecimal character escape",
+            ),
+            ("tru'", "invalid character '\\'' in literal true (expecting 'e')"),
+            ("-x", "invalid character 'x' in numeric literal"),
+            ("01", "invalid character '1' after top-level value"),
+            (
+                "1.x",
+                "invalid character 'x' after decimal point in numeric literal",
+            ),
+            ("1e+}", "invalid character '}' in exponent of numeric literal"),
+        ] {
+            assert_eq!(
+                decode_json(text.as_bytes()).unwrap_err().to_string(),
+                expect,
+                "{text}"
+            );
+        }
+        let deep = format!("{}{}", "[".repeat(5000), "]".repeat(5000));
+        assert_eq!(decode_json(deep.as_bytes()), Err(DecodeError::Depth));
+    }
+
+    #[test]
+    fn reads_yaml_within_bounds() {
+        let decoded = decode_yaml(b"a: &x {b: [1, 2.5, null, 'yes']}\nc: *x\n8080: true\n").unwrap();
+        let inner = json!({"b": [1, 2.5, null, "yes"]});
+        assert_eq!(decoded.value, json!({"a": inner, "c": inner, "8080": true}));
+        let error = decode_yaml(b"a: b\nc: d: e\n").unwrap_err().to_string();
+        assert!(error.starts_with("yaml: line 2: "), "{error}");
+        assert!(decode_yaml(b"a: 1\n---\nb: 2\n").is_err());
+        let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+        for level in 1..9 {
+            let items = vec![format!("*a{}", level - 1); 10].join(", ");
+            bomb.push_str(&format!("a{level}: &a{level} [{items}]\n"));
+        }
+        assert!(decode_yaml(bomb.as_bytes()).is_err());
+        assert!(decode_yaml(format!("{}{}", "[".repeat(500), "]".repeat(500)).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn quotes_the_beginning_of_a_body_as_upstream_does() {
+        assert_eq!(summary(b""), "<empty>");
+        assert_eq!(summary(b"{not json"), "{not json");
+        assert_eq!(summary(&[b'{'; 31]), format!("{} ...", "{".repeat(30)));
+        assert_eq!(summary(b"ab"), "6162");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+            let _ = decode_json(&bytes);
+            let _ = decode_yaml(&bytes);
+        }
+
+        #[test]
+        fn what_is_no_json_is_explained(text in "[\\[\\]{}:,\"a1.e+\\\\u-]{0,16}") {
+            let explained = syntax::explain(text.as_bytes()).is_some();
+            let parses = serde_json::from_str::<Value>(&text).is_ok();
+            // Lone surrogates and huge numbers are well-formed to Go's scanner.
+            prop_assert!(explained != parses || (!explained && !parses));
+        }
+    }
+}
