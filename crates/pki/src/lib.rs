@@ -1,1 +1,25 @@
 //! Certificates, service account tokens and kubeconfigs.
+//!
+//! Owns keys and what is signed with them. Does not own where they are kept (the fleet does) nor what a verified
+//! identity may do (`access` does). All keys are ECDSA P-256; the time is always given by the caller.
+
+mod authority;
+mod client;
+mod error;
+mod issued;
+mod kubeconfig;
+mod openid;
+mod server;
+mod subject;
+mod token;
+
+pub use authority::{Authority, SigningRequest};
+pub use client::ClientIdentity;
+pub use error::PkiError;
+pub use issued::Issued;
+pub use kubeconfig::{
+    Credentials, Current, Kubeconfig, current_context, remove_context, set_current_context,
+};
+pub use openid::{jwks, openid_configuration};
+pub use server::server_config;
+pub use token::{Claims, Named, Private, TokenPublicKey, TokenSigner};
