@@ -211,3 +211,22 @@ impl Journal for MemoryJournal {
         Ok(lock(&self.data).clusters.keys().cloned().collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::Scratch;
+
+    impl Scratch for MemoryJournal {
+        fn open(&self) -> Arc<dyn Journal> {
+            Arc::new(self.clone())
+        }
+
+        fn restart(&self, journal: Arc<dyn Journal>) -> Arc<dyn Journal> {
+            drop(journal);
+            Scratch::open(self)
+        }
+    }
+
+    crate::journal_contract!(MemoryJournal::new);
+}

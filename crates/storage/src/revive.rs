@@ -44,6 +44,8 @@ struct Indexed {
 /// Rebuilds an object from its bytes, its revision and its selectable fields. `None` when the bytes are not
 /// those of an object.
 pub fn revive(bytes: Bytes, revision: Revision, fields: Box<[(SmolStr, SmolStr)]>) -> Option<Object> {
+    // Without this, a list would pass for the fields in their order.
+    bytes.first().filter(|first| **first == b'{')?;
     let envelope: Envelope = serde_json::from_slice(&bytes).ok()?;
     let mut meta = Meta::of(&serde_json::to_value(envelope).ok()?);
     meta.revision = revision;
