@@ -159,6 +159,28 @@ impl Snapshot {
         self.0.tables.iter().map(|(resource, _)| &**resource)
     }
 
+    /// A snapshot of these resources alone: what a cache keeps beside what it made of them, so that it holds on to
+    /// nothing else. Its revision is that of the whole.
+    #[must_use]
+    pub fn only(&self, resources: &[GroupResource]) -> Snapshot {
+        let kept = |(name, _): &&(Arc<GroupResource>, Table)| resources.contains(name);
+        Snapshot(Arc::new(Root {
+            revision: self.0.revision,
+            bytes: 0,
+            tables: self.0.tables.iter().filter(kept).cloned().collect(),
+        }))
+    }
+
+    /// Whether a resource is the very same in both snapshots, those of forks included. Compares pointers: a no may
+    /// be wrong, a yes is not.
+    pub fn same(&self, other: &Snapshot, resource: &GroupResource) -> bool {
+        match (self.0.table(resource), other.0.table(resource)) {
+            (None, None) => true,
+            (Some(mine), Some(theirs)) => mine.is(theirs),
+            _ => false,
+        }
+    }
+
     /// How many bytes the objects take, roughly, as counted against the store's limit.
     pub fn bytes(&self) -> u64 {
         self.0.bytes

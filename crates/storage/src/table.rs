@@ -98,6 +98,11 @@ impl Table {
         self.0.remove(&Place::of(key));
     }
 
+    /// Whether both are one structure in memory; false says nothing.
+    pub(crate) fn is(&self, other: &Table) -> bool {
+        self.0.ptr_eq(&other.0)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
