@@ -5,6 +5,7 @@ use std::sync::Arc;
 use warren_apimachinery::ClusterId;
 use warren_reconciler::Reconciler;
 
+use crate::deployment::Deployments;
 use crate::replica_set::ReplicaSets;
 
 /// On which clusters a controller has something to do. The fleet decides which cluster plays which role.
@@ -58,7 +59,7 @@ pub struct Controller {
 
 /// All controllers.
 pub fn all(_config: &Config) -> Vec<Controller> {
-    vec![on(Role::Any, ReplicaSets)]
+    vec![on(Role::Any, ReplicaSets), on(Role::Any, Deployments)]
 }
 
 fn on(role: Role, reconciler: impl Reconciler) -> Controller {

@@ -4,9 +4,11 @@
 //! They see a cluster only through the `Cluster` port and keep no state between passes. What a pass wants to know of
 //! the past stands in the objects. The queue, retries and workers are `reconciler`'s.
 
+mod deployment;
 mod event;
 mod label_selector;
 mod owner;
+mod percent;
 mod pod;
 mod pod_control;
 mod replica_set;
