@@ -1,1 +1,17 @@
-//! JSON patch, merge patch, strategic merge patch, server-side apply and field ownership.
+//! Changes to dynamic objects: JSON patch, merge patch, strategic merge patch, and server-side apply with
+//! field ownership. Pure: objects, patches, a schema and the time come in, an object or an error goes out.
+//!
+//! Not here: which patch type a request carries, decoding of bodies, and what happens to the object afterwards
+//! (defaulting, admission, validation, storage).
+
+mod error;
+mod json;
+pub mod managed;
+mod merge;
+mod strategic;
+
+pub use error::PatchError;
+pub use json::{MAX_OPERATIONS, json_patch};
+pub use managed::{Apply, ApplyError, Conflict, FieldSet, OwnershipUpdate, apply, update};
+pub use merge::merge_patch;
+pub use strategic::strategic_merge;

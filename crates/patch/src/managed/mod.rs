@@ -1,0 +1,77 @@
+//! Server-side apply and field ownership: who owns which field of an object (`metadata.managedFields`), after
+//! structured-merge-diff's rules.
+//!
+//! Not here: when ownership is tracked (before mutating admission, and again after it), which fields a kind
+//! resets, conversion between versions.
+
+mod apply;
+mod blank;
+mod compare;
+mod conflict;
+mod element;
+mod fields;
+mod last_applied;
+mod merge;
+mod owners;
+mod set;
+mod shape;
+mod update;
+mod validate;
+
+pub use apply::apply;
+pub use compare::{Comparison, ListError, compare};
+pub use conflict::{ApplyError, Conflict};
+pub use element::{ElementError, PathElement};
+pub use set::FieldSet;
+pub use update::{keep_times, update};
+
+use serde_json::Value;
+use warren_schema::Schema;
+
+/// What a write other than apply did to an object.
+#[derive(Debug)]
+pub struct OwnershipUpdate<'a> {
+    /// The schema of the object.
+    pub schema: &'a Schema,
+    /// The object before the write; `None` for a create.
+    pub before: Option<&'a Value>,
+    /// The object after the write. Its `metadata.managedFields` is what the client sent, and becomes what is
+    /// to be stored.
+    pub after: &'a mut Value,
+    /// The field manager: `fieldManager` of the request, or the user agent up to its first `/`. Empty stands
+    /// for `unknown`.
+    pub manager: &'a str,
+    /// The version in which the write was made, such as `apps/v1`.
+    pub api_version: &'a str,
+    /// `status`, `scale`, …; empty for the resource itself.
+    pub subresource: &'a str,
+    /// The time of the write, RFC 3339 in UTC to the second.
+    pub now: &'a str,
+    /// The paths that this endpoint does not let clients set, such as `["status"]`: nobody owns them by it.
+    pub reset: &'a [&'a [&'a str]],
+}
+
+/// An apply request.
+#[derive(Debug)]
+pub struct Apply<'a> {
+    /// The schema of the object.
+    pub schema: &'a Schema,
+    /// The stored object; `None` where apply creates it.
+    pub live: Option<&'a Value>,
+    /// What the client applies.
+    pub configuration: &'a Value,
+    /// The field manager of the request.
+    pub manager: &'a str,
+    /// The version in which the write is made, such as `apps/v1`; the configuration must be of it.
+    pub api_version: &'a str,
+    /// The kind that the configuration must be of, such as `Deployment`.
+    pub kind: &'a str,
+    /// `status`, `scale`, …; empty for the resource itself.
+    pub subresource: &'a str,
+    /// Takes fields over instead of refusing.
+    pub force: bool,
+    /// The time of the write, RFC 3339 in UTC to the second.
+    pub now: &'a str,
+    /// As in [`OwnershipUpdate`].
+    pub reset: &'a [&'a [&'a str]],
+}
