@@ -5,6 +5,7 @@
 //! the past stands in the objects. The queue, retries and workers are `reconciler`'s.
 
 mod deployment;
+#[cfg(test)]
 mod event;
 mod label_selector;
 mod owner;

@@ -9,8 +9,8 @@ use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{Object, Resource, Status, StatusReason};
 use warren_reconciler::{Context, DeleteOptions};
 
-use crate::event::Recorder;
 use crate::owner::controller_reference;
+use warren_reconciler::event::Recorder;
 
 /// The most pods that one pass makes or deletes.
 pub(crate) const BURST: usize = 500;

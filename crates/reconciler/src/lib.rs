@@ -1,6 +1,7 @@
 //! The loop around a pure decision: the fair queue, retries, and the `Cluster` port.
 
 pub mod cluster;
+pub mod event;
 pub mod queue;
 pub mod reconcile;
 pub mod runtime;

@@ -11,12 +11,12 @@ use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{Meta, Object, ObjectKey, Resource, Status};
 use warren_reconciler::{Change, Cluster, Context, Next, ReconcileError, Reconciler, Triggers};
 
-use crate::event::Recorder;
 use crate::label_selector::Selector;
 use crate::owner;
 use crate::pod::{self, Pod};
 use crate::pod_control::{self, BURST, PodControl};
 use crate::view::{Parts, view};
+use warren_reconciler::event::Recorder;
 
 const RECORDER: Recorder = Recorder {
     component: "replicaset-controller",
