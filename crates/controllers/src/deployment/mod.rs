@@ -20,10 +20,10 @@ use warren_apimachinery::resource::{DEPLOYMENTS, PODS, REPLICA_SETS};
 use warren_apimachinery::{Object, ObjectKey, Resource};
 use warren_reconciler::{Change, Cluster, Context, Next, Part, ReconcileError, Reconciler, Triggers};
 
-use crate::event::Recorder;
 use crate::label_selector::Selector;
 use crate::owner;
 use crate::view::{Parts, view};
+use warren_reconciler::event::Recorder;
 
 use replica_sets::ReplicaSet;
 
