@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use smol_str::SmolStr;
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{Object, ObjectKey, Resource, resource};
+use warren_reconciler::event::Recorder;
 use warren_reconciler::{Change, Cluster, Context, Next, Part, ReconcileError, Reconciler, Triggers};
 
 use crate::decide::{Decision, decide};
@@ -17,6 +18,7 @@ use crate::snapshot::{Seat, Snapshot};
 use crate::volumes::{Claims, SELECTED_NODE, look};
 
 const NAME: &str = "default-scheduler";
+const EVENTS: Recorder = Recorder { component: NAME };
 
 /// The scheduler of the embedded host. One per process: its cache is that host's, not a tenant's.
 #[derive(Default)]
@@ -156,7 +158,10 @@ impl Scheduler {
         self.release(object);
         bound?;
         let message = format!("Successfully assigned {}/{} to {node}", key.namespace, key.name);
-        record(cx, object, "Normal", "Scheduled", &message).await;
+        EVENTS
+            .about(cx, &resource::PODS, object)
+            .normal("Scheduled", message)
+            .await;
         Ok(Next::Wait)
     }
 
@@ -190,7 +195,10 @@ impl Scheduler {
             .merge_patch(&resource::PODS, &object.key(), Part::Status, patch)
             .await?;
         if reason == "Unschedulable" {
-            record(cx, object, "Warning", "FailedScheduling", message).await;
+            EVENTS
+                .about(cx, &resource::PODS, object)
+                .warning("FailedScheduling", message)
+                .await;
         }
         Ok(Next::Wait)
     }
@@ -308,21 +316,4 @@ fn makes_room(change: &Change) -> bool {
             .is_none_or(|previous| view(previous) != view(&change.object));
     }
     true
-}
-
-/// Events are told for people; a failure to write one changes nothing.
-async fn record(cx: &Context, pod: &Object, kind: &str, reason: &str, message: &str) {
-    let key = pod.key();
-    let now = warren_apimachinery::time::format(cx.now);
-    let event = json!({
-        "apiVersion": "v1", "kind": "Event",
-        "metadata": {"namespace": key.namespace, "generateName": format!("{}.", key.name)},
-        "involvedObject": {"apiVersion": "v1", "kind": "Pod", "namespace": key.namespace, "name": key.name,
-            "uid": pod.meta().uid},
-        "type": kind, "reason": reason, "message": message, "count": 1,
-        "firstTimestamp": now, "lastTimestamp": now,
-        "source": {"component": NAME}, "reportingComponent": NAME, "reportingInstance": ""});
-    if let Err(error) = cx.cluster.create(&resource::EVENTS, event).await {
-        tracing::debug!(%error, "an event was not recorded");
-    }
 }
