@@ -106,6 +106,11 @@ pub trait Strategy: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// Runs on create, after `validate`: what only a new object must be.
+    fn validate_create(&self, _object: &Value) -> Vec<field::Error> {
+        Vec::new()
+    }
+
     /// Runs on update, after `validate` of the new object.
     fn validate_update(&self, _new: &Value, _old: &Value) -> Vec<field::Error> {
         Vec::new()
@@ -113,6 +118,13 @@ pub trait Strategy: Send + Sync + 'static {
 
     /// Runs on an update of `/status` in place of the two above.
     fn validate_status_update(&self, _new: &Value, _old: &Value) -> Vec<field::Error> {
+        Vec::new()
+    }
+
+    /// Runs on an update of a subresource that is neither `status` nor `scale` (`ephemeralcontainers`, `resize`,
+    /// `finalize`, `approval`), after everything but that part was taken from the old object, in place of
+    /// `validate` and `validate_update`.
+    fn validate_subresource_update(&self, _subresource: &str, _new: &Value, _old: &Value) -> Vec<field::Error> {
         Vec::new()
     }
 
