@@ -7,6 +7,7 @@ use warren_reconciler::Reconciler;
 
 use crate::deployment::Deployments;
 use crate::replica_set::ReplicaSets;
+use crate::stateful_set::StatefulSets;
 
 /// On which clusters a controller has something to do. The fleet decides which cluster plays which role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +60,11 @@ pub struct Controller {
 
 /// All controllers.
 pub fn all(_config: &Config) -> Vec<Controller> {
-    vec![on(Role::Any, ReplicaSets), on(Role::Any, Deployments)]
+    vec![
+        on(Role::Any, ReplicaSets),
+        on(Role::Any, Deployments),
+        on(Role::Any, StatefulSets),
+    ]
 }
 
 fn on(role: Role, reconciler: impl Reconciler) -> Controller {

@@ -4,6 +4,7 @@
 //! They see a cluster only through the `Cluster` port and keep no state between passes. What a pass wants to know of
 //! the past stands in the objects. The queue, retries and workers are `reconciler`'s.
 
+mod controller_revision;
 mod deployment;
 #[cfg(test)]
 mod event;
@@ -13,6 +14,7 @@ mod percent;
 mod pod;
 mod pod_control;
 mod replica_set;
+mod stateful_set;
 mod status;
 mod template_hash;
 mod timestamp;
