@@ -9,6 +9,8 @@ mod json;
 pub mod managed;
 mod merge;
 mod strategic;
+#[cfg(test)]
+mod testing;
 
 pub use error::PatchError;
 pub use json::{MAX_OPERATIONS, json_patch};

@@ -25,6 +25,9 @@ pub use element::{ElementError, PathElement};
 pub use set::FieldSet;
 pub use update::{keep_times, update};
 
+pub(crate) use shape::Shape;
+pub(crate) use validate::{go_type, plain};
+
 use serde_json::Value;
 use warren_schema::Schema;
 

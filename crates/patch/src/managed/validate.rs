@@ -146,7 +146,8 @@ fn go_syntax(value: &Value) -> String {
     }
 }
 
-fn go_type(value: &Value) -> &'static str {
+/// Go's `%T`.
+pub(crate) fn go_type(value: &Value) -> &'static str {
     match value {
         Value::Null => "<nil>",
         Value::Bool(_) => "bool",
