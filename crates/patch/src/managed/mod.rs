@@ -15,6 +15,8 @@ mod merge;
 mod owners;
 mod set;
 mod shape;
+#[cfg(test)]
+mod tests;
 mod update;
 mod validate;
 
