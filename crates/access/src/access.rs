@@ -3,31 +3,60 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use rustls::pki_types::CertificateDer;
 use serde_json::Value;
 use warren_apimachinery::{Status, UserInfo};
 use warren_rbac::{Attributes, Decision};
+use warren_registry::Registry;
 
-use crate::facts::RequestFacts;
-use crate::lookup::Lookup;
+use crate::facts::{Certificate, RequestFacts};
+use crate::guard::Guard;
+use crate::{authentication, authorization, impersonation, review};
 
-/// Authentication, authorisation and reviews of one cluster. Cheap to make and to clone.
+/// Authentication, authorisation and reviews of one cluster. Two pointers: cheap to make and to clone.
 #[derive(Clone)]
 pub struct Access {
-    cluster: Arc<dyn Lookup>,
+    registry: Arc<Registry>,
+    guard: Arc<Guard>,
 }
 
 impl Access {
-    /// Guards `cluster`.
-    pub fn new(cluster: Arc<dyn Lookup>) -> Self {
-        Self { cluster }
+    /// The door of the cluster whose registry and guard these are.
+    pub fn new(registry: Arc<Registry>, guard: Arc<Guard>) -> Self {
+        Self { registry, guard }
+    }
+
+    /// The keys behind the door.
+    pub fn guard(&self) -> &Arc<Guard> {
+        &self.guard
+    }
+
+    /// What a connection's client certificate (own certificate first, none for an empty chain) is worth. Once per
+    /// connection: it costs about 0.1 ms.
+    pub fn identify(&self, chain: &[CertificateDer<'_>], now: Timestamp) -> Certificate {
+        if chain.is_empty() {
+            return Certificate::Absent;
+        }
+        match self.guard.authority.verify_client(chain, now) {
+            Ok(client) => Certificate::Of(client),
+            Err(error) => {
+                tracing::debug!(%error, "a client certificate was refused");
+                Certificate::Refused
+            }
+        }
     }
 
     /// Who asks, impersonation included. A request without credentials is of `system:anonymous`.
     ///
     /// # Errors
     /// 401 for credentials that do not hold; 403 when the user may not impersonate.
-    pub fn authenticate(&self, _facts: &RequestFacts<'_>) -> Result<UserInfo, Status> {
-        Err(Status::unauthorized())
+    pub fn authenticate(&self, facts: &RequestFacts<'_>) -> Result<UserInfo, Status> {
+        let now = self.registry.store().snapshot();
+        let user = authentication::authenticate(&self.guard, &now, facts)?;
+        match facts.impersonation {
+            Some(wanted) => impersonation::impersonate(&self.guard, &now, &user, wanted),
+            None => Ok(user),
+        }
     }
 
     /// May `user` do this?
@@ -35,28 +64,34 @@ impl Access {
     /// # Errors
     /// 403 in upstream's words.
     pub fn authorize(&self, user: &UserInfo, asked: &Attributes<'_>) -> Result<(), Status> {
-        let _ = (&self.cluster, user, asked);
-        Err(Status::unauthorized())
+        authorization::authorize(&self.guard, &self.registry.store().snapshot(), user, asked)
     }
 
     /// The same as a decision with its reason.
     pub fn decide(&self, user: &UserInfo, asked: &Attributes<'_>) -> Decision {
-        let _ = (user, asked);
-        Decision::NoOpinion(String::new())
+        authorization::decide(&self.guard, &self.registry.store().snapshot(), user, asked)
     }
 
-    /// Answers a review (`subjectaccessreviews`, `tokenreviews`, …): the request with its `status`.
+    /// Answers a review (`subjectaccessreviews`, `tokenreviews`, …; `namespace` is empty but for local ones): the
+    /// request with its `status`. The registry reaches the same through its `Reviews` port.
     ///
     /// # Errors
     /// What the client reads.
     pub fn review(
         &self,
-        _user: &UserInfo,
+        user: &UserInfo,
         plural: &str,
-        _namespace: &str,
-        _request: Value,
-        _now: Timestamp,
+        namespace: &str,
+        request: Value,
+        now: Timestamp,
     ) -> Result<Value, Status> {
-        Err(Status::bad_request(format!("{plural} are not answered")))
+        let cx = review::Asked {
+            guard: &self.guard,
+            cluster: &self.registry.store().snapshot(),
+            user,
+            namespace,
+            now,
+        };
+        review::answer(&cx, plural, request)
     }
 }

@@ -3,23 +3,27 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use warren_apimachinery::{Status, UserInfo};
+use warren_apimachinery::Status;
+use warren_pki::ClientIdentity;
 
-/// Whom a client certificate names. The edge makes it once per connection, from a chain that was verified against
-/// the cluster's authority.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClientIdentity {
-    /// Common name as user, organisations as groups.
-    pub user: UserInfo,
-    /// From when on the certificate is void.
-    pub not_after: Timestamp,
+/// What a connection's client certificate is worth. The edge finds out once per connection
+/// (`Access::identify`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Certificate {
+    /// None was presented.
+    #[default]
+    Absent,
+    /// One that does not hold: 401 unless other credentials do.
+    Refused,
+    /// One that names a client.
+    Of(ClientIdentity),
 }
 
 /// The facts of one request, borrowed from the edge.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestFacts<'a> {
     /// The connection's client certificate.
-    pub certificate: Option<&'a ClientIdentity>,
+    pub certificate: &'a Certificate,
     /// The value of `Authorization`, if there is one.
     pub authorization: Option<&'a str>,
     /// The `Impersonate-*` headers, if there are any.

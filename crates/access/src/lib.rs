@@ -1,13 +1,29 @@
 //! Who asks, and may they: authentication, authorisation, admission and reviews of one cluster, as ordered steps.
 //!
-//! Owns the decisions. Does not own HTTP (the edge hands over `RequestFacts`), objects (read through `Lookup`) or
-//! the lifecycle of a write (`registry`).
+//! Owns the decisions and the bootstrap objects they start from. Does not own HTTP (the edge hands over
+//! `RequestFacts`) or the lifecycle of a write (`registry` calls what `Guard` implements of its ports).
 
 mod access;
+mod admission;
+mod authentication;
+mod authorization;
+pub mod bootstrap;
 mod facts;
-mod lookup;
+mod guard;
+mod impersonation;
+mod review;
+mod service_account_token;
+mod shared;
+#[cfg(test)]
+mod testing;
 
 pub use access::Access;
-pub use facts::{ClientIdentity, Impersonation, RequestFacts};
-pub use lookup::Lookup;
-pub use warren_rbac::Attributes;
+pub use authentication::{ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED};
+pub use facts::{Certificate, Impersonation, RequestFacts};
+pub use guard::{Guard, Keys};
+pub use shared::Shared;
+pub use warren_pki::ClientIdentity;
+pub use warren_rbac::{Attributes, Decision};
+
+/// The issuer of service account tokens, and the audience of the API server itself.
+pub const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";

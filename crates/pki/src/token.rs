@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::authority::new_key;
 use crate::error::PkiError;
 
-/// Clocks differ: a token counts as valid this many seconds before its `nbf`.
+/// Clocks differ: a token counts as valid this many seconds before its `nbf` and after its `exp`.
 const LEEWAY: i64 = 60;
 
 /// An object in a token: name and uid.
@@ -172,7 +172,7 @@ impl Claims {
     /// `TokenTime` when it does not.
     pub fn check_time(&self, now: Timestamp) -> Result<(), PkiError> {
         let now = now.as_second();
-        if now > self.exp || now + LEEWAY < self.nbf {
+        if now > self.exp.saturating_add(LEEWAY) || now + LEEWAY < self.nbf {
             Err(PkiError::TokenTime)
         } else {
             Ok(())
@@ -251,6 +251,6 @@ mod tests {
                 .check_time(Timestamp::from_second(second).unwrap())
                 .is_ok()
         };
-        assert!(!at(900) && at(1000) && at(2000) && !at(2001));
+        assert!(!at(900) && at(1000) && at(2000) && at(2060) && !at(2061));
     }
 }

@@ -1,0 +1,166 @@
+//! `Guard`: what one cluster keeps to decide who may do what: its keys, and its index of bindings.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use sha2::{Digest, Sha256};
+use warren_apimachinery::{Status, UserInfo};
+use warren_pki::{Authority, Claims, Named, PkiError, Private, TokenSigner};
+use warren_registry::TokenIssuer;
+use warren_registry::token::{IssuedToken, TokenClaims};
+use warren_storage::Snapshot;
+
+use crate::ISSUER;
+use crate::shared::{Indexed, Shared};
+
+/// Tokens of pods that are asked for with this lifetime live a year, so that programs which never read their token
+/// anew keep working.
+const EXTENDED_SECONDS: i64 = 3607;
+const YEAR: i64 = 365 * 24 * 60 * 60;
+
+/// The secrets of one cluster.
+pub struct Keys {
+    /// Signs and checks certificates.
+    pub authority: Arc<Authority>,
+    /// Signs and checks service account tokens.
+    pub tokens: Arc<TokenSigner>,
+    /// Fixed bearer tokens and whom they name; mostly empty.
+    pub fixed_tokens: Vec<(String, UserInfo)>,
+}
+
+/// What one cluster keeps to decide who may do what. Implements the registry's ports `Admission`, `Reviews` and
+/// `TokenIssuer`. Lives as long as the cluster is resident.
+pub struct Guard {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) authority: Arc<Authority>,
+    pub(crate) tokens: Arc<TokenSigner>,
+    fixed_tokens: HashMap<[u8; 32], UserInfo>,
+    /// The index that was last asked; replaced when roles or bindings changed, dropped by `rest`.
+    index: ArcSwapOption<Indexed>,
+}
+
+impl Guard {
+    /// A guard with these keys.
+    pub fn new(shared: Arc<Shared>, keys: Keys) -> Arc<Self> {
+        let fixed = keys
+            .fixed_tokens
+            .into_iter()
+            .map(|(token, user)| (Sha256::digest(token).into(), user));
+        Arc::new(Self {
+            shared,
+            authority: keys.authority,
+            tokens: keys.tokens,
+            fixed_tokens: fixed.collect(),
+            index: ArcSwapOption::empty(),
+        })
+    }
+
+    /// The cluster's certificate authority.
+    pub fn authority(&self) -> &Arc<Authority> {
+        &self.authority
+    }
+
+    /// The cluster's token signer.
+    pub fn token_signer(&self) -> &Arc<TokenSigner> {
+        &self.tokens
+    }
+
+    /// Forgets what can be made again: called when the cluster falls idle.
+    pub fn rest(&self) {
+        self.index.store(None);
+    }
+
+    /// The index of a state of this cluster.
+    pub(crate) fn indexed(&self, now: &Snapshot) -> Arc<Indexed> {
+        if let Some(known) = self.index.load_full().filter(|known| known.is_of(now)) {
+            return known;
+        }
+        let indexed = self.shared.indexed(now);
+        self.index.store(Some(Arc::clone(&indexed)));
+        indexed
+    }
+
+    pub(crate) fn fixed_token(&self, token: &str) -> Option<&UserInfo> {
+        if self.fixed_tokens.is_empty() {
+            return None;
+        }
+        let hash: [u8; 32] = Sha256::digest(token).into();
+        self.fixed_tokens.get(&hash)
+    }
+
+    /// The claims of a token that this cluster signed; times and objects are not looked at.
+    pub(crate) fn claims(&self, token: &str) -> Result<Arc<Claims>, PkiError> {
+        self.shared
+            .claims(&self.tokens.public_key().id, token, || self.tokens.verify(token))
+    }
+}
+
+impl TokenIssuer for Guard {
+    fn issue(&self, asked: &TokenClaims<'_>) -> Result<IssuedToken, Status> {
+        let audiences = if asked.audiences.is_empty() {
+            vec![ISSUER.to_owned()]
+        } else {
+            asked.audiences.clone()
+        };
+        let claims = claims_of(asked, audiences);
+        let token = self.tokens.sign(&claims).map_err(|error| {
+            tracing::error!(%error, "a service account token could not be signed");
+            Status::internal("failed to generate token")
+        })?;
+        let expires =
+            jiff::Timestamp::from_second(asked.now.as_second().saturating_add(asked.expiration_seconds))
+                .unwrap_or(jiff::Timestamp::MAX);
+        Ok(IssuedToken {
+            token,
+            expires,
+            audiences: claims.aud,
+        })
+    }
+}
+
+fn claims_of(asked: &TokenClaims<'_>, audiences: Vec<String>) -> Claims {
+    let now = asked.now.as_second();
+    let bound = |kind: &str| {
+        asked
+            .bound
+            .as_ref()
+            .filter(|bound| bound.kind == kind)
+            .map(|bound| Named {
+                name: bound.name.clone(),
+                uid: bound.uid.clone(),
+            })
+    };
+    let pod = bound("Pod");
+    let extended = pod.is_some()
+        && asked.expiration_seconds == EXTENDED_SECONDS
+        && audiences.iter().any(|audience| audience == ISSUER);
+    let lifetime = if extended { YEAR } else { asked.expiration_seconds };
+    let node_of_pod = asked.node.as_ref().map(|(name, uid)| Named {
+        name: name.clone(),
+        uid: uid.clone(),
+    });
+    Claims {
+        aud: audiences,
+        exp: now.saturating_add(lifetime),
+        iat: now,
+        iss: ISSUER.to_owned(),
+        jti: uuid::Uuid::new_v4().to_string(),
+        nbf: now,
+        sub: format!(
+            "system:serviceaccount:{}:{}",
+            asked.namespace, asked.service_account
+        ),
+        private: Private {
+            namespace: asked.namespace.to_owned(),
+            node: bound("Node").or(node_of_pod),
+            pod,
+            secret: bound("Secret"),
+            serviceaccount: Named {
+                name: asked.service_account.to_owned(),
+                uid: asked.uid.to_owned(),
+            },
+            warnafter: extended.then(|| now.saturating_add(asked.expiration_seconds)),
+        },
+    }
+}

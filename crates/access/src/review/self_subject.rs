@@ -1,0 +1,13 @@
+//! SelfSubjectReview: who am I?
+
+use serde_json::{Value, json};
+use warren_apimachinery::time;
+use warren_apimachinery::value::ValueExt;
+
+use super::Asked;
+
+pub(crate) fn answer(cx: &Asked<'_>, mut request: Value) -> Value {
+    request.set("/metadata/creationTimestamp", time::format(cx.now));
+    request.set("/status", json!({ "userInfo": cx.user }));
+    request
+}

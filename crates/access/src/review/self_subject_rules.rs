@@ -1,0 +1,43 @@
+//! SelfSubjectRulesReview: what may I do here?
+
+use serde_json::{Value, json};
+use warren_apimachinery::Status;
+use warren_apimachinery::value::ValueExt;
+
+use super::Asked;
+
+pub(crate) fn answer(cx: &Asked<'_>, mut request: Value) -> Result<Value, Status> {
+    let namespace = request.text("/spec/namespace");
+    if namespace.is_empty() {
+        return Err(Status::bad_request("no namespace on request"));
+    }
+    let resolved = cx.guard.indexed(cx.cluster).index.rules_for(cx.user, namespace);
+    let mut resources = Vec::new();
+    let mut paths = Vec::new();
+    for rule in &resolved.rules {
+        let mut whole = rule.to_value();
+        if !rule.resources.is_empty() {
+            let mut value = whole.clone();
+            value.take_at("/nonResourceURLs");
+            resources.push(value);
+        }
+        if !rule.non_resource_urls.is_empty() {
+            for field in ["/apiGroups", "/resources", "/resourceNames"] {
+                whole.take_at(field);
+            }
+            paths.push(whole);
+        }
+    }
+    let mut status = json!({
+        "resourceRules": resources,
+        "nonResourceRules": paths,
+        "incomplete": !resolved.errors.is_empty(),
+    });
+    match resolved.errors.as_slice() {
+        [] => {}
+        [one] => status.set("/evaluationError", one.as_str()),
+        many => status.set("/evaluationError", format!("[{}]", many.join(", "))),
+    }
+    request.set("/status", status);
+    Ok(request)
+}

@@ -1,0 +1,140 @@
+//! SubjectAccessReview, and its forms for oneself and for one namespace.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+use warren_apimachinery::field::{Error, Path};
+use warren_apimachinery::value::ValueExt;
+use warren_apimachinery::{Status, UserInfo};
+use warren_rbac::{Attributes, Decision};
+
+use super::Asked;
+use crate::authorization::decide;
+
+const GROUP: &str = "authorization.k8s.io";
+
+pub(crate) fn answer_self(cx: &Asked<'_>, request: Value) -> Result<Value, Status> {
+    refuse("SelfSubjectAccessReview", attribute_errors(&request))?;
+    Ok(answered(cx, cx.user, request))
+}
+
+pub(crate) fn answer(cx: &Asked<'_>, request: Value) -> Result<Value, Status> {
+    let mut errors = attribute_errors(&request);
+    errors.extend(subject_errors(&request));
+    refuse("SubjectAccessReview", errors)?;
+    Ok(answered(cx, &subject(&request), request))
+}
+
+pub(crate) fn answer_local(cx: &Asked<'_>, mut request: Value) -> Result<Value, Status> {
+    let mut errors = attribute_errors(&request);
+    errors.extend(subject_errors(&request));
+    if request.at("/spec/nonResourceAttributes").is_object() {
+        let path = Path::new("spec.nonResourceAttributes");
+        let value = request.at("/spec/nonResourceAttributes").clone();
+        errors.push(Error::invalid(&path, value, "disallowed on this kind of request"));
+    }
+    refuse("LocalSubjectAccessReview", errors)?;
+    let namespace = request.text("/spec/resourceAttributes/namespace");
+    if namespace != cx.namespace {
+        return Err(Status::bad_request(format!(
+            "spec.resourceAttributes.namespace must match namespace: {namespace}"
+        )));
+    }
+    request.set("/metadata/namespace", cx.namespace);
+    Ok(answered(cx, &subject(&request), request))
+}
+
+fn refuse(kind: &str, errors: Vec<Error>) -> Result<(), Status> {
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(Status::invalid(GROUP, kind, "", &errors))
+    }
+}
+
+fn attribute_errors(request: &Value) -> Vec<Error> {
+    let resource = request.at("/spec/resourceAttributes").is_object();
+    let path = request.at("/spec/nonResourceAttributes");
+    match (resource, path.is_object()) {
+        (true, true) => vec![Error::invalid(
+            &Path::new("spec.nonResourceAttributes"),
+            path.clone(),
+            "cannot be specified in combination with resourceAttributes",
+        )],
+        (false, false) => vec![Error::invalid(
+            &Path::new("spec.resourceAttributes"),
+            Value::Null,
+            "exactly one of nonResourceAttributes or resourceAttributes must be specified",
+        )],
+        _ => Vec::new(),
+    }
+}
+
+fn subject_errors(request: &Value) -> Option<Error> {
+    let nobody = request.text("/spec/user").is_empty() && request.items("/spec/groups").is_empty();
+    nobody.then(|| {
+        Error::invalid(
+            &Path::new("spec.user"),
+            "",
+            "at least one of user or group must be specified",
+        )
+    })
+}
+
+fn subject(request: &Value) -> UserInfo {
+    let texts = |value: &Value| -> Vec<String> {
+        let items = value.as_array().map(Vec::as_slice).unwrap_or_default();
+        items
+            .iter()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect()
+    };
+    let extra: BTreeMap<_, _> = request
+        .at("/spec/extra")
+        .as_object()
+        .map(|map| {
+            map.iter()
+                .map(|(key, values)| (key.to_ascii_lowercase(), texts(values)))
+                .collect()
+        })
+        .unwrap_or_default();
+    UserInfo {
+        name: request.text("/spec/user").to_owned(),
+        uid: request.text("/spec/uid").to_owned(),
+        groups: texts(request.at("/spec/groups")),
+        extra,
+    }
+}
+
+fn answered(cx: &Asked<'_>, user: &UserInfo, mut request: Value) -> Value {
+    let spec = request.at("/spec");
+    let resource = spec.at("/resourceAttributes");
+    let attributes = if resource.is_object() {
+        Attributes {
+            verb: resource.text("/verb"),
+            group: resource.text("/group"),
+            version: resource.text("/version"),
+            resource: resource.text("/resource"),
+            subresource: resource.text("/subresource"),
+            namespace: resource.text("/namespace"),
+            name: resource.text("/name"),
+            path: "",
+        }
+    } else {
+        Attributes::path(
+            spec.text("/nonResourceAttributes/verb"),
+            spec.text("/nonResourceAttributes/path"),
+        )
+    };
+    let decision = decide(cx.guard, cx.cluster, user, &attributes);
+    let allowed = decision.allowed();
+    let (Decision::Allow(reason) | Decision::NoOpinion(reason)) = decision;
+    let mut status = Map::new();
+    status.insert("allowed".to_owned(), allowed.into());
+    if !reason.is_empty() {
+        status.insert("reason".to_owned(), reason.into());
+    }
+    request.set("/status", Value::Object(status));
+    request
+}
