@@ -4,7 +4,12 @@
 //! a file in it; a group's `mod.rs` names its strategies.
 
 mod catalogue;
+mod check;
+mod core;
+mod diff;
 mod generic;
+mod pod_template;
 mod strategies;
+mod table;
 
 pub use catalogue::definitions;

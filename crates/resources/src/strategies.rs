@@ -4,10 +4,14 @@ use std::sync::Arc;
 
 use warren_registry::strategy::Strategy;
 
+use crate::core;
 use crate::generic::Generic;
 
 /// The strategy of a built-in resource; the generic one for a kind that has no file of its own.
 pub(crate) fn strategy(group: &str, plural: &str, has_status: bool) -> Arc<dyn Strategy> {
-    let own: Option<Arc<dyn Strategy>> = None;
+    let own = match group {
+        "" => core::strategy(plural),
+        _ => None,
+    };
     own.unwrap_or_else(|| Arc::new(Generic::new(group, plural, has_status)))
 }

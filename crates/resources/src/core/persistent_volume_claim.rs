@@ -1,0 +1,319 @@
+//! Persistent volume claims.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use warren_apimachinery::field::{Error, Path};
+use warren_apimachinery::quantity::Quantity;
+use warren_apimachinery::value::ValueExt;
+use warren_registry::strategy::{Column, Strategy, Traits};
+
+use crate::check::{self, Errors, same};
+use crate::diff::diff;
+use crate::table::{age, columns, name};
+
+/// Ways to mount a volume, in upstream's order.
+pub(crate) const ACCESS_MODES: &[&str] = &[
+    "ReadOnlyMany",
+    "ReadWriteMany",
+    "ReadWriteOnce",
+    "ReadWriteOncePod",
+];
+/// How a volume appears, in upstream's order.
+pub(crate) const VOLUME_MODES: &[&str] = &["Block", "Filesystem"];
+const BETA_CLASS: &str = "volume.beta.kubernetes.io/storage-class";
+
+/// The strategy of persistent volume claims.
+pub(crate) struct PersistentVolumeClaim;
+
+impl Strategy for PersistentVolumeClaim {
+    fn traits(&self) -> Traits {
+        Traits {
+            status: true,
+            ..Traits::default()
+        }
+    }
+
+    fn default(&self, object: &mut Value) {
+        default_data_source(object);
+        if object.at("/status/phase").is_null() {
+            object.set("/status/phase", "Pending");
+        }
+    }
+
+    fn prepare_for_create(&self, object: &mut Value) {
+        object.set("/status", json!({"phase": "Pending"}));
+    }
+
+    fn validate(&self, object: &Value) -> Vec<Error> {
+        let mut errors = Errors::new();
+        validate_spec(&mut errors, &Path::new("spec"), object.field("spec"));
+        errors
+    }
+
+    fn validate_update(&self, new: &Value, old: &Value) -> Vec<Error> {
+        let mut errors = Errors::new();
+        update(&mut errors, new, old);
+        errors
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        columns("persistentvolumeclaims")
+    }
+
+    fn cells(&self, object: &Value, now: Timestamp) -> Vec<Value> {
+        let deleting = !object.at("/metadata/deletionTimestamp").is_null();
+        let phase = if deleting {
+            "Terminating"
+        } else {
+            object.text("/status/phase")
+        };
+        let volume = object.text("/spec/volumeName");
+        let (capacity, modes) = if volume.is_empty() {
+            (String::new(), String::new())
+        } else {
+            (
+                object.text("/status/capacity/storage").to_owned(),
+                access_modes(object.items("/status/accessModes")),
+            )
+        };
+        vec![
+            name(object),
+            phase.into(),
+            volume.into(),
+            capacity.into(),
+            modes.into(),
+            storage_class(object).into(),
+            or_unset(object.text("/spec/volumeAttributesClassName")),
+            age(object, now),
+            or_unset(object.text("/spec/volumeMode")),
+        ]
+    }
+}
+
+/// A text, or `<unset>`.
+pub(crate) fn or_unset(text: &str) -> Value {
+    if text.is_empty() { "<unset>" } else { text }.into()
+}
+
+/// The class of a claim or a volume: the field, or the annotation that came before it.
+pub(crate) fn storage_class(object: &Value) -> &str {
+    match object.at("/metadata/annotations").field(BETA_CLASS).as_str() {
+        Some(class) => class,
+        None => object.text("/spec/storageClassName"),
+    }
+}
+
+/// Access modes as kubectl shortens them, in upstream's order.
+pub(crate) fn access_modes(modes: &[Value]) -> String {
+    [
+        ("ReadWriteOnce", "RWO"),
+        ("ReadOnlyMany", "ROX"),
+        ("ReadWriteMany", "RWX"),
+        ("ReadWriteOncePod", "RWOP"),
+    ]
+    .into_iter()
+    .filter(|(mode, _)| modes.iter().any(|given| given.as_str() == Some(mode)))
+    .map(|(_, short)| short)
+    .collect::<Vec<_>>()
+    .join(",")
+}
+
+/// `dataSource` and `dataSourceRef` say the same; whichever is given fills the other.
+fn default_data_source(object: &mut Value) {
+    let (source, reference) = (
+        object.at("/spec/dataSource").clone(),
+        object.at("/spec/dataSourceRef").clone(),
+    );
+    if reference.is_null() && !source.is_null() {
+        object.set("/spec/dataSourceRef", source);
+    } else if source.is_null() && !reference.is_null() && reference.text("/namespace").is_empty() {
+        object.set("/spec/dataSource", reference);
+    }
+}
+
+/// Checks access modes, as volumes and claims have them.
+pub(crate) fn validate_access_modes(errors: &mut Errors, path: &Path, modes: &[Value]) {
+    let modes: Vec<&str> = modes.iter().filter_map(Value::as_str).collect();
+    for mode in &modes {
+        check::one_of(errors, path, mode, ACCESS_MODES);
+    }
+    let others = modes
+        .iter()
+        .any(|mode| ACCESS_MODES.contains(mode) && *mode != "ReadWriteOncePod");
+    if others && modes.contains(&"ReadWriteOncePod") {
+        errors.push(Error::forbidden(
+            path,
+            "may not use ReadWriteOncePod with other access modes",
+        ));
+    }
+}
+
+/// Checks the specification of a claim or of a template of one.
+pub(crate) fn validate_spec(errors: &mut Errors, path: &Path, spec: &Value) {
+    let modes_path = path.child("accessModes");
+    if spec.items("/accessModes").is_empty() {
+        errors.push(Error::required(
+            &modes_path,
+            "at least 1 access mode is required",
+        ));
+    }
+    check::label_selector(errors, &path.child("selector"), spec.field("selector"));
+    validate_access_modes(errors, &modes_path, spec.items("/accessModes"));
+    let storage = spec.at("/resources/requests/storage");
+    let storage_path = path.child("resources").key("storage");
+    if storage.is_null() {
+        errors.push(Error::required(&storage_path, ""));
+    } else {
+        positive_quantity(errors, &storage_path, storage);
+    }
+    for field in ["storageClassName", "volumeAttributesClassName"] {
+        let class = spec.field(field).as_str().unwrap_or_default();
+        if !class.is_empty() {
+            check::dns_subdomain(errors, &path.child(field), class);
+        }
+    }
+    if let Some(mode) = spec.field("volumeMode").as_str() {
+        check::one_of(errors, &path.child("volumeMode"), mode, VOLUME_MODES);
+    }
+    for field in ["dataSource", "dataSourceRef"] {
+        data_source(errors, &path.child(field), spec.field(field));
+    }
+    data_sources_agree(errors, path, spec);
+}
+
+/// An amount above zero.
+pub(crate) fn positive_quantity(errors: &mut Errors, path: &Path, value: &Value) {
+    let amount = Quantity::from_json(value).unwrap_or(Quantity::ZERO);
+    if amount <= Quantity::ZERO {
+        errors.push(Error::invalid(
+            path,
+            amount.to_string(),
+            "must be greater than zero",
+        ));
+    }
+}
+
+fn data_source(errors: &mut Errors, path: &Path, source: &Value) {
+    if source.is_null() {
+        return;
+    }
+    check::required(errors, &path.child("name"), source.text("/name"));
+    check::required(errors, &path.child("kind"), source.text("/kind"));
+    let (group, kind) = (source.text("/apiGroup"), source.text("/kind"));
+    if !group.is_empty() {
+        check::dns_subdomain(errors, &path.child("apiGroup"), group);
+    } else if kind != "PersistentVolumeClaim" {
+        errors.push(Error::invalid(
+            path,
+            kind,
+            "must be 'PersistentVolumeClaim' when referencing the default apiGroup",
+        ));
+    }
+    let namespace = source.text("/namespace");
+    if !namespace.is_empty() {
+        check::dns_label(errors, &path.child("namespace"), namespace);
+    }
+}
+
+fn data_sources_agree(errors: &mut Errors, path: &Path, spec: &Value) {
+    let (source, reference) = (spec.field("dataSource"), spec.field("dataSourceRef"));
+    if source.is_null() || reference.is_null() {
+        return;
+    }
+    let problem = if !reference.text("/namespace").is_empty() {
+        "may not be specified when dataSourceRef.namespace is specified"
+    } else if !same(source, reference) {
+        "must match dataSourceRef"
+    } else {
+        return;
+    };
+    let shown = path.child("dataSource").to_string();
+    errors.push(Error::invalid(path, shown, problem));
+}
+
+/// A claim is immutable, so that quotas hold; a bound one may grow, and an unbound one be bound.
+fn update(errors: &mut Errors, new: &Value, old: &Value) {
+    const STORAGE: &str = "/resources/requests/storage";
+    let (spec, was) = (new.field("spec"), old.field("spec"));
+    let mut munged = spec.clone();
+    if was.text("/volumeName").is_empty() {
+        munged.take_at("/volumeName");
+    }
+    let annotation = |object: &Value| {
+        let class = object.at("/metadata/annotations").field(BETA_CLASS);
+        class.as_str().map(str::to_owned)
+    };
+    if annotation(new) != annotation(old) {
+        errors.push(Error::invalid(
+            &Path::new("metadata.annotations").child(BETA_CLASS),
+            annotation(new).unwrap_or_default(),
+            check::IMMUTABLE,
+        ));
+    }
+    // A claim that waited for a default class may be given one.
+    let is_upgrade = was.field("storageClassName").is_null()
+        && annotation(old).is_none_or(|class| class == spec.text("/storageClassName"));
+    if is_upgrade {
+        munged.take_at("/storageClassName");
+    }
+    if new.text("/status/phase") == "Bound" {
+        if !munged.at("/resources/requests").is_null() {
+            munged.set(STORAGE, was.at(STORAGE).clone());
+        }
+        match was.field("volumeAttributesClassName") {
+            Value::Null => {
+                munged.take_at("/volumeAttributesClassName");
+            }
+            class if !munged.field("volumeAttributesClassName").is_null() => {
+                munged.set("/volumeAttributesClassName", class.clone());
+            }
+            _ => {}
+        }
+    }
+    let mut base = was.clone();
+    if was.text("/volumeName").is_empty() {
+        base.take_at("/volumeName");
+    }
+    if !same(&munged, &base) {
+        let difference = diff("core.PersistentVolumeClaimSpec", &base, &munged);
+        errors.push(Error::forbidden(
+            &Path::new("spec"),
+            format!("spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n{difference}"),
+        ));
+    }
+    shrink(errors, new, old);
+    check::immutable(
+        errors,
+        &Path::new("volumeMode"),
+        spec.field("volumeMode"),
+        was.field("volumeMode"),
+    );
+    let (class, old_class) = (
+        spec.field("volumeAttributesClassName"),
+        was.field("volumeAttributesClassName"),
+    );
+    if !old_class.is_null() && class != old_class {
+        let to = match class.as_str() {
+            None => "nil",
+            Some("") => "an empty string",
+            Some(_) => return,
+        };
+        errors.push(Error::forbidden(
+            &Path::new("spec.volumeAttributesClassName"),
+            format!("update from non-nil value to {to} is forbidden"),
+        ));
+    }
+}
+
+/// A failed expansion may be taken back, down to what the volume has.
+fn shrink(errors: &mut Errors, new: &Value, old: &Value) {
+    const STORAGE: &str = "/spec/resources/requests/storage";
+    let amount = |value: &Value| Quantity::from_json(value).unwrap_or(Quantity::ZERO);
+    let asked = amount(new.at(STORAGE));
+    if asked < amount(old.at(STORAGE)) && asked <= amount(old.at("/status/capacity/storage")) {
+        errors.push(Error::forbidden(
+            &Path::new("spec.resources.requests.storage"),
+            "field can not be less than status.capacity",
+        ));
+    }
+}

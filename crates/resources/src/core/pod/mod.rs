@@ -1,0 +1,179 @@
+//! Pods.
+
+mod qos;
+mod status;
+mod table;
+mod update;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use smol_str::SmolStr;
+use warren_apimachinery::field::{Error, Path};
+use warren_apimachinery::value::ValueExt;
+use warren_registry::strategy::{Column, Strategy, Traits};
+
+use crate::check::Errors;
+use crate::pod_template::{Of, default_pod_only, default_pod_spec, pod_annotations, pod_spec, pod_warnings};
+use crate::table::columns;
+
+use qos::qos_class;
+
+/// The strategy of pods.
+pub(crate) struct Pod;
+
+impl Strategy for Pod {
+    fn traits(&self) -> Traits {
+        Traits {
+            generation: true,
+            status: true,
+            ..Traits::default()
+        }
+    }
+
+    fn default(&self, object: &mut Value) {
+        if let Some(spec) = object.get_mut("spec") {
+            default_pod_spec(spec);
+            default_pod_only(spec);
+        }
+    }
+
+    fn prepare_for_create(&self, object: &mut Value) {
+        let class = qos_class(object.field("spec"));
+        object.set("/status", json!({"phase": "Pending", "qosClass": class}));
+    }
+
+    fn prepare_for_status_update(&self, new: &mut Value, old: &Value) {
+        // The class is the pod's for good: a writer that does not know it keeps it.
+        if new.at("/status/qosClass").is_null() && !old.at("/status/qosClass").is_null() {
+            new.set("/status/qosClass", old.at("/status/qosClass").clone());
+        }
+        // Owners come by the main part only.
+        match old.at("/metadata/ownerReferences") {
+            Value::Null => {
+                new.take_at("/metadata/ownerReferences");
+            }
+            owners => new.set("/metadata/ownerReferences", owners.clone()),
+        }
+    }
+
+    fn validate(&self, object: &Value) -> Vec<Error> {
+        let mut errors = Errors::new();
+        validate_pod(&mut errors, object);
+        errors
+    }
+
+    fn validate_create(&self, object: &Value) -> Vec<Error> {
+        let mut errors = Errors::new();
+        let path = Path::new("spec");
+        if !object.items("/spec/ephemeralContainers").is_empty() {
+            errors.push(Error::forbidden(
+                &path.child("ephemeralContainers"),
+                "cannot be set on create",
+            ));
+        }
+        if !object.text("/spec/nodeName").is_empty() && !object.items("/spec/schedulingGates").is_empty() {
+            errors.push(Error::forbidden(
+                &path.child("nodeName"),
+                "cannot be set until all schedulingGates have been cleared",
+            ));
+        }
+        errors
+    }
+
+    fn validate_update(&self, new: &Value, old: &Value) -> Vec<Error> {
+        let mut errors = Errors::new();
+        update::validate(&mut errors, new, old);
+        errors
+    }
+
+    fn validate_status_update(&self, new: &Value, old: &Value) -> Vec<Error> {
+        let mut errors = Errors::new();
+        status::validate(&mut errors, new, old);
+        errors
+    }
+
+    fn validate_subresource_update(&self, subresource: &str, new: &Value, old: &Value) -> Vec<Error> {
+        match subresource {
+            "ephemeralcontainers" => update::ephemeral_containers(new, old),
+            "resize" => update::resize(new, old),
+            _ => Vec::new(),
+        }
+    }
+
+    fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
+        // Upstream warns about a pod when it is made, or when its spec is written anew.
+        match old {
+            Some(old) if old.field("spec") == new.field("spec") => Vec::new(),
+            _ => pod_warnings(new),
+        }
+    }
+
+    fn fields(&self, object: &Value) -> Box<[(SmolStr, SmolStr)]> {
+        let text = |pointer: &str| SmolStr::new(object.text(pointer));
+        let host_network = object.at("/spec/hostNetwork").as_bool().unwrap_or_default();
+        let pod_ip = match object.text("/status/podIPs/0/ip") {
+            "" => object.text("/status/podIP"),
+            ip => ip,
+        };
+        Box::new([
+            ("spec.nodeName".into(), text("/spec/nodeName")),
+            ("spec.restartPolicy".into(), text("/spec/restartPolicy")),
+            ("spec.schedulerName".into(), text("/spec/schedulerName")),
+            (
+                "spec.serviceAccountName".into(),
+                text("/spec/serviceAccountName"),
+            ),
+            (
+                "spec.hostNetwork".into(),
+                SmolStr::new(if host_network { "true" } else { "false" }),
+            ),
+            ("status.phase".into(), text("/status/phase")),
+            ("status.podIP".into(), SmolStr::new(pod_ip)),
+            ("status.nominatedNodeName".into(), text("/status/nominatedNodeName")),
+        ])
+    }
+
+    /// What is asked for, or the pod's own grace period; none for a pod that never was scheduled or has ended.
+    fn grace_period(&self, object: &Value, requested: Option<i64>) -> Option<i64> {
+        let asked = requested
+            .or_else(|| object.int("/spec/terminationGracePeriodSeconds"))
+            .unwrap_or_default();
+        let ended = matches!(object.text("/status/phase"), "Failed" | "Succeeded");
+        let unscheduled = object.text("/spec/nodeName").is_empty();
+        Some(match asked {
+            _ if unscheduled || ended => 0,
+            // A negative period is a kubelet's way of saying one second.
+            seconds if seconds < 0 => 1,
+            seconds => seconds,
+        })
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        columns("pods")
+    }
+
+    fn cells(&self, object: &Value, now: Timestamp) -> Vec<Value> {
+        table::cells(object, now)
+    }
+}
+
+/// What is checked of a pod on create and on update.
+fn validate_pod(errors: &mut Errors, pod: &Value) {
+    let (metadata, spec) = (pod.field("metadata"), pod.field("spec"));
+    let path = Path::new("spec");
+    pod_annotations(errors, &Path::new("metadata.annotations"), metadata, spec);
+    pod_spec(errors, &path, spec, Of::Pod(pod.text("/metadata/name")));
+    if spec.text("/serviceAccountName").is_empty() {
+        for (at, volume) in spec.items("/volumes").iter().enumerate() {
+            let sources = path.child("volumes").index(at).child("projected.sources");
+            for (at, source) in volume.items("/projected/sources").iter().enumerate() {
+                if !source.field("serviceAccountToken").is_null() {
+                    errors.push(Error::forbidden(
+                        &sources.index(at).child("serviceAccountToken"),
+                        "must not be specified when serviceAccountName is not set",
+                    ));
+                }
+            }
+        }
+    }
+}

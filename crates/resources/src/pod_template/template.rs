@@ -1,0 +1,55 @@
+//! A `PodTemplateSpec`: its metadata and its spec.
+
+use serde_json::{Map, Value};
+use warren_apimachinery::field::{Error, Path};
+use warren_apimachinery::label;
+use warren_apimachinery::value::ValueExt;
+
+use super::defaults::default_pod_spec;
+use super::spec::{Of, pod_annotations, pod_spec};
+use crate::check::{self, Errors};
+
+/// Defaults the template at a JSON pointer; does nothing where there is none.
+pub(crate) fn default_template(object: &mut Value, pointer: &str) {
+    let Some(template) = object.pointer_mut(pointer).filter(|value| value.is_object()) else {
+        return;
+    };
+    if template.field("metadata").is_null() {
+        template.set("/metadata", Map::new());
+    }
+    if let Some(spec) = template.get_mut("spec") {
+        default_pod_spec(spec);
+    }
+}
+
+/// Checks a template at `path`.
+pub(crate) fn template(errors: &mut Errors, path: &Path, template: &Value) {
+    let metadata = template.field("metadata");
+    let annotations = path.child("annotations");
+    errors.extend(label::validate(metadata.field("labels"), &path.child("labels")));
+    errors.extend(label::validate_annotations(
+        metadata.field("annotations"),
+        &annotations,
+    ));
+    let (spec, spec_path) = (template.field("spec"), path.child("spec"));
+    pod_annotations(errors, &annotations, metadata, spec);
+    pod_spec(errors, &spec_path, spec, Of::Template);
+    if !spec.items("/ephemeralContainers").is_empty() {
+        errors.push(Error::forbidden(
+            &spec_path.child("ephemeralContainers"),
+            "ephemeral containers not allowed in pod template",
+        ));
+    }
+}
+
+/// What upstream checks of a template that a workload with `restartPolicy: Always` owns.
+pub(crate) fn always_restarted(errors: &mut Errors, path: &Path, template: &Value, kind: &str) {
+    let policy = template.text("/spec/restartPolicy");
+    check::one_of(errors, &path.child("spec.restartPolicy"), policy, &["Always"]);
+    if template.int("/spec/activeDeadlineSeconds").is_some() {
+        errors.push(Error::forbidden(
+            &path.child("spec.activeDeadlineSeconds"),
+            format!("activeDeadlineSeconds in {kind} is not Supported"),
+        ));
+    }
+}
