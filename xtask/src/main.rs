@@ -9,6 +9,7 @@
 use std::process::ExitCode;
 
 mod check;
+mod derive;
 mod tidy;
 mod tools;
 
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
     {
         ["test"] => check::run(),
         ["tidy"] => tidy::run(),
+        ["derive", data] => derive::run(std::path::Path::new(data)),
         _ => Err(anyhow::anyhow!(USAGE)),
     };
     result.map_or_else(

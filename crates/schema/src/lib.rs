@@ -1,6 +1,21 @@
 //! Structural schemas of kinds: default, prune, validate, publish as OpenAPI.
+//!
+//! Built-in kinds (`builtin`) and custom resources (`custom`) are described by the same [`Schema`]. What a
+//! schema cannot say (defaults that depend on other fields, validation functions, table columns) is the
+//! strategy's of the kind; CEL rules of custom resources are kept by the CRD object and not evaluated here.
 
+pub mod builtin;
+pub mod check;
+mod compile;
+pub mod custom;
+mod default;
 pub mod model;
+pub mod openapi;
+mod prune;
 pub mod rules;
+mod validate;
 
+pub use builtin::{builtin, definition_for};
+pub use check::{Checked, strict_error};
+pub use custom::from_json_schema;
 pub use model::{ListType, MapType, PatchStrategy, Ref, Schema, Type};

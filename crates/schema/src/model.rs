@@ -72,6 +72,33 @@ pub enum Ref {
     Named(SmolStr),
 }
 
+impl Ref {
+    /// The schema. A name that is no definition stands for anything, so that a reader never fails.
+    pub fn get(&self) -> Arc<Schema> {
+        match self {
+            Self::Inline(schema) => Arc::clone(schema),
+            Self::Named(name) => {
+                crate::builtin::builtin(name).unwrap_or_else(|| Arc::new(Schema::of(Type::Any)))
+            }
+        }
+    }
+}
+
+/// What upstream's Go type of a built-in definition adds to its schema. Empty for custom resources.
+#[derive(Clone, Debug, Default)]
+pub struct GoFacts {
+    /// The name of the type, such as `PodSpec`; empty when unknown.
+    pub name: SmolStr,
+    /// The name of its package, such as `v1`.
+    pub package: SmolStr,
+    /// Fields that are written even when unset, and their zero.
+    pub always: Box<[(SmolStr, Value)]>,
+    /// Fields that are left out when they are empty.
+    pub droppable: Box<[SmolStr]>,
+    /// The types of fields where the schema tells another, such as `v1.Protocol`.
+    pub types: Box<[(SmolStr, SmolStr)]>,
+}
+
 /// A node of a structural schema.
 #[derive(Clone, Debug)]
 pub struct Schema {
@@ -105,4 +132,40 @@ pub struct Schema {
     pub allowed: Box<[Value]>,
     /// The value validations (bounds, pattern, …) of a custom resource's schema; `None` for built-in kinds.
     pub rules: Option<Box<crate::rules::Rules>>,
+    /// What the Go type of a built-in definition adds; `None` for all else.
+    pub go: Option<Box<GoFacts>>,
+}
+
+impl Schema {
+    /// A schema that says no more than what values are.
+    pub fn of(kind: Type) -> Self {
+        Self {
+            kind,
+            properties: BTreeMap::new(),
+            additional: None,
+            items: None,
+            required: Box::default(),
+            list: ListType::default(),
+            map: MapType::default(),
+            patch: PatchStrategy::default(),
+            default: None,
+            nullable: false,
+            preserve_unknown: kind == Type::Any,
+            embedded: false,
+            format: None,
+            allowed: Box::default(),
+            rules: None,
+            go: None,
+        }
+    }
+
+    /// The schema of a field, or of a map's values.
+    pub fn field(&self, name: &str) -> Option<&Ref> {
+        self.properties.get(name).or(self.additional.as_ref())
+    }
+
+    /// Whether values have fields by name, rather than being a map.
+    pub fn is_struct(&self) -> bool {
+        self.kind == Type::Object && !self.properties.is_empty()
+    }
 }

@@ -1,0 +1,472 @@
+//! Decoding of built-in kinds: what upstream's Go types would take of an object, and what they would say.
+//!
+//! Unknown fields are named and dropped, wrong types are refused in Go's words, quantities and times become
+//! canonical, `null` counts as absent, and what Go would not write again (`paused: false`, empty lists) goes.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+use warren_apimachinery::quantity::Quantity;
+use warren_apimachinery::time;
+
+use crate::model::{Ref, Schema, Type};
+
+mod base64;
+mod words;
+
+/// What decoding found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// `unknown field "spec.foo"`, each once, at most 100.
+    pub unknown: Vec<String>,
+    /// The first wrong type, as `json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas
+    /// of type int32`.
+    pub type_error: Option<String>,
+}
+
+/// Upstream stops counting strict errors here.
+const MAX_UNKNOWN: usize = 100;
+
+/// The text of a refusal by strict decoding: `strict decoding error: unknown field "spec.foo", …`.
+pub fn strict_error(unknown: &[String], duplicates: &[String]) -> String {
+    let all: Vec<&str> = unknown.iter().chain(duplicates).map(String::as_str).collect();
+    format!("strict decoding error: {}", all.join(", "))
+}
+
+impl Schema {
+    /// Decodes `value` as the kind that this schema describes, in place. Of a custom resource, unknown fields
+    /// are pruned and metadata is decoded; its own types are left to [`Schema::validate`], as upstream does.
+    pub fn check(&self, value: &mut Value) -> Checked {
+        if self.go.is_none() && self.kind == Type::Object {
+            return crate::prune::prune(self, value);
+        }
+        let mut found = Checked::default();
+        check_at(self, value, "", &mut found);
+        found
+    }
+}
+
+/// Decodes a built-in type that stands at `path`.
+pub(crate) fn check_at(schema: &Schema, value: &mut Value, path: &str, found: &mut Checked) {
+    let mut walk = Walk {
+        found: std::mem::take(found),
+        path: path.to_owned(),
+        fields: if path.is_empty() {
+            Vec::new()
+        } else {
+            vec![path.to_owned()]
+        },
+        structure: String::new(),
+    };
+    walk.value(schema, value, None);
+    *found = walk.found;
+}
+
+/// The schema of `metadata`.
+pub(crate) fn object_meta() -> Arc<Schema> {
+    Ref::Named("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta".into()).get()
+}
+
+/// Whether text is base64 as Go reads it.
+pub(crate) fn is_base64(text: &str) -> bool {
+    base64::checked(text).is_ok()
+}
+
+/// Names an unknown field.
+pub(crate) fn note_unknown(found: &mut Checked, path: &str) {
+    let message = format!("unknown field \"{path}\"");
+    if found.unknown.len() < MAX_UNKNOWN && !found.unknown.contains(&message) {
+        found.unknown.push(message);
+    }
+}
+
+/// Where the decoder stands.
+#[derive(Default)]
+struct Walk {
+    found: Checked,
+    /// As strict errors say it: `spec.containers[0]`.
+    path: String,
+    /// As Go's type errors say it: names of fields, without indexes and keys of maps.
+    fields: Vec<String>,
+    /// The Go type of the innermost struct.
+    structure: String,
+}
+
+impl Walk {
+    fn value(&mut self, schema: &Schema, value: &mut Value, told: Option<&str>) {
+        if self.found.type_error.is_some() {
+            return;
+        }
+        match schema.kind {
+            Type::Any => {}
+            Type::Object if schema.is_struct() => self.structure(schema, value, told),
+            Type::Object => self.map(schema, value, told),
+            Type::Array => self.list(schema, value, told),
+            Type::String => self.text(schema, value, told),
+            Type::Integer => self.integer(schema, value, told),
+            Type::Number if value.is_number() => {}
+            Type::Boolean if value.is_boolean() => {}
+            Type::Number | Type::Boolean => self.refuse(schema, value, told),
+            Type::IntOrString => self.int_or_string(value),
+            Type::Quantity => match Quantity::from_json(value) {
+                Ok(quantity) => *value = quantity.into(),
+                Err(error) => self.fail(error.to_string()),
+            },
+        }
+    }
+
+    fn structure(&mut self, schema: &Schema, value: &mut Value, told: Option<&str>) {
+        let Value::Object(map) = value else {
+            return self.refuse(schema, value, told);
+        };
+        let go = schema.go.as_deref();
+        let outer = go.map(|go| std::mem::replace(&mut self.structure, go.name.to_string()));
+        let names: Vec<String> = map.keys().cloned().collect();
+        for name in names {
+            let Some(field) = schema.field(&name) else {
+                if !schema.preserve_unknown {
+                    self.unknown(&name);
+                    map.remove(&name);
+                }
+                continue;
+            };
+            self.field(schema, field, map, name);
+        }
+        if let Some(outer) = outer {
+            self.structure = outer;
+        }
+        if let Some(go) = go {
+            for name in &go.droppable {
+                if map.get(name.as_str()).is_some_and(is_empty) {
+                    map.remove(name.as_str());
+                }
+            }
+        }
+    }
+
+    fn field(&mut self, parent: &Schema, field: &Ref, map: &mut Map<String, Value>, name: String) {
+        let Some(value) = map.get_mut(&name) else {
+            return;
+        };
+        if value.is_null() {
+            map.remove(&name);
+            return;
+        }
+        let told = parent
+            .go
+            .as_ref()
+            .and_then(|go| go.types.iter().find(|(field, _)| *field == name));
+        let told = told.map(|(_, text)| text.as_str());
+        let length = self.enter_key(&name);
+        self.fields.push(name);
+        self.value(&field.get(), value, told);
+        self.fields.pop();
+        self.path.truncate(length);
+        if told == Some("v1.ResourceList") {
+            round_resources(value);
+        }
+    }
+
+    fn map(&mut self, schema: &Schema, value: &mut Value, told: Option<&str>) {
+        let Value::Object(map) = value else {
+            return self.refuse(schema, value, told);
+        };
+        let Some(element) = schema.additional.as_ref() else {
+            return;
+        };
+        let element = element.get();
+        for (key, value) in map {
+            let length = self.enter_key(key);
+            self.element(&element, value, told.map(words::element));
+            self.path.truncate(length);
+        }
+    }
+
+    fn list(&mut self, schema: &Schema, value: &mut Value, told: Option<&str>) {
+        let Value::Array(items) = value else {
+            return self.refuse(schema, value, told);
+        };
+        let Some(element) = schema.items.as_ref() else {
+            return;
+        };
+        let element = element.get();
+        for (index, value) in items.iter_mut().enumerate() {
+            let length = self.path.len();
+            self.path.push_str(&format!("[{index}]"));
+            self.element(&element, value, told.map(words::element));
+            self.path.truncate(length);
+        }
+    }
+
+    /// An element that is `null` is its type's zero.
+    fn element(&mut self, schema: &Schema, value: &mut Value, told: Option<&str>) {
+        if value.is_null() {
+            *value = match schema.kind {
+                Type::String if schema.format.is_none() => "".into(),
+                Type::Integer | Type::Number | Type::IntOrString => 0.into(),
+                Type::Boolean => false.into(),
+                Type::Quantity => "0".into(),
+                Type::Object if schema.is_struct() => Value::Object(Map::new()),
+                _ => return,
+            };
+        }
+        self.value(schema, value, told);
+    }
+
+    fn text(&mut self, schema: &Schema, value: &mut Value, told: Option<&str>) {
+        let name = schema.go.as_ref().map_or("", |go| go.name.as_str());
+        let Value::String(text) = value else {
+            return match name {
+                "Time" | "MicroTime" => {
+                    self.fail(format!(
+                        "json: cannot unmarshal {} into Go value of type string",
+                        words::got(value)
+                    ));
+                }
+                _ => self.refuse(schema, value, told),
+            };
+        };
+        let canonical = match (schema.format.as_deref(), name) {
+            (Some("date-time"), "MicroTime") => time::parse_micro(text).map(time::format_micro),
+            (Some("date-time"), _) => time::parse(text).map(time::format),
+            (Some("byte"), _) => base64::checked(text).map(|()| text.clone()),
+            _ => return,
+        };
+        match canonical {
+            Ok(canonical) => *text = canonical,
+            Err(why) => self.fail(why),
+        }
+    }
+
+    fn integer(&mut self, schema: &Schema, value: &mut Value, told: Option<&str>) {
+        let is_short = schema.format.as_deref() == Some("int32");
+        let fits = value
+            .as_i64()
+            .is_some_and(|number| !is_short || i32::try_from(number).is_ok());
+        if !fits {
+            self.refuse(schema, value, told);
+        }
+    }
+
+    fn int_or_string(&mut self, value: &Value) {
+        let is_short = value.as_i64().is_some_and(|number| i32::try_from(number).is_ok());
+        if !is_short && !value.is_string() {
+            let got = words::got_for_integer(value);
+            self.fail(format!(
+                "json: cannot unmarshal {got} into Go value of type int32"
+            ));
+        }
+    }
+
+    fn refuse(&mut self, schema: &Schema, value: &Value, told: Option<&str>) {
+        let got = match schema.kind {
+            Type::Integer => words::got_for_integer(value),
+            _ => words::got(value).to_owned(),
+        };
+        let type_text = words::type_text(schema, told);
+        let target = if self.fields.is_empty() {
+            "Go value".to_owned()
+        } else {
+            format!("Go struct field {}.{}", self.structure, self.fields.join("."))
+        };
+        self.fail(format!(
+            "json: cannot unmarshal {got} into {target} of type {type_text}"
+        ));
+    }
+
+    fn fail(&mut self, why: String) {
+        self.found.type_error.get_or_insert(why);
+    }
+
+    fn unknown(&mut self, name: &str) {
+        let length = self.enter_key(name);
+        note_unknown(&mut self.found, &self.path);
+        self.path.truncate(length);
+    }
+
+    /// Goes into a key; answers the length to cut the path back to.
+    fn enter_key(&mut self, key: &str) -> usize {
+        let length = self.path.len();
+        if length > 0 {
+            self.path.push('.');
+        }
+        self.path.push_str(key);
+        length
+    }
+}
+
+/// Upstream defaults every `ResourceList` by rounding it up to thousandths.
+fn round_resources(value: &mut Value) {
+    for quantity in value.as_object_mut().into_iter().flat_map(Map::values_mut) {
+        if let Ok(read) = Quantity::from_json(quantity) {
+            *quantity = read.rounded_to_milli().into();
+        }
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(truth) => !truth,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(map) => map.is_empty(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::builtin::{builtin, definitions};
+
+    #[track_caller]
+    fn check(definition: &str, mut value: Value, expect: Value) -> Checked {
+        let schema = builtin(definition).unwrap();
+        let checked = schema.check(&mut value);
+        assert_eq!(value, expect);
+        checked
+    }
+
+    #[track_caller]
+    fn refuses(definition: &str, mut value: Value, expect: &str) {
+        let checked = builtin(definition).unwrap().check(&mut value);
+        assert_eq!(checked.type_error.as_deref(), Some(expect));
+    }
+
+    #[test]
+    fn names_and_drops_unknown_fields() {
+        let checked = check(
+            "io.k8s.api.core.v1.Pod",
+            json!({"spec": {"bogus": 1, "containers": [{"name": "c", "nope": {"x": 1}}], "nodeSelector": {"any": "x"}}}),
+            json!({"spec": {"containers": [{"name": "c"}], "nodeSelector": {"any": "x"}}}),
+        );
+        assert_eq!(
+            strict_error(&checked.unknown, &[]),
+            "strict decoding error: unknown field \"spec.bogus\", unknown field \"spec.containers[0].nope\""
+        );
+    }
+
+    #[test]
+    fn reads_as_go_does_what_is_null_empty_or_not_canonical() {
+        check(
+            "io.k8s.api.apps.v1.Deployment",
+            json!({"metadata": {"creationTimestamp": null, "labels": {}, "annotations": {"a": null}}, "spec": {
+                "paused": false, "minReadySeconds": 0, "replicas": 0, "template": {"spec": {"containers": [
+                    {"name": "c", "args": [], "env": [{"name": "A", "value": ""}], "resources": {"limits":
+                        {"cpu": 0.5, "memory": "1024Mi", "x": "1u"}}}], "terminationGracePeriodSeconds": 0}}}}),
+            json!({"metadata": {"annotations": {"a": ""}}, "spec": {"replicas": 0, "template": {"spec": {"containers": [
+                {"name": "c", "env": [{"name": "A"}], "resources": {"limits":
+                    {"cpu": "500m", "memory": "1Gi", "x": "1m"}}}], "terminationGracePeriodSeconds": 0}}}}),
+        );
+        check(
+            "io.k8s.api.coordination.v1.LeaseSpec",
+            json!({"renewTime": "2026-01-01T01:00:00.5+01:00"}),
+            json!({"renewTime": "2026-01-01T00:00:00.500000Z"}),
+        );
+    }
+
+    #[test]
+    fn refuses_wrong_types_in_go_words() {
+        refuses(
+            "io.k8s.api.core.v1.ConfigMap",
+            json!({"data": {"b": 1}}),
+            "json: cannot unmarshal number into Go struct field ConfigMap.data of type string",
+        );
+        refuses(
+            "io.k8s.api.apps.v1.Deployment",
+            json!({"spec": {"replicas": "x"}}),
+            "json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32",
+        );
+        refuses(
+            "io.k8s.api.apps.v1.Deployment",
+            json!({"spec": {"replicas": 1.5}}),
+            "json: cannot unmarshal number 1.5 into Go struct field DeploymentSpec.spec.replicas of type int32",
+        );
+        refuses(
+            "io.k8s.api.apps.v1.Deployment",
+            json!({"spec": {"replicas": 3_000_000_000_u64}}),
+            "json: cannot unmarshal number 3000000000 into Go struct field DeploymentSpec.spec.replicas of type int32",
+        );
+        refuses(
+            "io.k8s.api.apps.v1.Deployment",
+            json!({"spec": {"template": {"spec": {"containers": [{"env": [{"value": 1}]}]}}}}),
+            "json: cannot unmarshal number into Go struct field EnvVar.spec.template.spec.containers.env.value of type string",
+        );
+        refuses(
+            "io.k8s.api.core.v1.Pod",
+            json!({"spec": {"containers": {}}}),
+            "json: cannot unmarshal object into Go struct field PodSpec.spec.containers of type []v1.Container",
+        );
+        refuses(
+            "io.k8s.api.core.v1.Pod",
+            json!({"metadata": {"labels": ["a"]}}),
+            "json: cannot unmarshal array into Go struct field ObjectMeta.metadata.labels of type map[string]string",
+        );
+        refuses(
+            "io.k8s.api.core.v1.Pod",
+            json!({"spec": {"restartPolicy": true}}),
+            "json: cannot unmarshal bool into Go struct field PodSpec.spec.restartPolicy of type v1.RestartPolicy",
+        );
+        refuses(
+            "io.k8s.api.core.v1.Pod",
+            json!([1]),
+            "json: cannot unmarshal array into Go value of type v1.Pod",
+        );
+        refuses(
+            "io.k8s.api.core.v1.ServicePort",
+            json!({"targetPort": true}),
+            "json: cannot unmarshal bool into Go value of type int32",
+        );
+        refuses(
+            "io.k8s.api.core.v1.Secret",
+            json!({"data": {"a": "???"}}),
+            "illegal base64 data at input byte 0",
+        );
+    }
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            "[a-z0-9:.-]{0,12}".prop_map(Value::from),
+        ];
+        let key = prop_oneof![
+            Just("spec".to_owned()),
+            Just("metadata".to_owned()),
+            Just("containers".to_owned()),
+            Just("template".to_owned()),
+            Just("name".to_owned()),
+            Just("labels".to_owned()),
+            "[a-z]{1,6}"
+        ];
+        leaf.prop_recursive(6, 64, 6, move |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                proptest::collection::btree_map(key.clone(), inner, 0..5)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_json_is_read_or_refused_and_reading_settles(value in any_json(), at in 0..771_usize) {
+            let name = definitions().nth(at).unwrap();
+            let schema = builtin(name).unwrap();
+            let mut once = value;
+            if schema.check(&mut once).type_error.is_none() {
+                let mut twice = once.clone();
+                prop_assert_eq!(schema.check(&mut twice), Checked::default());
+                prop_assert_eq!(&twice, &once);
+            }
+            schema.default(&mut once);
+            schema.complete(&mut once);
+        }
+    }
+}

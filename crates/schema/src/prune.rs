@@ -1,0 +1,108 @@
+//! Decoding of custom resources: unknown fields are named and dropped, metadata is decoded as a built-in's.
+
+use serde_json::{Map, Value};
+
+use crate::check::{self, Checked};
+use crate::model::{Ref, Schema, Type};
+
+/// Prunes a custom resource in place.
+pub(crate) fn prune(schema: &Schema, value: &mut Value) -> Checked {
+    let mut found = Checked::default();
+    node(schema, value, "", &mut found);
+    found
+}
+
+fn node(schema: &Schema, value: &mut Value, path: &str, found: &mut Checked) {
+    match value {
+        Value::Object(map) if matches!(schema.kind, Type::Object | Type::Any) => {
+            object(schema, map, path, found)
+        }
+        Value::Array(items) => {
+            let Some(element) = &schema.items else {
+                return;
+            };
+            let element = element.get();
+            for (index, item) in items.iter_mut().enumerate() {
+                node(&element, item, &format!("{path}[{index}]"), found);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn object(schema: &Schema, map: &mut Map<String, Value>, path: &str, found: &mut Checked) {
+    map.retain(|name, value| {
+        let at = if path.is_empty() {
+            name.clone()
+        } else {
+            format!("{path}.{name}")
+        };
+        match schema.field(name) {
+            Some(Ref::Named(_)) if schema.embedded && name == "metadata" => {
+                check::check_at(&check::object_meta(), value, &at, found);
+                true
+            }
+            Some(field) => {
+                node(&field.get(), value, &at, found);
+                true
+            }
+            None if schema.preserve_unknown || schema.kind == Type::Any => true,
+            None => {
+                check::note_unknown(found, &at);
+                false
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::custom::from_json_schema;
+
+    #[test]
+    fn drops_unknown_fields_except_where_they_may_stay() {
+        let schema = from_json_schema(&json!({"type": "object", "properties": {"spec": {"type": "object", "properties": {
+            "known": {"type": "string"},
+            "free": {"type": "object", "x-kubernetes-preserve-unknown-fields": true,
+                "properties": {"strict": {"type": "object", "properties": {}}}},
+            "map": {"type": "object", "additionalProperties": {"type": "object", "properties": {"a": {"type": "string"}}}},
+            "list": {"type": "array", "items": {"type": "object", "properties": {"a": {"type": "string"}}}},
+            "inner": {"type": "object", "x-kubernetes-embedded-resource": true}}}}}))
+        .unwrap();
+        let mut value = json!({"apiVersion": "ex.io/v1", "kind": "Foo", "extra": 1,
+            "metadata": {"name": "a", "nope": 1, "creationTimestamp": null},
+            "spec": {"known": "a", "x": 1, "free": {"y": {"z": 1}, "strict": {"w": 1}}, "map": {"k": {"a": "b", "c": 1}},
+                "list": [{"a": "b", "c": 1}],
+                "inner": {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "b"}, "spec": {}}}});
+        let checked = schema.check(&mut value);
+        assert_eq!(
+            value,
+            json!({"apiVersion": "ex.io/v1", "kind": "Foo", "metadata": {"name": "a"},
+                "spec": {"known": "a", "free": {"y": {"z": 1}, "strict": {}}, "map": {"k": {"a": "b"}},
+                    "list": [{"a": "b"}],
+                    "inner": {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "b"}}}})
+        );
+        assert_eq!(
+            checked.unknown,
+            [
+                "extra",
+                "metadata.nope",
+                "spec.free.strict.w",
+                "spec.inner.spec",
+                "spec.list[0].c",
+                "spec.map.k.c",
+                "spec.x"
+            ]
+            .map(|path| format!("unknown field \"{path}\""))
+        );
+        let mut bad = json!({"metadata": {"labels": {"a": 1}}});
+        assert_eq!(
+            schema.check(&mut bad).type_error.as_deref(),
+            Some(
+                "json: cannot unmarshal number into Go struct field ObjectMeta.metadata.labels of type string"
+            )
+        );
+    }
+}
