@@ -304,7 +304,8 @@ fn round_resources(value: &mut Value) {
     }
 }
 
-fn is_empty(value: &Value) -> bool {
+/// Whether Go's encoder takes a value for unset.
+pub(crate) fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Bool(truth) => !truth,

@@ -83,9 +83,9 @@ fn fill_field(parent: &Schema, name: &SmolStr, field: &Schema, map: &mut Map<Str
         Some(_) => false,
     };
     // Upstream's encoder would drop it again.
-    let is_empty =
-        default.as_str() == Some("") && parent.go.as_ref().is_some_and(|go| go.droppable.contains(name));
-    if is_absent && !is_empty {
+    let is_dropped =
+        crate::check::is_empty(default) && parent.go.as_ref().is_some_and(|go| go.droppable.contains(name));
+    if is_absent && !is_dropped {
         map.insert(name.to_string(), default.clone());
     }
 }

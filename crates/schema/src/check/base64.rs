@@ -16,7 +16,7 @@ pub(super) fn checked(text: &str) -> Result<(), String> {
             _ => return illegal(at),
         }
     }
-    if (digits + padding) % 4 == 0 {
+    if (digits + padding).is_multiple_of(4) {
         Ok(())
     } else {
         illegal(text.len())
