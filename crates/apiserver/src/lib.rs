@@ -1,1 +1,51 @@
-//! HTTP: routes, negotiation, watch streams, discovery, tunnels.
+//! The HTTP edge of a cluster: routes, negotiation, watch streams, discovery, tunnels.
+//!
+//! Owns what is said in HTTP; the meaning of a write is the registry's, who may do it is access's. Holds no task and
+//! no memory for a cluster that nobody talks to.
+//!
+//! Entry points: [`serve`] with a [`Route`], or [`ApiServer::handle`] for requests that come another way.
+
+mod accept;
+mod answer;
+pub mod body;
+mod cluster;
+mod connect;
+mod content;
+mod create;
+mod cx;
+mod delete;
+mod discovery;
+mod duration;
+mod fairness;
+mod get;
+mod gzip;
+mod health;
+mod list;
+mod listener;
+mod malformed;
+mod nonresource;
+mod openapi;
+mod options;
+mod pages;
+mod patch;
+mod path;
+pub mod query;
+mod resource;
+pub mod route;
+mod selection;
+mod server;
+mod table;
+pub mod tunnel;
+mod unfold;
+mod update;
+mod watch;
+mod write;
+
+pub use body::Body;
+pub use cluster::{ClusterApi, ClusterParts};
+pub use listener::{Limits, serve};
+pub use nonresource::KUBERNETES_VERSION;
+pub use query::Query;
+pub use route::{Hello, Peer, Route, Routed};
+pub use server::ApiServer;
+pub use tunnel::{Connect, NoTunnel, ProxyTarget, Tunnel};

@@ -1,0 +1,220 @@
+//! Connect requests: `log`, `exec`, `attach`, `portforward`, `proxy`. Validated here, answered by the tunnel.
+
+use http::{Request, Response};
+use serde_json::Value;
+use warren_access::Attributes;
+use warren_apimachinery::field::{Error, Path};
+use warren_apimachinery::value::ValueExt;
+use warren_apimachinery::{ObjectKey, Status};
+use warren_registry::admission::{AdmissionRequest, Operation};
+
+use crate::body::Body;
+use crate::cx::{Cx, Served};
+use crate::options::number;
+use crate::query::Query;
+use crate::tunnel::{Connect, ProxyTarget};
+
+/// The static name of a connect subresource; `None` for others.
+pub(crate) fn subresource(name: &str) -> Option<&'static str> {
+    ["log", "exec", "attach", "portforward", "proxy"]
+        .into_iter()
+        .find(|known| *known == name)
+}
+
+/// # Errors
+/// What the client reads.
+pub(crate) async fn object(
+    cx: &Cx<'_>,
+    served: &Served<'_>,
+    subresource: &'static str,
+    request: Request<Body>,
+) -> Result<Response<Body>, Status> {
+    let is_stream = matches!(subresource, "exec" | "attach" | "portforward");
+    let (name, target) = if subresource == "proxy" {
+        proxy_target(served)?
+    } else {
+        (served.path.name.to_string(), ProxyTarget::default())
+    };
+    if is_stream && cx.method == http::Method::GET {
+        authorize_create(cx, served)?;
+    }
+    let key = ObjectKey::namespaced(served.namespace(), name);
+    let object = cx.registry().get(served.definition, &key)?;
+    let value = object.to_value();
+    let container = match subresource {
+        "log" | "exec" | "attach" => container(&value, cx.query.text("container"))?,
+        _ => String::new(),
+    };
+    if subresource == "log" {
+        check_log_options(&value, cx.query)?;
+    }
+    if is_stream && value.text("/spec/nodeName").is_empty() {
+        return Err(Status::bad_request(format!("pod {} does not have a host assigned", key.name)));
+    }
+    admit(cx, served, &key, subresource, &value).await?;
+    if subresource == "log" && value.text("/spec/nodeName").is_empty() {
+        // As upstream: a pod that runs nowhere has said nothing yet.
+        return Ok(crate::answer::with(http::StatusCode::OK, "text/plain", Body::empty()));
+    }
+    let connect = Connect {
+        cluster: cx.cluster.id.clone(),
+        resource: served.group_resource(),
+        key,
+        object,
+        subresource,
+        container,
+        target,
+        query: cx.query.clone(),
+        user: cx.user.clone(),
+        request,
+    };
+    cx.cluster.tunnel.connect(connect).await
+}
+
+/// A WebSocket client opens exec with GET; it must hold the right to create nevertheless.
+fn authorize_create(cx: &Cx<'_>, served: &Served<'_>) -> Result<(), Status> {
+    let path = served.path;
+    cx.cluster.access.authorize(
+        cx.user,
+        &Attributes {
+            verb: "create",
+            group: &path.group,
+            version: &path.version,
+            resource: &path.resource,
+            subresource: &path.subresource,
+            namespace: &path.namespace,
+            name: &path.name,
+            path: "",
+        },
+    )
+}
+
+async fn admit(
+    cx: &Cx<'_>,
+    served: &Served<'_>,
+    key: &ObjectKey,
+    subresource: &str,
+    object: &Value,
+) -> Result<(), Status> {
+    let registry = cx.registry();
+    let request = AdmissionRequest {
+        operation: Operation::Connect,
+        user: cx.user,
+        definition: served.definition,
+        version: served.version(),
+        key,
+        subresource: Some(subresource),
+        old: Some(object),
+        dry_run: false,
+        registry,
+        warnings: cx.warnings,
+    };
+    registry.admission().validate(&request, None).await
+}
+
+/// The container that is meant, as upstream picks it.
+fn container(pod: &Value, asked: &str) -> Result<String, Status> {
+    let names = |pointer: &str| -> Vec<String> {
+        pod.items(pointer)
+            .iter()
+            .map(|container| container.text("/name").to_owned())
+            .collect()
+    };
+    let containers = names("/spec/containers");
+    let init = names("/spec/initContainers");
+    let pod_name = pod.text("/metadata/name");
+    if !asked.is_empty() {
+        let ephemeral = names("/spec/ephemeralContainers");
+        let known = containers.iter().chain(&init).chain(&ephemeral);
+        return if known.into_iter().any(|name| name == asked) {
+            Ok(asked.to_owned())
+        } else {
+            Err(Status::bad_request(format!("container {asked} is not valid for pod {pod_name}")))
+        };
+    }
+    let mut message = format!("a container name must be specified for pod {pod_name}");
+    match containers.as_slice() {
+        [one] => return Ok(one.clone()),
+        [] => {}
+        many => {
+            message.push_str(&format!(", choose one of: [{}]", many.join(" ")));
+            if !init.is_empty() {
+                message.push_str(&format!(" or one of the init containers: [{}]", init.join(" ")));
+            }
+        }
+    }
+    Err(Status::bad_request(message))
+}
+
+fn check_log_options(pod: &Value, query: &Query) -> Result<(), Status> {
+    let mut errors = Vec::new();
+    let positive = "must be greater than 0";
+    if let Some(lines) = number(query, "tailLines")?.filter(|lines| *lines < 0) {
+        errors.push(Error::invalid(&Path::new("tailLines"), lines, "must be greater than or equal to 0"));
+    }
+    if let Some(bytes) = number(query, "limitBytes")?.filter(|bytes| *bytes < 1) {
+        errors.push(Error::invalid(&Path::new("limitBytes"), bytes, positive));
+    }
+    let seconds = number(query, "sinceSeconds")?;
+    if seconds.is_some() && !query.text("sinceTime").is_empty() {
+        errors.push(Error::forbidden(
+            &Path::root(),
+            "at most one of `sinceTime` or `sinceSeconds` may be specified",
+        ));
+    } else if let Some(seconds) = seconds.filter(|seconds| *seconds < 1) {
+        errors.push(Error::invalid(&Path::new("sinceSeconds"), seconds, positive));
+    }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(Status::invalid("", "PodLogOptions", pod.text("/metadata/name"), &errors))
+    }
+}
+
+/// Splits `scheme:name:port`, as services, pods and nodes take it in proxy paths.
+fn proxy_target(served: &Served<'_>) -> Result<(String, ProxyTarget), Status> {
+    let invalid = || Status::bad_request(format!("invalid {} request {:?}", served.path.resource, served.path.name));
+    let parts: Vec<&str> = served.path.name.split(':').collect();
+    let (scheme, name, port) = match parts.as_slice() {
+        [name] => ("", *name, ""),
+        [name, port] => ("", *name, *port),
+        [scheme @ ("" | "http" | "https"), name, port] => (*scheme, *name, *port),
+        _ => return Err(invalid()),
+    };
+    if name.is_empty() {
+        return Err(invalid());
+    }
+    let target = ProxyTarget {
+        scheme: scheme.to_owned(),
+        port: port.to_owned(),
+        path: served.path.rest.clone(),
+    };
+    Ok((name.to_owned(), target))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn check(pod: &Value, asked: &str, expect: Result<&str, &str>) {
+        let got = container(pod, asked).map_err(|status| status.message().to_owned());
+        assert_eq!(got, expect.map(str::to_owned).map_err(str::to_owned));
+    }
+
+    #[test]
+    fn the_container_is_picked_as_upstream_does() {
+        let one = json!({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "a"}]}});
+        let two = json!({"metadata": {"name": "p"}, "spec": {
+            "containers": [{"name": "a"}, {"name": "b"}], "initContainers": [{"name": "i"}]}});
+        check(&one, "", Ok("a"));
+        check(&two, "i", Ok("i"));
+        check(&two, "x", Err("container x is not valid for pod p"));
+        check(
+            &two,
+            "",
+            Err("a container name must be specified for pod p, choose one of: [a b] or one of the init containers: [i]"),
+        );
+    }
+}

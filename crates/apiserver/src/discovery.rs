@@ -1,0 +1,340 @@
+//! Discovery: which groups, versions and resources a cluster serves, in the aggregated and in the legacy form.
+//!
+//! Computed from the catalogue. The aggregated documents are kept as long as somebody holds the catalogue they are of,
+//! so that clusters with the same catalogue share them.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use smol_str::SmolStr;
+use warren_apimachinery::resource::Scope;
+use warren_apimachinery::{GroupVersionKind, Status};
+use warren_registry::Catalogue;
+use warren_registry::definition::Definition;
+
+use crate::accept;
+use crate::answer;
+use crate::body::Body;
+use crate::cx::Cx;
+
+/// Documents of this many catalogues are kept.
+const KEPT: usize = 64;
+
+/// Aggregated documents by catalogue. Bounded; entries of dropped catalogues go first.
+#[derive(Default)]
+pub(crate) struct Documents(Mutex<Vec<(Weak<Catalogue>, Arc<Aggregated>)>>);
+
+/// The aggregated documents of one catalogue.
+pub(crate) struct Aggregated {
+    core: Document,
+    groups: Document,
+}
+
+struct Document {
+    bytes: Bytes,
+    tag: HeaderValue,
+}
+
+impl Document {
+    fn new(value: &Value) -> Self {
+        let bytes = answer::json(value);
+        let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02X}")).collect();
+        Self {
+            bytes,
+            tag: HeaderValue::try_from(format!("\"{digest}\"")).unwrap_or(HeaderValue::from_static("\"\"")),
+        }
+    }
+}
+
+impl Documents {
+    fn of(&self, catalogue: &Arc<Catalogue>) -> Arc<Aggregated> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = kept.iter().find(|(of, _)| of.as_ptr() == Arc::as_ptr(catalogue) && of.strong_count() > 0);
+        if let Some((_, documents)) = found {
+            return Arc::clone(documents);
+        }
+        let documents = Arc::new(Aggregated {
+            core: Document::new(&aggregated(catalogue, true)),
+            groups: Document::new(&aggregated(catalogue, false)),
+        });
+        kept.retain(|(of, _)| of.strong_count() > 0);
+        if kept.len() >= KEPT {
+            kept.remove(0);
+        }
+        kept.push((Arc::downgrade(catalogue), Arc::clone(&documents)));
+        documents
+    }
+}
+
+/// `/api` and `/apis`: aggregated when the client accepts it, else legacy.
+///
+/// # Errors
+/// 406
+pub(crate) fn root(cx: &Cx<'_>, core: bool) -> Result<Response<Body>, Status> {
+    let catalogue = cx.registry().catalogue();
+    if !wants_aggregated(cx.accept().unwrap_or_default()) {
+        let legacy = if core { api_versions() } else { group_list(&catalogue) };
+        let mut response = answer::value(cx, &legacy, StatusCode::OK)?;
+        response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
+        return Ok(response);
+    }
+    let documents = cx.server.documents.of(&catalogue);
+    let document = if core { &documents.core } else { &documents.groups };
+    let known = cx
+        .headers
+        .get(header::IF_NONE_MATCH)
+        .is_some_and(|tags| tags == document.tag);
+    let mut response = if known {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        response
+    } else {
+        answer::with(
+            StatusCode::OK,
+            "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
+            Body::full(document.bytes.clone()),
+        )
+    };
+    response.headers_mut().insert(header::ETAG, document.tag.clone());
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
+    Ok(response)
+}
+
+/// Whether the best clause that is served asks for the aggregated form.
+fn wants_aggregated(accept: &str) -> bool {
+    accept::clauses(accept)
+        .into_iter()
+        .find_map(|clause| {
+            let json = matches!((clause.main, clause.sub), ("application", "json" | "*") | ("*", "*"));
+            match clause.parameter("as") {
+                "" => json.then_some(false),
+                "APIGroupDiscoveryList" => (json
+                    && clause.parameter("g") == "apidiscovery.k8s.io"
+                    && clause.parameter("v") == "v2")
+                    .then_some(true),
+                _ => None,
+            }
+        })
+        .unwrap_or(false)
+}
+
+/// `/apis/{group}` and `/api/v1`, `/apis/{group}/{version}`; `None` when nobody serves it.
+pub(crate) fn group_or_version(cx: &Cx<'_>, path: &str) -> Option<Result<Response<Body>, Status>> {
+    let catalogue = cx.registry().catalogue();
+    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+    let value = match parts.as_slice() {
+        ["api", version] => resource_list(&catalogue, "", version)?,
+        ["apis", group] => {
+            let group = groups(&catalogue).into_iter().find(|g| g.name == *group)?;
+            let mut value = group_value(&group);
+            if let Some(map) = value.as_object_mut() {
+                map.insert("kind".to_owned(), "APIGroup".into());
+                map.insert("apiVersion".to_owned(), "v1".into());
+            }
+            value
+        }
+        ["apis", group, version] => resource_list(&catalogue, group, version)?,
+        _ => return None,
+    };
+    Some(answer::value(cx, &value, StatusCode::OK))
+}
+
+/// A served group: its versions, the preferred first, each with its resources.
+pub(crate) struct Group<'a> {
+    pub(crate) name: SmolStr,
+    pub(crate) versions: Vec<(SmolStr, Vec<&'a Arc<Definition>>)>,
+}
+
+/// The groups in the order of the catalogue.
+pub(crate) fn groups(catalogue: &Catalogue) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for definition in catalogue.iter() {
+        let at = groups.iter().position(|group| group.name == definition.group).unwrap_or_else(|| {
+            groups.push(Group { name: definition.group.clone(), versions: Vec::new() });
+            groups.len() - 1
+        });
+        let Some(group) = groups.get_mut(at) else { continue };
+        for version in &definition.versions {
+            match group.versions.iter_mut().find(|(name, _)| *name == version.name) {
+                Some((_, definitions)) => definitions.push(definition),
+                None => group.versions.push((version.name.clone(), vec![definition])),
+            }
+        }
+    }
+    for group in &mut groups {
+        group.versions.sort_by(|(a, _), (b, _)| priority(b).cmp(&priority(a)));
+    }
+    groups
+}
+
+/// Orders versions as upstream does: stable before beta before alpha, each with the highest number first.
+fn priority(version: &str) -> (u8, u32, u32) {
+    let Some(digits) = version.strip_prefix('v') else { return (0, 0, 0) };
+    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    let (major, rest) = digits.split_at(end);
+    let major = major.parse().unwrap_or(0);
+    match rest {
+        "" => (3, major, 0),
+        rest => match (rest.strip_prefix("beta"), rest.strip_prefix("alpha")) {
+            (Some(minor), _) => (2, major, minor.parse().unwrap_or(0)),
+            (_, Some(minor)) => (1, major, minor.parse().unwrap_or(0)),
+            _ => (0, 0, 0),
+        },
+    }
+}
+
+fn aggregated(catalogue: &Catalogue, core: bool) -> Value {
+    let items: Vec<Value> = groups(catalogue)
+        .iter()
+        .filter(|group| group.name.is_empty() == core)
+        .map(|group| {
+            let metadata = if core { json!({}) } else { json!({"name": group.name}) };
+            let versions: Vec<Value> = group
+                .versions
+                .iter()
+                .map(|(version, definitions)| {
+                    let mut resources: Vec<_> = definitions.iter().map(|d| aggregated_resource(d)).collect();
+                    resources.sort_by(|a, b| a.get("resource").and_then(Value::as_str).cmp(&b.get("resource").and_then(Value::as_str)));
+                    json!({"version": version, "freshness": "Current", "resources": resources})
+                })
+                .collect();
+            json!({"metadata": metadata, "versions": versions})
+        })
+        .collect();
+    json!({
+        "kind": "APIGroupDiscoveryList",
+        "apiVersion": "apidiscovery.k8s.io/v2",
+        "metadata": {},
+        "items": items,
+    })
+}
+
+fn aggregated_resource(definition: &Definition) -> Value {
+    let own = json!({"group": "", "version": "", "kind": definition.kind});
+    let mut resource = Map::new();
+    resource.insert("resource".into(), definition.plural.as_str().into());
+    resource.insert("responseKind".into(), own.clone());
+    resource.insert("scope".into(), scope(definition).into());
+    resource.insert("singularResource".into(), definition.singular.as_str().into());
+    resource.insert("verbs".into(), json!(definition.verbs));
+    if !definition.short_names.is_empty() {
+        resource.insert("shortNames".into(), json!(definition.short_names));
+    }
+    if !definition.categories.is_empty() {
+        resource.insert("categories".into(), json!(definition.categories));
+    }
+    let mut parts: Vec<_> = definition.subresources.iter().collect();
+    parts.sort_by(|a, b| a.name.cmp(&b.name));
+    let subresources: Vec<Value> = parts
+        .into_iter()
+        .map(|part| {
+            let kind = part.kind.as_ref().map_or_else(|| own.clone(), |kind| response_kind(definition, kind));
+            json!({"subresource": part.name, "responseKind": kind, "verbs": part.verbs})
+        })
+        .collect();
+    if !subresources.is_empty() {
+        resource.insert("subresources".into(), subresources.into());
+    }
+    Value::Object(resource)
+}
+
+/// A subresource's kind; its group and version are left empty where they are the resource's own.
+fn response_kind(definition: &Definition, kind: &GroupVersionKind) -> Value {
+    if kind.group == definition.group && definition.version(&kind.version).is_some() {
+        return json!({"group": "", "version": "", "kind": kind.kind});
+    }
+    json!({"group": kind.group, "version": kind.version, "kind": kind.kind})
+}
+
+fn scope(definition: &Definition) -> &'static str {
+    match definition.scope {
+        Scope::Namespaced => "Namespaced",
+        Scope::Cluster => "Cluster",
+    }
+}
+
+fn api_versions() -> Value {
+    json!({
+        "kind": "APIVersions",
+        "versions": ["v1"],
+        "serverAddressByClientCIDRs": [],
+    })
+}
+
+fn group_list(catalogue: &Catalogue) -> Value {
+    let list: Vec<Value> = groups(catalogue)
+        .iter()
+        .filter(|group| !group.name.is_empty())
+        .map(group_value)
+        .collect();
+    json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": list})
+}
+
+fn group_value(group: &Group<'_>) -> Value {
+    let versions: Vec<Value> = group
+        .versions
+        .iter()
+        .map(|(version, _)| json!({"groupVersion": format!("{}/{version}", group.name), "version": version}))
+        .collect();
+    json!({"name": group.name, "versions": versions, "preferredVersion": versions.first()})
+}
+
+fn resource_list(catalogue: &Catalogue, group: &str, version: &str) -> Option<Value> {
+    let definitions: Vec<_> = catalogue
+        .iter()
+        .filter(|definition| definition.group == group && definition.version(version).is_some())
+        .collect();
+    if definitions.is_empty() {
+        return None;
+    }
+    let mut resources: Vec<Value> = Vec::new();
+    for definition in definitions {
+        resources.push(legacy_resource(definition));
+        resources.extend(definition.subresources.iter().map(|part| {
+            let mut value = json!({
+                "name": format!("{}/{}", definition.plural, part.name),
+                "singularName": "",
+                "namespaced": definition.is_namespaced(),
+                "kind": part.kind.as_ref().map_or(&definition.kind, |kind| &kind.kind),
+                "verbs": part.verbs,
+            });
+            let foreign = part.kind.as_ref().filter(|kind| kind.group != group || kind.version != version);
+            if let (Some(kind), Some(map)) = (foreign, value.as_object_mut()) {
+                map.insert("group".into(), kind.group.as_str().into());
+                map.insert("version".into(), kind.version.as_str().into());
+            }
+            value
+        }));
+    }
+    resources.sort_by(|a, b| a.get("name").and_then(Value::as_str).cmp(&b.get("name").and_then(Value::as_str)));
+    let group_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
+    Some(json!({
+        "kind": "APIResourceList",
+        "apiVersion": "v1",
+        "groupVersion": group_version,
+        "resources": resources,
+    }))
+}
+
+fn legacy_resource(definition: &Definition) -> Value {
+    let mut value = json!({
+        "name": definition.plural,
+        "singularName": definition.singular,
+        "namespaced": definition.is_namespaced(),
+        "kind": definition.kind,
+        "verbs": definition.verbs,
+    });
+    if let Some(map) = value.as_object_mut() {
+        if !definition.short_names.is_empty() {
+            map.insert("shortNames".into(), json!(definition.short_names));
+        }
+        if !definition.categories.is_empty() {
+            map.insert("categories".into(), json!(definition.categories));
+        }
+    }
+    value
+}
+

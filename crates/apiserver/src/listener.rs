@@ -1,0 +1,195 @@
+//! Accepts connections: TLS by server name, HTTP/1.1 and HTTP/2, bounds on everything, an orderly end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::ServerConnection;
+use smol_str::SmolStr;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use crate::body::Body;
+use crate::route::{Hello, Peer, Route};
+use crate::server::{self, ApiServer};
+
+/// Bounds of a listener.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections at once; further ones wait in the kernel's queue.
+    pub connections: usize,
+    /// How long a client may take to greet.
+    pub handshake: Duration,
+    /// How long answers under way may take at shutdown; watches are ended at once.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 20_000,
+            handshake: Duration::from_secs(10),
+            drain: Duration::from_secs(10),
+        }
+    }
+}
+
+const MAX_STREAMS: u32 = 2_000;
+const STREAM_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+const MAX_HEADERS: u32 = 64 * 1024;
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+
+/// Serves `listener` until `stop` becomes true (or its sender is gone), then drains. Owns a task per connection, all
+/// of which have ended when it returns.
+pub async fn serve(
+    listener: TcpListener,
+    server: Arc<ApiServer>,
+    route: Arc<dyn Route>,
+    limits: Limits,
+    mut stop: watch::Receiver<bool>,
+) {
+    let places = Arc::new(Semaphore::new(limits.connections));
+    let mut connections = JoinSet::new();
+    loop {
+        let place = tokio::select! {
+            () = stopped(&mut stop) => break,
+            place = Arc::clone(&places).acquire_owned() => place,
+        };
+        let accepted = tokio::select! {
+            () = stopped(&mut stop) => break,
+            accepted = listener.accept() => accepted,
+            Some(_) = connections.join_next(), if !connections.is_empty() => continue,
+        };
+        let Ok((stream, remote)) = accepted else {
+            // Out of file descriptors, mostly: let some connections end first.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let Ok(local) = stream.local_addr() else { continue };
+        let connection = Connection {
+            server: Arc::clone(&server),
+            route: Arc::clone(&route),
+            limits,
+            stop: stop.clone(),
+        };
+        let hello = Hello { server_name: None, local, remote };
+        connections.spawn(async move {
+            connection.run(stream, hello).await;
+            drop(place);
+        });
+    }
+    drop(listener);
+    let drained = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(limits.drain, drained).await.is_err() {
+        connections.shutdown().await;
+    }
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // An error means that the sender is gone, which is a stop as well.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+struct Connection {
+    server: Arc<ApiServer>,
+    route: Arc<dyn Route>,
+    limits: Limits,
+    stop: watch::Receiver<bool>,
+}
+
+impl Connection {
+    async fn run(self, stream: TcpStream, hello: Hello) {
+        let _open = self.server.metrics.connection();
+        // Answers are small and often: waiting to fill packets only adds latency.
+        let _ = stream.set_nodelay(true);
+        let handshake = tokio::time::timeout(self.limits.handshake, self.handshake(stream, hello));
+        let Ok(Some((stream, hello))) = handshake.await else { return };
+        let (_, session) = stream.get_ref();
+        let is_h2 = session.alpn_protocol() == Some(b"h2");
+        let certificates = presented(session);
+        let peer = Arc::new(Peer::new(hello, certificates));
+        self.speak(TokioIo::new(stream), peer, is_h2).await;
+    }
+
+    async fn handshake(&self, stream: TcpStream, mut hello: Hello) -> Option<(TlsStream<TcpStream>, Hello)> {
+        let start = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream).await.ok()?;
+        hello.server_name = start.client_hello().server_name().map(SmolStr::new);
+        let config = self.route.tls(&hello)?;
+        let stream = start.into_stream(config).await.ok()?;
+        Some((stream, hello))
+    }
+
+    async fn speak(self, io: TokioIo<TlsStream<TcpStream>>, peer: Arc<Peer>, is_h2: bool) {
+        let Self { server, route, mut stop, .. } = self;
+        let service = service_fn(move |request: Request<Incoming>| {
+            let (server, route, peer) = (Arc::clone(&server), Arc::clone(&route), Arc::clone(&peer));
+            async move {
+                let routed = route.route(&peer.hello, request.uri().path()).await;
+                Ok::<_, std::convert::Infallible>(match routed {
+                    Ok(routed) => {
+                        let request = request.map(Body::from);
+                        server.handle(&routed.cluster, &peer, request, routed.prefix).await
+                    }
+                    Err(status) => server::unrouted(&status),
+                })
+            }
+        });
+        // Errors of a connection are the client's: it went away, or spoke nonsense.
+        if is_h2 {
+            let connection = http2().serve_connection(io, service);
+            let mut connection = std::pin::pin!(connection);
+            tokio::select! {
+                _ = connection.as_mut() => return,
+                () = stopped(&mut stop) => connection.as_mut().graceful_shutdown(),
+            }
+            let _ = connection.await;
+        } else {
+            let connection = http1().serve_connection(io, service).with_upgrades();
+            let mut connection = std::pin::pin!(connection);
+            tokio::select! {
+                _ = connection.as_mut() => return,
+                () = stopped(&mut stop) => connection.as_mut().graceful_shutdown(),
+            }
+            let _ = connection.await;
+        }
+    }
+}
+
+fn presented(session: &ServerConnection) -> Vec<rustls::pki_types::CertificateDer<'static>> {
+    session
+        .peer_certificates()
+        .unwrap_or_default()
+        .iter()
+        .map(|certificate| certificate.clone().into_owned())
+        .collect()
+}
+
+fn http2() -> hyper::server::conn::http2::Builder<TokioExecutor> {
+    let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_header_list_size(MAX_HEADERS)
+        .keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_timeout(KEEP_ALIVE);
+    builder
+}
+
+fn http1() -> hyper::server::conn::http1::Builder {
+    let mut builder = hyper::server::conn::http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_secs(120))
+        .max_headers(200)
+        .half_close(false);
+    builder
+}

@@ -1,0 +1,70 @@
+//! The `Route` port: which cluster a connection and a request are for.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+use rustls::ServerConfig;
+use rustls::pki_types::CertificateDer;
+use smol_str::SmolStr;
+use warren_access::Certificate;
+use warren_apimachinery::{ClusterId, Status};
+
+use crate::cluster::ClusterApi;
+
+/// What is known of a connection before its first request.
+#[derive(Clone, Debug)]
+pub struct Hello {
+    /// The name in the TLS hello (SNI), if there was one.
+    pub server_name: Option<SmolStr>,
+    /// Our address and port.
+    pub local: SocketAddr,
+    /// The client's address.
+    pub remote: SocketAddr,
+}
+
+/// Who is at the other end, as far as the connection tells. One per connection, shared by its requests.
+#[derive(Debug)]
+pub struct Peer {
+    /// The names and addresses of the connection.
+    pub hello: Hello,
+    /// The client's certificate and its chain, unverified but with proof that the client holds the key. Empty when
+    /// the client sent none.
+    pub certificates: Box<[CertificateDer<'static>]>,
+    /// What they are worth to the cluster that was asked first: so that they are judged once per connection.
+    pub(crate) certificate: OnceLock<(ClusterId, Arc<Certificate>)>,
+}
+
+impl Peer {
+    /// A client that presented `certificates`, its own first.
+    pub fn new(hello: Hello, certificates: Vec<CertificateDer<'static>>) -> Self {
+        Self {
+            hello,
+            certificates: certificates.into(),
+            certificate: OnceLock::new(),
+        }
+    }
+}
+
+/// A request's cluster.
+pub struct Routed {
+    /// The cluster that answers.
+    pub cluster: Arc<ClusterApi>,
+    /// How many bytes of the path are the cluster's prefix, such as `/clusters/demo`; 0 when it was found otherwise.
+    pub prefix: usize,
+}
+
+/// Finds clusters by server name, port or path; the fleet implements it.
+#[async_trait]
+pub trait Route: Send + Sync + 'static {
+    /// Runs once per connection: the certificate and key to answer with. `None` closes the connection.
+    ///
+    /// Build it with `warren_pki::server_config`, so that client certificates are asked for and HTTP/2 is offered.
+    fn tls(&self, hello: &Hello) -> Option<Arc<ServerConfig>>;
+
+    /// Runs once per request, so: quick when the cluster is resident. May wake a cluster that sleeps.
+    ///
+    /// # Errors
+    /// What the client reads when there is no such cluster or it cannot be woken.
+    async fn route(&self, hello: &Hello, path: &str) -> Result<Routed, Status>;
+}

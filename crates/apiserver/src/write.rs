@@ -1,0 +1,62 @@
+//! What all writes share: the decoded body and the registry's request.
+
+use http::{StatusCode, header};
+use warren_apimachinery::Status;
+use warren_reconciler::Part;
+use warren_registry::{Request, Written};
+
+use crate::answer;
+use crate::body::Body;
+use crate::content::{self, Decoded};
+use crate::cx::{Cx, Served};
+use crate::get::is_own_kind;
+use crate::options::WriteOptions;
+
+pub(crate) fn agent<'a>(cx: &Cx<'a>) -> Option<&'a str> {
+    cx.header(header::USER_AGENT)
+}
+
+/// Reads and parses an object of `kind`.
+///
+/// # Errors
+/// 400, 413, 415 in upstream's words.
+pub(crate) async fn body(cx: &Cx<'_>, body: Body, kind: &str) -> Result<Decoded, Status> {
+    let media = content::object_media(cx.header(header::CONTENT_TYPE))?;
+    let bytes = content::read(body).await?;
+    content::object(&bytes, media, kind)
+}
+
+/// The registry's view of a write.
+pub(crate) fn request<'a>(
+    cx: &'a Cx<'_>,
+    served: &'a Served<'_>,
+    options: &'a WriteOptions,
+    duplicates: &'a [String],
+) -> Request<'a> {
+    Request {
+        user: cx.user,
+        field_manager: &options.field_manager,
+        dry_run: options.dry_run,
+        version: served.version(),
+        field_validation: options.field_validation,
+        duplicate_fields: duplicates,
+        warnings: cx.warnings,
+    }
+}
+
+/// What an update or patch answers.
+///
+/// # Errors
+/// 406
+pub(crate) fn written(
+    cx: &Cx<'_>,
+    served: &Served<'_>,
+    part: Part,
+    written: &Written,
+) -> Result<http::Response<Body>, Status> {
+    let code = if written.created { StatusCode::CREATED } else { StatusCode::OK };
+    if is_own_kind(part) {
+        return answer::encoded(written.object.bytes().clone(), cx.accepted()?.encoding, code);
+    }
+    answer::object(cx, served, &written.object, code)
+}
