@@ -94,6 +94,11 @@ impl Catalogue {
             .or_else(|| self.custom.kind(group, kind))
     }
 
+    /// Whether the resource is built in.
+    pub fn is_builtin(&self, group: &str, plural: &str) -> bool {
+        self.builtin.resource(group, plural).is_some()
+    }
+
     /// Whether a version of a group is served by any resource.
     pub fn serves(&self, group: &str, version: &str) -> bool {
         self.iter()

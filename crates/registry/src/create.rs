@@ -3,10 +3,19 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use warren_apimachinery::{Object, Status};
+use warren_apimachinery::value::ValueExt;
+use warren_apimachinery::{Object, ObjectKey, Resource, Status, name, resource};
+use warren_reconciler::Part;
+use warren_storage::WriteKind;
 
+use crate::admission;
+use crate::commit::{Refusal, draft};
 use crate::definition::Definition;
-use crate::{Registry, Request};
+use crate::operation::Operation;
+use crate::{Registry, Request, metadata};
+
+/// How often a generated name is drawn before the collision is the client's answer, as upstream.
+const NAME_DRAWS: usize = 8;
 
 impl Registry {
     /// Creates an object in `namespace` (empty for cluster-scoped kinds), or answers a review.
@@ -15,11 +24,149 @@ impl Registry {
     /// What the client reads.
     pub async fn create(
         &self,
-        _cx: &Request<'_>,
-        _definition: &Definition,
-        _namespace: &str,
-        _object: Value,
+        cx: &Request<'_>,
+        definition: &Definition,
+        namespace: &str,
+        object: Value,
     ) -> Result<Arc<Object>, Status> {
-        Err(Status::internal("not yet"))
+        let mut object = self.decode(cx, definition, Part::Main, object)?;
+        metadata::wipe(&mut object)?;
+        metadata::settle_namespace(&mut object, definition, namespace)?;
+        let key = ObjectKey::namespaced(namespace, object.text("/metadata/name"));
+        let operation = Operation {
+            registry: self,
+            cx,
+            definition,
+            part: Part::Main,
+            key: &key,
+        };
+        if definition.is_review() {
+            return operation.review(object).await;
+        }
+        operation
+            .create(object, Ownership::Update)
+            .await
+            .map_err(|refusal| refusal.into_status(definition, &key.name))
     }
+}
+
+/// Who keeps `metadata.managedFields`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ownership {
+    /// This write changes what its manager owns.
+    Update,
+    /// An apply has settled it already.
+    Applied,
+}
+
+impl Operation<'_> {
+    /// The way of a decoded object into the store.
+    pub(crate) async fn create(&self, mut object: Value, ownership: Ownership) -> Result<Arc<Object>, Refusal> {
+        let strategy = &self.definition.strategy;
+        metadata::dedup_owners(&mut object, self.cx.warnings);
+        if ownership == Ownership::Update {
+            self.own(&mut object, None);
+        }
+        self.mutate(admission::Operation::Create, &mut object, None).await?;
+        metadata::fill(&mut object, self.definition, self.registry.now())?;
+        self.name(&mut object);
+        strategy.prepare_for_create(&mut object);
+        self.complete(&mut object);
+        let builtin = self.registry.is_builtin(self.definition);
+        let mut errors = metadata::validate(&object, self.definition, builtin);
+        errors.extend(self.check_schema(&object));
+        errors.extend(strategy.validate(&object));
+        errors.extend(strategy.validate_create(&object));
+        errors.extend(strategy.validate_create(&object));
+        self.refuse(&object, &errors)?;
+        self.warn(&object, None);
+        if !object.text("/metadata/resourceVersion").is_empty() {
+            return Err(Status::unclassified("resourceVersion should not be set on objects to be created").into());
+        }
+        self.admit(admission::Operation::Create, Some(&object), None).await?;
+        self.keep(object).await
+    }
+
+    /// Reserves and commits.
+    async fn keep(&self, mut object: Value) -> Result<Arc<Object>, Refusal> {
+        let key = ObjectKey::namespaced(
+            object.text("/metadata/namespace"),
+            object.text("/metadata/name"),
+        );
+        let registry = self.registry;
+        if registry.store.latest(&self.definition.storage, &key).is_some() {
+            return Err(Status::already_exists(&self.definition.group_resource(), &key.name).into());
+        }
+        let reserved = self.reserve(&mut object, None).await?;
+        if self.cx.dry_run {
+            return Ok(Arc::new(Object::from_value(&object)));
+        }
+        let result = match self.refuse_terminating(&key) {
+            Ok(()) => {
+                let change = WriteKind::Create(draft(self.definition, object));
+                registry.commit(self.definition, &key, change).await
+            }
+            Err(status) => Err(status.into()),
+        };
+        if let (Err(_), Some(object)) = (&result, &reserved) {
+            registry.reserve.undo(registry, self.definition, object, None).await;
+        }
+        result
+    }
+
+    /// Draws a name from `generateName` that is free now.
+    fn name(&self, object: &mut Value) {
+        let prefix = object.text("/metadata/generateName");
+        if prefix.is_empty() || !object.text("/metadata/name").is_empty() {
+            return;
+        }
+        let namespace = object.text("/metadata/namespace");
+        let mut drawn = String::new();
+        for _ in 0..NAME_DRAWS {
+            drawn = name::generate(prefix, random());
+            let key = ObjectKey::namespaced(namespace, drawn.as_str());
+            if self.registry.store.latest(&self.definition.storage, &key).is_none() {
+                break;
+            }
+        }
+        object.set("/metadata/name", drawn);
+    }
+
+    /// Refuses new content in a namespace that goes away. Admission asked already; this is right before the
+    /// commit and looks at writes in flight, so that nothing slips in behind the namespace's deletion.
+    fn refuse_terminating(&self, key: &ObjectKey) -> Result<(), Status> {
+        if !self.definition.is_namespaced() {
+            return Ok(());
+        }
+        let namespace = ObjectKey::cluster(key.namespace.clone());
+        let found = self
+            .registry
+            .store
+            .latest(&NAMESPACES.group_resource(), &namespace);
+        match found {
+            Some(found) if found.meta().deleting => Err(terminating(self.definition, key)),
+            _ => Ok(()),
+        }
+    }
+}
+
+const NAMESPACES: Resource = resource::NAMESPACES;
+
+/// What a create in a namespace that goes away is answered.
+pub fn terminating(definition: &Definition, key: &ObjectKey) -> Status {
+    let namespace = &key.namespace;
+    let status = Status::forbidden(
+        &definition.group_resource(),
+        &key.name,
+        &format!("unable to create new content in namespace {namespace} because it is being terminated"),
+    );
+    status.with_causes(vec![warren_apimachinery::status::Cause {
+        reason: "NamespaceTerminating".to_owned(),
+        message: format!("namespace {namespace} is being terminated"),
+        field: "metadata.namespace".to_owned(),
+    }])
+}
+
+fn random() -> u64 {
+    uuid::Uuid::new_v4().as_u64_pair().0
 }

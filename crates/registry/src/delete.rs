@@ -2,11 +2,22 @@
 
 use std::sync::Arc;
 
-use warren_apimachinery::{Object, ObjectKey, Status};
-use warren_reconciler::DeleteOptions;
+use serde_json::Value;
+use warren_apimachinery::value::ValueExt;
+use warren_apimachinery::{Object, ObjectKey, Status, StatusReason, status, time};
+use warren_reconciler::{DeleteOptions, Part, Propagation};
+use warren_storage::WriteKind;
 
+use crate::admission;
+use crate::change::Current;
+use crate::commit::{Refusal, draft};
 use crate::definition::Definition;
+use crate::metadata::{FOREGROUND, ORPHAN};
+use crate::operation::Operation;
 use crate::{Deleted, Registry, Request, Selection};
+
+/// How often a deletion without a `resourceVersion` starts over because others were quicker.
+const ROUNDS: usize = 64;
 
 impl Registry {
     /// Deletes an object, at once or by marking it.
@@ -15,12 +26,30 @@ impl Registry {
     /// What the client reads.
     pub async fn delete(
         &self,
-        _cx: &Request<'_>,
-        _definition: &Definition,
-        _key: &ObjectKey,
-        _options: DeleteOptions,
+        cx: &Request<'_>,
+        definition: &Definition,
+        key: &ObjectKey,
+        options: DeleteOptions,
     ) -> Result<Deleted, Status> {
-        Err(Status::internal("not yet"))
+        let operation = Operation {
+            registry: self,
+            cx,
+            definition,
+            part: Part::Main,
+            key,
+        };
+        for _ in 0..ROUNDS {
+            let found = self
+                .store
+                .latest(&definition.storage, key)
+                .ok_or_else(|| Status::not_found(&definition.group_resource(), &key.name))?;
+            match operation.delete(Current::of(found), &options).await {
+                Ok(deleted) => return Ok(deleted),
+                Err(Refusal::Status(status)) => return Err(status),
+                Err(Refusal::Outrun) => {}
+            }
+        }
+        Err(Status::modified(&definition.group_resource(), &key.name))
     }
 
     /// Deletes what the selection means, in `namespace` or everywhere (empty). Answers the objects as they
@@ -30,12 +59,280 @@ impl Registry {
     /// The first failure; objects that are gone meanwhile are none.
     pub async fn delete_collection(
         &self,
-        _cx: &Request<'_>,
-        _definition: &Definition,
-        _namespace: &str,
-        _filter: &Selection,
-        _options: DeleteOptions,
+        cx: &Request<'_>,
+        definition: &Definition,
+        namespace: &str,
+        filter: &Selection,
+        options: DeleteOptions,
     ) -> Result<Vec<Arc<Object>>, Status> {
-        Err(Status::internal("not yet"))
+        let within = (!namespace.is_empty()).then_some(namespace);
+        let meant: Vec<Arc<Object>> = self
+            .store
+            .snapshot()
+            .list(&definition.storage, within)
+            .filter(|object| filter.matches(object.meta()))
+            .map(Arc::clone)
+            .collect();
+        for object in &meant {
+            match self.delete(cx, definition, &object.key(), options.clone()).await {
+                Err(status) if !status.is(StatusReason::NotFound) => return Err(status),
+                _ => {}
+            }
+        }
+        Ok(meant)
     }
+}
+
+/// What is to be done about one deletion.
+enum Plan {
+    /// Its grace period runs already, and is not shortened.
+    Pending,
+    /// It is marked already, and finalizers hold it.
+    Held,
+    /// It is marked (anew).
+    Mark(Value),
+    /// It goes now; the object as it last was.
+    Remove(Value),
+}
+
+impl Operation<'_> {
+    async fn delete(&self, current: Current, options: &DeleteOptions) -> Result<Deleted, Refusal> {
+        self.check_preconditions(&current, options)?;
+        self.admit(admission::Operation::Delete, None, Some(&current.value))
+            .await?;
+        match self.plan(&current.value, options) {
+            Plan::Pending => Ok(self.answer(&current.object, Deleted::Marked)),
+            Plan::Held => Ok(Deleted::Marked(current.object)),
+            Plan::Mark(value) => Ok(Deleted::Marked(self.mark(&current, value).await?)),
+            Plan::Remove(_) if self.cx.dry_run => Ok(self.answer(&current.object, Deleted::Last)),
+            Plan::Remove(last) => {
+                let gone = self.remove(&current, last).await?;
+                Ok(self.answer(&gone, Deleted::Last))
+            }
+        }
+    }
+
+    /// The object itself where upstream answers with it, else the details of a success.
+    fn answer(&self, object: &Arc<Object>, with: fn(Arc<Object>) -> Deleted) -> Deleted {
+        if answers_with_object(self.definition) {
+            return with(Arc::clone(object));
+        }
+        Deleted::Gone(status::Details {
+            name: object.meta().name.to_string(),
+            group: self.definition.group.to_string(),
+            kind: self.definition.plural.to_string(),
+            uid: object.meta().uid.to_string(),
+            ..status::Details::default()
+        })
+    }
+
+    async fn mark(&self, current: &Current, value: Value) -> Result<Arc<Object>, Refusal> {
+        let expected = current.object.meta().revision;
+        let draft = draft(self.definition, value);
+        if self.cx.dry_run {
+            return Ok(Arc::new(draft.at(expected)));
+        }
+        let change = WriteKind::Update { draft, expected };
+        self.registry
+            .commit(self.definition, &current.object.key(), change)
+            .await
+    }
+
+    fn check_preconditions(&self, current: &Current, options: &DeleteOptions) -> Result<(), Status> {
+        let meta = current.object.meta();
+        let conflict = |why: String| {
+            let named = warren_apimachinery::GroupResource::new(
+                self.definition.group.clone(),
+                self.definition.kind.clone(),
+            );
+            Err(Status::conflict(&named, &meta.name, &why))
+        };
+        if let Some(uid) = options.uid.as_ref().filter(|uid| *uid != meta.uid.as_str()) {
+            return conflict(format!(
+                "the UID in the precondition ({uid}) does not match the UID in record ({}). The object might have been deleted and then recreated",
+                meta.uid
+            ));
+        }
+        let revision = meta.revision.to_string();
+        if let Some(asked) = options.resource_version.as_ref().filter(|asked| **asked != revision) {
+            return conflict(format!(
+                "the ResourceVersion in the precondition ({asked}) does not match the ResourceVersion in record ({revision}). The object might have been modified"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Decides, from the object as it is and the options, without effect.
+    fn plan(&self, old: &Value, options: &DeleteOptions) -> Plan {
+        let now = self.registry.now();
+        if is_namespace(self.definition) {
+            return plan_namespace(old, options, now);
+        }
+        let mut new = old.clone();
+        let grace = graceful(self.definition, &mut new, options, now);
+        if grace == Grace::Pending {
+            return Plan::Pending;
+        }
+        set_finalizers(&mut new, wanted_finalizers(self.definition, old, options));
+        let held = !new.items("/metadata/finalizers").is_empty();
+        match grace {
+            Grace::Granted(seconds) if seconds > 0 || held => Plan::Mark(new),
+            Grace::None if held => {
+                mark_now(&mut new, now);
+                if new == *old { Plan::Held } else { Plan::Mark(new) }
+            }
+            _ => Plan::Remove(new),
+        }
+    }
+}
+
+/// What a deletion grants the object.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Grace {
+    /// Its kind knows none, or it is over.
+    None,
+    /// It was granted before, and is not shortened.
+    Pending,
+    /// So many seconds, which the object now says.
+    Granted(i64),
+}
+
+/// Upstream's `BeforeDelete`: grants a grace period, or shortens the one that was granted.
+fn graceful(
+    definition: &Definition,
+    object: &mut Value,
+    options: &DeleteOptions,
+    now: jiff::Timestamp,
+) -> Grace {
+    let requested = options
+        .grace_period_seconds
+        .map(|seconds| if seconds < 0 { 1 } else { seconds });
+    let Some(seconds) = definition.strategy.grace_period(object, requested) else {
+        return Grace::None;
+    };
+    let marked = time::parse(object.text("/metadata/deletionTimestamp")).ok();
+    let Some(marked) = marked else {
+        set_deletion(object, now + jiff::SignedDuration::from_secs(seconds), seconds);
+        bump_generation(object);
+        return Grace::Granted(seconds);
+    };
+    let Some(granted) = object.int("/metadata/deletionGracePeriodSeconds") else {
+        return Grace::None;
+    };
+    match requested {
+        Some(period) if period < granted => {
+            let shortened = marked + jiff::SignedDuration::from_secs(period - granted);
+            set_deletion(object, shortened, period);
+            Grace::Granted(period)
+        }
+        _ => Grace::Pending,
+    }
+}
+
+fn set_deletion(object: &mut Value, at: jiff::Timestamp, grace: i64) {
+    object.set("/metadata/deletionTimestamp", time::format(at));
+    object.set("/metadata/deletionGracePeriodSeconds", grace);
+}
+
+fn bump_generation(object: &mut Value) {
+    if let Some(generation) = object.int("/metadata/generation").filter(|generation| *generation > 0) {
+        object.set("/metadata/generation", generation + 1);
+    }
+}
+
+/// Upstream's `markAsDeleting`: for kinds without a grace period that finalizers hold.
+fn mark_now(object: &mut Value, now: jiff::Timestamp) {
+    if object.at("/metadata/deletionGracePeriodSeconds").is_null() {
+        bump_generation(object);
+    }
+    let marked = time::parse(object.text("/metadata/deletionTimestamp")).ok();
+    if marked.is_none_or(|marked| marked > now) {
+        object.set("/metadata/deletionTimestamp", time::format(now));
+    }
+    object.set("/metadata/deletionGracePeriodSeconds", 0);
+}
+
+/// The finalizers that the propagation policy leaves, those of others untouched.
+fn wanted_finalizers(definition: &Definition, object: &Value, options: &DeleteOptions) -> Vec<Value> {
+    let all = object.items("/metadata/finalizers");
+    let has = |name: &str| all.iter().any(|finalizer| finalizer.as_str() == Some(name));
+    let collected = !is_event(definition);
+    let orphan = match options.propagation {
+        Some(policy) => policy == Propagation::Orphan,
+        None if has(ORPHAN) => true,
+        None if has(FOREGROUND) => false,
+        None => definition.strategy.traits().orphan_by_default,
+    };
+    let foreground = match options.propagation {
+        Some(policy) => policy == Propagation::Foreground,
+        None => has(FOREGROUND) && !has(ORPHAN),
+    };
+    let mut finalizers: Vec<Value> = all
+        .iter()
+        .filter(|finalizer| !matches!(finalizer.as_str(), Some(ORPHAN | FOREGROUND)))
+        .cloned()
+        .collect();
+    if collected && orphan {
+        finalizers.push(ORPHAN.into());
+    }
+    if collected && foreground {
+        finalizers.push(FOREGROUND.into());
+    }
+    finalizers
+}
+
+fn set_finalizers(object: &mut Value, finalizers: Vec<Value>) {
+    if finalizers.is_empty() {
+        object.take_at("/metadata/finalizers");
+    } else if object.items("/metadata/finalizers") != finalizers.as_slice() {
+        object.set("/metadata/finalizers", finalizers);
+    }
+}
+
+/// Namespaces go in two steps: first they are terminating, and their content goes; then, when nothing
+/// finalizes them any more, they are removed.
+fn plan_namespace(old: &Value, options: &DeleteOptions, now: jiff::Timestamp) -> Plan {
+    let mut new = old.clone();
+    if old.at("/metadata/deletionTimestamp").is_null() {
+        new.set("/metadata/deletionTimestamp", time::format(now));
+        new.set("/status/phase", "Terminating");
+        let all = old.items("/metadata/finalizers").iter();
+        let mut finalizers: Vec<Value> = all
+            .filter(|finalizer| !matches!(finalizer.as_str(), Some(ORPHAN | FOREGROUND)))
+            .cloned()
+            .collect();
+        match options.propagation {
+            Some(Propagation::Orphan) => finalizers.push(ORPHAN.into()),
+            Some(Propagation::Foreground) => finalizers.push(FOREGROUND.into()),
+            _ => {}
+        }
+        set_finalizers(&mut new, finalizers);
+        return Plan::Mark(new);
+    }
+    let held = !old.items("/spec/finalizers").is_empty() || !old.items("/metadata/finalizers").is_empty();
+    if held { Plan::Held } else { Plan::Remove(new) }
+}
+
+fn is_namespace(definition: &Definition) -> bool {
+    definition.group.is_empty() && definition.plural == "namespaces"
+}
+
+/// Events have no dependents: upstream's garbage collection leaves them alone.
+fn is_event(definition: &Definition) -> bool {
+    definition.plural == "events" && (definition.group.is_empty() || definition.group == "events.k8s.io")
+}
+
+/// Kinds whose deletion upstream answers with the object, also when it is gone.
+fn answers_with_object(definition: &Definition) -> bool {
+    const KINDS: [&str; 8] = [
+        "namespaces",
+        "persistentvolumeclaims",
+        "persistentvolumes",
+        "pods",
+        "podtemplates",
+        "resourcequotas",
+        "serviceaccounts",
+        "services",
+    ];
+    definition.group.is_empty() && KINDS.contains(&definition.plural.as_str())
 }

@@ -6,10 +6,15 @@
 
 pub mod admission;
 pub mod catalogue;
+mod change;
+mod commit;
 mod create;
+mod decode;
 pub mod definition;
 mod delete;
 pub mod local;
+mod metadata;
+mod operation;
 mod patch;
 mod registry;
 pub mod request;
@@ -22,10 +27,11 @@ mod update;
 mod warnings;
 
 pub use catalogue::Catalogue;
+pub use create::terminating;
 pub use local::LocalCluster;
 pub use registry::{Clock, Parts, Registry};
 pub use request::{Deleted, FieldValidation, Patch, Request, Selection, Written};
-pub use reserve::NoReserve;
+pub use reserve::{LocalAddresses, NoReserve, Reserve};
 pub use review::{NoReviews, Reviews};
 pub use token::{NoTokens, TokenIssuer};
 pub use warnings::Warnings;

@@ -1,11 +1,24 @@
 //! PATCH: what shall be different.
 
-use warren_apimachinery::{ObjectKey, Status};
+use serde_json::Value;
+use warren_apimachinery::field::{Error, Path};
+use warren_apimachinery::value::ValueExt;
+use warren_apimachinery::{ObjectKey, Status, time};
+use warren_patch::{Apply, json_patch, merge_patch, strategic_merge};
 use warren_reconciler::Part;
 
+use crate::change::Current;
+use crate::commit::Refusal;
+use crate::create::Ownership;
+use crate::decode::Undecodable;
 use crate::definition::Definition;
+use crate::operation::Operation;
 use crate::request::Patch;
-use crate::{Registry, Request, Written};
+use crate::{Registry, Request, Written, metadata};
+
+/// How often a patch that carries no `resourceVersion` is applied anew because others were quicker: upstream's
+/// `MaxRetryWhenPatchConflicts`, and the first time.
+const ROUNDS: usize = 6;
 
 impl Registry {
     /// Patches an object or a part of it; an apply may create it.
@@ -14,12 +27,177 @@ impl Registry {
     /// What the client reads.
     pub async fn patch(
         &self,
-        _cx: &Request<'_>,
-        _definition: &Definition,
-        _part: Part,
-        _key: &ObjectKey,
-        _patch: Patch,
+        cx: &Request<'_>,
+        definition: &Definition,
+        part: Part,
+        key: &ObjectKey,
+        patch: Patch,
     ) -> Result<Written, Status> {
-        Err(Status::internal("not yet"))
+        let operation = Operation {
+            registry: self,
+            cx,
+            definition,
+            part,
+            key,
+        };
+        if part == Part::Sub("scale") {
+            return operation.patch_scale(&patch).await;
+        }
+        operation.patch(&patch).await
+    }
+}
+
+impl Operation<'_> {
+    async fn patch(&self, patch: &Patch) -> Result<Written, Status> {
+        for _ in 0..ROUNDS {
+            let Some(found) = self.registry.store.latest(&self.definition.storage, self.key) else {
+                return self.patch_missing(patch).await;
+            };
+            let current = Current::of(found);
+            let new = self.patched(patch, Some(&current.value))?;
+            let asked = new.text("/metadata/resourceVersion");
+            let pinned = !asked.is_empty() && asked != current.value.text("/metadata/resourceVersion");
+            if pinned {
+                break;
+            }
+            match self.change(&current, new, ownership(patch)).await {
+                Ok(object) => {
+                    return Ok(Written {
+                        object,
+                        created: false,
+                    });
+                }
+                Err(Refusal::Status(status)) => return Err(status),
+                Err(Refusal::Outrun) => {}
+            }
+        }
+        Err(Status::modified(&self.definition.group_resource(), &self.key.name))
+    }
+
+    /// There is nothing to patch: an apply creates, the others fail.
+    async fn patch_missing(&self, patch: &Patch) -> Result<Written, Status> {
+        let resource = self.definition.group_resource();
+        let Patch::Apply { configuration, .. } = patch else {
+            return Err(Status::not_found(&resource, &self.key.name));
+        };
+        if self.part != Part::Main {
+            return Err(Status::not_found(&resource, &self.key.name));
+        }
+        let uid = configuration.text("/metadata/uid");
+        if !uid.is_empty() {
+            let why =
+                format!("uid mismatch: the provided object specified uid {uid}, and no existing object was found");
+            return Err(Status::conflict(&resource, &self.key.name, &why));
+        }
+        let mut object = self.patched(patch, None)?;
+        metadata::wipe(&mut object)?;
+        let object = self
+            .create(object, Ownership::Applied)
+            .await
+            .map_err(|refusal| refusal.into_status(self.definition, &self.key.name))?;
+        Ok(Written {
+            object,
+            created: true,
+        })
+    }
+
+    /// The object with the patch applied, decoded and in the storage version again.
+    fn patched(&self, patch: &Patch, live: Option<&Value>) -> Result<Value, Status> {
+        let document = self.apply(patch, live)?;
+        let mut object = self
+            .registry
+            .decode_raw(self.cx, self.definition, self.part, document)
+            .map_err(undecodable)?;
+        self.check_name(&object)?;
+        metadata::settle_namespace(&mut object, self.definition, &self.key.namespace)?;
+        Ok(object)
+    }
+
+    /// Applies the patch in the version that the client speaks.
+    fn apply(&self, patch: &Patch, live: Option<&Value>) -> Result<Value, Status> {
+        let live = live.map(|live| self.registry.in_version(self.cx.version, self.definition, live));
+        if let Patch::Apply {
+            configuration,
+            force,
+        } = patch
+        {
+            return self.apply_configuration(live.as_ref(), configuration, *force);
+        }
+        let mut document = live.unwrap_or_default();
+        self.registry
+            .apply_to(self.cx.version, self.definition, &mut document, patch)?;
+        Ok(document)
+    }
+
+    fn apply_configuration(
+        &self,
+        live: Option<&Value>,
+        configuration: &Value,
+        force: bool,
+    ) -> Result<Value, Status> {
+        let schema = self
+            .registry
+            .schema(self.definition, self.cx.version)
+            .ok_or_else(|| Status::internal("no schema for this kind"))?;
+        let reset: &[&[&str]] = match self.part {
+            Part::Main if self.definition.strategy.traits().status => &[&["status"]],
+            Part::Status => &[&["spec"]],
+            _ => &[],
+        };
+        let applied = warren_patch::apply(Apply {
+            schema: &schema,
+            live,
+            configuration,
+            manager: self.cx.field_manager,
+            api_version: &self.definition.api_version(self.cx.version),
+            kind: &self.definition.kind,
+            subresource: self.subresource().unwrap_or_default(),
+            force,
+            now: &time::format(self.registry.now()),
+            reset,
+        })?;
+        Ok(applied)
+    }
+}
+
+impl Registry {
+    /// Applies a patch that is not an apply to `document`, which is of `version`.
+    pub(crate) fn apply_to(
+        &self,
+        version: &str,
+        definition: &Definition,
+        document: &mut Value,
+        patch: &Patch,
+    ) -> Result<(), Status> {
+        match patch {
+            Patch::Json(operations) => json_patch(document, operations)?,
+            Patch::Merge(patch) => merge_patch(document, patch)?,
+            Patch::Strategic(patch) => {
+                let schema = self
+                    .schema(definition, version)
+                    .ok_or_else(|| Status::internal("no schema for this kind"))?;
+                strategic_merge(&schema, document, patch)?;
+            }
+            Patch::Apply { .. } => {}
+        }
+        Ok(())
+    }
+}
+
+fn ownership(patch: &Patch) -> Ownership {
+    match patch {
+        Patch::Apply { .. } => Ownership::Applied,
+        _ => Ownership::Update,
+    }
+}
+
+/// A patch whose outcome is no object of its kind: 422 where a body would be a 400, with the patched object.
+fn undecodable(error: Undecodable) -> Status {
+    match error {
+        Undecodable::Refused(status) => status,
+        Undecodable::Body { text, why } => {
+            let error = Error::invalid(&Path::new("patch"), text, why);
+            Status::invalid("", "", "", &[error])
+        }
     }
 }

@@ -101,6 +101,18 @@ impl Registry {
         self.store.snapshot().get(&definition.storage, key).map(Arc::clone)
     }
 
+    /// Whether the resource is built in, rather than made by a client.
+    pub(crate) fn is_builtin(&self, definition: &Definition) -> bool {
+        self.catalogue.load().is_builtin(&definition.group, &definition.plural)
+    }
+
+    /// Whether what a writer read from the head is what readers see: an answer without a write must not tell
+    /// of a write that may still fail.
+    pub(crate) fn is_durable(&self, definition: &Definition, object: &Arc<Object>) -> bool {
+        self.find(definition, &object.key())
+            .is_some_and(|visible| visible.meta().revision == object.meta().revision)
+    }
+
     /// The bytes a client of `version` receives: the stored ones, converted where the version is another.
     pub fn answer(&self, definition: &Definition, version: &str, object: &Object) -> Bytes {
         if definition.is_stored_as(version) {

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use serde_json::Value;
+use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::status::Details;
-use warren_apimachinery::{Meta, Object, UserInfo};
+use warren_apimachinery::value::ValueExt;
+use warren_apimachinery::{Meta, Object, Status, UserInfo};
+use warren_reconciler::{DeleteOptions, Propagation};
 
 use crate::Warnings;
 
@@ -111,4 +114,32 @@ impl Selection {
     pub fn matches(&self, meta: &Meta) -> bool {
         (self.0)(meta)
     }
+}
+
+/// Reads a `DeleteOptions` object; `null` has no options.
+///
+/// # Errors
+/// 422 for a propagation policy that there is not.
+pub fn delete_options(options: &Value) -> Result<DeleteOptions, Status> {
+    let text = |pointer: &str| options.at(pointer).as_str().map(str::to_owned);
+    let propagation = match options.at("/propagationPolicy").as_str() {
+        Some("Orphan") => Some(Propagation::Orphan),
+        Some("Background") => Some(Propagation::Background),
+        Some("Foreground") => Some(Propagation::Foreground),
+        Some(other) => {
+            let path = Path::new("propagationPolicy");
+            let mut error = Error::not_supported(&path, other, &[]);
+            error.detail = "supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\"".to_owned();
+            return Err(Status::invalid("meta.k8s.io", "DeleteOptions", "", &[error]));
+        }
+        None => options.at("/orphanDependents").as_bool().map(|orphan| {
+            if orphan { Propagation::Orphan } else { Propagation::Background }
+        }),
+    };
+    Ok(DeleteOptions {
+        grace_period_seconds: options.int("/gracePeriodSeconds"),
+        propagation,
+        uid: text("/preconditions/uid"),
+        resource_version: text("/preconditions/resourceVersion"),
+    })
 }

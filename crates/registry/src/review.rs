@@ -1,12 +1,15 @@
 //! The `Reviews` port: kinds that are asked and answered, never kept (access reviews, token reviews).
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use serde_json::Value;
-use warren_apimachinery::{GroupResource, Status};
+use warren_apimachinery::{GroupResource, Object, Status};
 
-use crate::Registry;
 use crate::definition::Definition;
+use crate::operation::Operation;
 use crate::request::Request;
+use crate::{Registry, admission};
 
 /// Answers reviews; `access` implements it.
 #[async_trait]
@@ -48,4 +51,23 @@ fn not_served(resource: &GroupResource) -> Status {
         warren_apimachinery::status::StatusReason::ServiceUnavailable,
         format!("{resource} are not answered here"),
     )
+}
+
+impl Operation<'_> {
+    /// The way of a decoded review to its answer.
+    pub(crate) async fn review(&self, mut object: Value) -> Result<Arc<Object>, Status> {
+        let strategy = &self.definition.strategy;
+        self.own(&mut object, None);
+        self.mutate(admission::Operation::Create, &mut object, None).await?;
+        strategy.prepare_for_create(&mut object);
+        self.refuse(&object, &strategy.validate(&object))?;
+        self.warn(&object, None);
+        self.admit(admission::Operation::Create, Some(&object), None).await?;
+        let registry = self.registry;
+        let answered = registry
+            .reviews
+            .review(registry, self.cx, self.definition, &self.key.namespace, object)
+            .await?;
+        Ok(Arc::new(Object::from_value(&answered)))
+    }
 }

@@ -1,12 +1,25 @@
 //! Parts of objects with paths of their own: one file each.
+//!
+//! `status` needs no file: the lifecycle itself knows it.
+
+mod approval;
+mod binding;
+mod eviction;
+mod resize;
+mod scale;
+mod token;
+
+pub(crate) use approval::stamp_conditions;
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{Object, ObjectKey, Status};
 use warren_reconciler::Part;
 
 use crate::definition::Definition;
+use crate::operation::Operation;
 use crate::{Registry, Request};
 
 impl Registry {
@@ -17,25 +30,114 @@ impl Registry {
     pub fn get_part(
         &self,
         definition: &Definition,
-        _part: Part,
+        part: Part,
         key: &ObjectKey,
     ) -> Result<Arc<Object>, Status> {
-        self.get(definition, key)
+        let object = self.get(definition, key)?;
+        match part {
+            Part::Sub("scale") => scale::of(definition, &object.to_value()),
+            _ => Ok(object),
+        }
     }
 
-    /// POST to a subresource: `binding`, `eviction`, `token` (and the legacy `bindings` resource, with
-    /// `binding` on pods). Answers what upstream answers.
+    /// POST to a subresource: `binding` and `eviction` of pods, `token` of service accounts (and the legacy
+    /// `bindings` resource: `binding` of the pod that the body names). Answers 201 with what is returned.
     ///
     /// # Errors
     /// What the client reads.
     pub async fn post(
         &self,
-        _cx: &Request<'_>,
-        _definition: &Definition,
-        _key: &ObjectKey,
-        _subresource: &str,
-        _body: Value,
+        cx: &Request<'_>,
+        definition: &Definition,
+        key: &ObjectKey,
+        subresource: &str,
+        body: Value,
     ) -> Result<Value, Status> {
-        Err(Status::internal("not yet"))
+        let part = match subresource {
+            "binding" => Part::Sub("binding"),
+            "eviction" => Part::Sub("eviction"),
+            "token" => Part::Sub("token"),
+            _ => return Err(Status::method_not_allowed()),
+        };
+        let operation = Operation {
+            registry: self,
+            cx,
+            definition,
+            part,
+            key,
+        };
+        match subresource {
+            "binding" => operation.bind(&body).await,
+            "eviction" => operation.evict(&body).await,
+            _ => operation.issue_token(body).await,
+        }
     }
+}
+
+impl Operation<'_> {
+    /// The body must be about the object that the path names.
+    fn check_body_name(&self, body: &Value, kind: &str) -> Result<(), Status> {
+        let name = body.text("/metadata/name");
+        if name.is_empty() || name == self.key.name {
+            return Ok(());
+        }
+        Err(Status::bad_request(format!(
+            "name in URL does not match name in {kind} object"
+        )))
+    }
+}
+
+/// Takes everything from the old object that a write to this part may not change.
+pub(crate) fn isolate(part: Part, definition: &Definition, new: &mut Value, old: &Value) {
+    match part {
+        Part::Main => {
+            if definition.strategy.traits().status {
+                match old.get("status") {
+                    Some(status) => new.set("/status", status.clone()),
+                    None => {
+                        new.take_at("/status");
+                    }
+                }
+            }
+        }
+        Part::Status => only(new, old, &["/status"]),
+        Part::Sub("ephemeralcontainers") => only(new, old, &["/spec/ephemeralContainers"]),
+        Part::Sub("resize") => resize::isolate(new, old),
+        Part::Sub("finalize") => only(new, old, &["/spec/finalizers"]),
+        Part::Sub("approval") => approval::isolate(new, old),
+        Part::Sub("scale") => {
+            let paths = definition.subresource("scale").and_then(|scale| scale.scale.as_ref());
+            let pointer = paths.map_or("/spec/replicas", |paths| paths.spec_replicas.as_str());
+            only(new, old, &[pointer]);
+        }
+        Part::Sub(_) => only(new, old, &[]),
+    }
+}
+
+/// Whether the strategy has a hook of its own for this part, in place of `validate` and `validate_update`.
+pub(crate) fn validates_itself(part: Part) -> bool {
+    matches!(
+        part,
+        Part::Sub("ephemeralcontainers" | "resize" | "finalize" | "approval")
+    )
+}
+
+/// The old object with nothing but what stands at `pointers` (and the bookkeeping of who owns what) from the
+/// new one.
+fn only(new: &mut Value, old: &Value, pointers: &[&str]) {
+    let mut kept = old.clone();
+    for pointer in pointers.iter().chain(&["/metadata/managedFields"]) {
+        match new.take_at(pointer) {
+            Some(value) => kept.set(pointer, value),
+            None => {
+                kept.take_at(pointer);
+            }
+        }
+    }
+    *new = kept;
+}
+
+/// The `Status` that binding and eviction answer.
+fn success() -> Value {
+    json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201})
 }

@@ -1,0 +1,280 @@
+//! The way of a changed object into the store: shared by PUT, PATCH and the subresources.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use warren_apimachinery::value::ValueExt;
+use warren_apimachinery::{Object, Status, field, time};
+use warren_reconciler::Part;
+use warren_storage::WriteKind;
+
+use crate::admission;
+use crate::commit::{Refusal, draft};
+use crate::create::Ownership;
+use crate::operation::Operation;
+use crate::{metadata, subresource};
+
+/// An object that is about to be changed: as it is kept, and parsed.
+pub(crate) struct Current {
+    pub(crate) object: Arc<Object>,
+    pub(crate) value: Value,
+}
+
+impl Current {
+    pub(crate) fn of(object: Arc<Object>) -> Self {
+        let value = object.to_value();
+        Self { object, value }
+    }
+}
+
+impl Operation<'_> {
+    /// Writes `new` over `current`, unless nothing would change.
+    ///
+    /// `new` is decoded, defaulted and in the storage version; its `resourceVersion` was looked at already.
+    pub(crate) async fn change(
+        &self,
+        current: &Current,
+        mut new: Value,
+        ownership: Ownership,
+    ) -> Result<Arc<Object>, Refusal> {
+        let old = &current.value;
+        let strategy = &self.definition.strategy;
+        self.carry_over(&mut new, old)?;
+        metadata::dedup_owners(&mut new, self.cx.warnings);
+        if ownership == Ownership::Update {
+            self.own(&mut new, Some(old));
+        }
+        self.mutate(admission::Operation::Update, &mut new, Some(old)).await?;
+        self.prepare(&mut new, old);
+        let mut errors = metadata::validate_update(&new, old);
+        errors.extend(self.check_schema(&new));
+        if self.part == Part::Status {
+            errors.extend(strategy.validate_status_update(&new, old));
+        } else {
+            errors.extend(self.validate(&new, old));
+        }
+        self.refuse(&new, &errors)?;
+        self.warn(&new, Some(old));
+        self.admit(admission::Operation::Update, Some(&new), Some(old)).await?;
+        if is_last_step_of_deletion(&new, old) {
+            return self.finish_deletion(current, new).await;
+        }
+        self.write(current, new).await
+    }
+
+    /// Reserves and commits, unless nothing changed.
+    async fn write(&self, current: &Current, mut new: Value) -> Result<Arc<Object>, Refusal> {
+        let old = &current.value;
+        let (registry, definition) = (self.registry, self.definition);
+        let reserved = self.reserve(&mut new, Some(old)).await?;
+        if is_same(&new, old) && registry.is_durable(definition, &current.object) {
+            return Ok(Arc::clone(&current.object));
+        }
+        if self.cx.dry_run {
+            return Ok(Arc::new(draft(definition, new).at(current.object.meta().revision)));
+        }
+        let change = WriteKind::Update {
+            draft: draft(definition, new),
+            expected: current.object.meta().revision,
+        };
+        let key = current.object.key();
+        let result = registry.commit(definition, &key, change).await;
+        match (&result, &reserved) {
+            (Err(_), Some(new)) => registry.reserve.undo(registry, definition, new, Some(old)).await,
+            (Ok(_), Some(new)) => {
+                registry
+                    .reserve
+                    .release(registry, definition, old, Some(new))
+                    .await;
+            }
+            _ => {}
+        }
+        result
+    }
+
+    /// Reserves what the object needs; answers a copy for undoing it, for kinds that need anything.
+    pub(crate) async fn reserve(
+        &self,
+        object: &mut Value,
+        old: Option<&Value>,
+    ) -> Result<Option<Value>, Status> {
+        let (registry, definition) = (self.registry, self.definition);
+        if !registry.reserve.concerns(definition) {
+            return Ok(None);
+        }
+        registry
+            .reserve
+            .reserve(registry, definition, object, old, self.cx.dry_run)
+            .await?;
+        Ok(Some(object.clone()))
+    }
+
+    /// The last finalizer is gone: the update is the deletion.
+    async fn finish_deletion(&self, current: &Current, new: Value) -> Result<Arc<Object>, Refusal> {
+        let revision = current.object.meta().revision;
+        if self.cx.dry_run {
+            return Ok(Arc::new(draft(self.definition, new).at(revision)));
+        }
+        self.remove(current, new).await
+    }
+
+    /// Removes the object for good; `last` is what watchers are told.
+    pub(crate) async fn remove(&self, current: &Current, last: Value) -> Result<Arc<Object>, Refusal> {
+        let (registry, definition) = (self.registry, self.definition);
+        let change = WriteKind::Delete {
+            last: draft(definition, last),
+            expected: current.object.meta().revision,
+        };
+        let key = current.object.key();
+        let gone = registry.commit(definition, &key, change).await?;
+        if registry.reserve.concerns(definition) {
+            registry.reserve.release(registry, definition, &current.value, None).await;
+        }
+        Ok(gone)
+    }
+
+    /// Takes from the old object what this part, or any update, may not change.
+    fn carry_over(&self, new: &mut Value, old: &Value) -> Result<(), Status> {
+        subresource::isolate(self.part, self.definition, new, old);
+        let namespaced = self.definition.is_namespaced();
+        let was = old.field("metadata");
+        let metadata = metadata::of(new)?;
+        let mut keep = |field: &str, always: bool| {
+            let value = was.field(field);
+            if value.is_null() {
+                if always {
+                    metadata.remove(field);
+                }
+            } else if always || metadata.get(field).is_none_or(is_empty) {
+                metadata.insert(field.to_owned(), value.clone());
+            }
+        };
+        keep("uid", false);
+        keep("creationTimestamp", true);
+        keep("generation", true);
+        keep("selfLink", true);
+        keep("deletionTimestamp", !was.field("deletionTimestamp").is_null());
+        keep("deletionGracePeriodSeconds", false);
+        keep("resourceVersion", true);
+        keep("namespace", false);
+        keep("name", false);
+        if !namespaced {
+            metadata.remove("namespace");
+        }
+        Ok(())
+    }
+
+    /// The strategy's rules for the part.
+    fn validate(&self, new: &Value, old: &Value) -> Vec<field::Error> {
+        let strategy = &self.definition.strategy;
+        match self.part {
+            Part::Sub(name) if subresource::validates_itself(self.part) => {
+                strategy.validate_subresource_update(name, new, old)
+            }
+            _ => {
+                let mut errors = strategy.validate(new);
+                errors.extend(strategy.validate_update(new, old));
+                errors
+            }
+        }
+    }
+
+    /// The strategy's preparation, and the generation.
+    fn prepare(&self, new: &mut Value, old: &Value) {
+        let strategy = &self.definition.strategy;
+        if self.part == Part::Status {
+            strategy.prepare_for_status_update(new, old);
+            self.complete(new);
+            return;
+        }
+        if self.part == Part::Sub("approval") {
+            let now = time::format(self.registry.now());
+            subresource::stamp_conditions(new, old, &now);
+            return;
+        }
+        if !subresource::validates_itself(self.part) {
+            if self.registry.reserve.concerns(self.definition) {
+                self.registry.reserve.carry_over(self.definition, new, old);
+            }
+            strategy.prepare_for_update(new, old);
+        }
+        self.complete(new);
+        let generation = old.int("/metadata/generation").unwrap_or_default();
+        let untouched = new.int("/metadata/generation").unwrap_or_default() == generation;
+        if strategy.traits().generation && untouched && differs_in_substance(new, old) {
+            new.set("/metadata/generation", generation + 1);
+        }
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    value.is_null() || value.as_str() == Some("")
+}
+
+/// Whether anything but `metadata`, `status` and the kind's name differs.
+fn differs_in_substance(new: &Value, old: &Value) -> bool {
+    const ELSEWHERE: [&str; 4] = ["metadata", "status", "apiVersion", "kind"];
+    let (Some(new), Some(old)) = (new.as_object(), old.as_object()) else {
+        return false;
+    };
+    let of = |map: &'_ serde_json::Map<String, Value>| {
+        map.keys().filter(|key| !ELSEWHERE.contains(&key.as_str())).count()
+    };
+    of(new) != of(old)
+        || new
+            .iter()
+            .any(|(key, value)| !ELSEWHERE.contains(&key.as_str()) && old.get(key) != Some(value))
+}
+
+/// Whether the two are the same but for the times in `managedFields`: then nothing is written.
+fn is_same(new: &Value, old: &Value) -> bool {
+    let (Some(new), Some(old)) = (new.as_object(), old.as_object()) else {
+        return new == old;
+    };
+    new.len() == old.len()
+        && new.iter().all(|(key, value)| match old.get(key) {
+            Some(was) if key == "metadata" => is_same_metadata(value, was),
+            Some(was) => value == was,
+            None => false,
+        })
+}
+
+fn is_same_metadata(new: &Value, old: &Value) -> bool {
+    let (Some(new), Some(old)) = (new.as_object(), old.as_object()) else {
+        return new == old;
+    };
+    new.len() == old.len()
+        && new.iter().all(|(key, value)| match old.get(key) {
+            Some(was) if key == "managedFields" => is_same_ownership(value, was),
+            Some(was) => value == was,
+            None => false,
+        })
+}
+
+fn is_same_ownership(new: &Value, old: &Value) -> bool {
+    let (Some(new), Some(old)) = (new.as_array(), old.as_array()) else {
+        return new == old;
+    };
+    const COMPARED: [&str; 6] = [
+        "manager",
+        "operation",
+        "apiVersion",
+        "fieldsType",
+        "fieldsV1",
+        "subresource",
+    ];
+    new.len() == old.len()
+        && new
+            .iter()
+            .zip(old)
+            .all(|(a, b)| COMPARED.iter().all(|field| a.field(field) == b.field(field)))
+}
+
+/// Whether this update takes away the last reason to keep an object that is being deleted.
+fn is_last_step_of_deletion(new: &Value, old: &Value) -> bool {
+    let namespace_is_held = new.text("/kind") == "Namespace" && !new.items("/spec/finalizers").is_empty();
+    !old.at("/metadata/deletionTimestamp").is_null()
+        && old.int("/metadata/deletionGracePeriodSeconds").unwrap_or_default() == 0
+        && new.items("/metadata/finalizers").is_empty()
+        && !namespace_is_held
+}

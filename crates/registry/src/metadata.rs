@@ -1,0 +1,332 @@
+//! `metadata`: what clients may not set, and what upstream demands of the rest.
+//!
+//! Does not own what a single kind adds; that is its strategy.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use warren_apimachinery::field::{Error, Path};
+use warren_apimachinery::value::ValueExt;
+use warren_apimachinery::{Status, label, name, time};
+
+use crate::definition::Definition;
+use crate::strategy::NameRule;
+use crate::Warnings;
+
+/// The finalizer that makes the garbage collector orphan dependents.
+pub(crate) const ORPHAN: &str = "orphan";
+/// The finalizer that makes the garbage collector delete dependents first.
+pub(crate) const FOREGROUND: &str = "foregroundDeletion";
+
+/// What only the system writes; dropped from what a client creates.
+const SYSTEM: [&str; 5] = [
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "uid",
+    "selfLink",
+];
+
+/// `metadata` of an object, made if it is not there.
+///
+/// # Errors
+/// When `metadata` or the object is of another shape.
+pub(crate) fn of(object: &mut Value) -> Result<&mut Map<String, Value>, Status> {
+    object
+        .object_at("/metadata")
+        .ok_or_else(|| Status::bad_request("metadata must be an object"))
+}
+
+/// Drops what a client may not set on a new object.
+pub(crate) fn wipe(object: &mut Value) -> Result<(), Status> {
+    let metadata = of(object)?;
+    for field in SYSTEM {
+        metadata.remove(field);
+    }
+    Ok(())
+}
+
+/// Gives a new object its uid, its time, and its generation where the kind counts one.
+pub(crate) fn fill(object: &mut Value, definition: &Definition, now: Timestamp) -> Result<(), Status> {
+    let metadata = of(object)?;
+    metadata.insert("uid".to_owned(), new_uid().into());
+    metadata.insert("creationTimestamp".to_owned(), time::format(now).into());
+    if definition.strategy.traits().generation {
+        metadata.insert("generation".to_owned(), 1.into());
+    }
+    Ok(())
+}
+
+/// A fresh uid.
+pub(crate) fn new_uid() -> String {
+    uuid::Uuid::new_v4().to_string()
+}
+
+/// Makes the object's namespace the request's.
+///
+/// # Errors
+/// 400 when the object names another one.
+pub(crate) fn settle_namespace(
+    object: &mut Value,
+    definition: &Definition,
+    namespace: &str,
+) -> Result<(), Status> {
+    let metadata = of(object)?;
+    let own = metadata.get("namespace").and_then(Value::as_str).unwrap_or_default();
+    if !definition.is_namespaced() {
+        if !own.is_empty() {
+            return Err(Status::bad_request(
+                "the namespace of the provided object does not match the namespace sent on the request",
+            ));
+        }
+        metadata.remove("namespace");
+    } else if own.is_empty() {
+        metadata.insert("namespace".to_owned(), namespace.into());
+    } else if own != namespace {
+        return Err(Status::bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ));
+    }
+    Ok(())
+}
+
+/// Keeps the first of owner references that are the same, with upstream's warning.
+pub(crate) fn dedup_owners(object: &mut Value, warnings: &Warnings) {
+    let Some(Value::Array(owners)) = object.pointer_mut("/metadata/ownerReferences") else {
+        return;
+    };
+    let mut seen: Vec<Value> = Vec::with_capacity(owners.len());
+    let mut doubled: Vec<String> = Vec::new();
+    for owner in owners.drain(..) {
+        if seen.contains(&owner) {
+            let uid = owner.text("/uid").to_owned();
+            if !doubled.contains(&uid) {
+                doubled.push(uid);
+            }
+        } else {
+            seen.push(owner);
+        }
+    }
+    *owners = seen;
+    if !doubled.is_empty() {
+        warnings.add(format!(
+            ".metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: {}",
+            doubled.join(", ")
+        ));
+    }
+}
+
+/// What is wrong with the metadata of a new object.
+pub(crate) fn validate(object: &Value, definition: &Definition, builtin: bool) -> Vec<Error> {
+    let metadata = object.field("metadata");
+    let path = Path::new("metadata");
+    let mut errors = Vec::new();
+    let rule = definition.strategy.traits().name;
+    let prefix = metadata.text("/generateName");
+    if !prefix.is_empty() {
+        let at = path.child("generateName");
+        errors.extend(
+            check_name(rule, prefix, NameKind::Prefix)
+                .into_iter()
+                .map(|why| Error::invalid(&at, prefix, why)),
+        );
+    }
+    let own = metadata.text("/name");
+    let at = path.child("name");
+    if own.is_empty() {
+        errors.push(Error::required(&at, "name or generateName is required"));
+    } else {
+        errors.extend(
+            check_name(rule, own, NameKind::Whole)
+                .into_iter()
+                .map(|why| Error::invalid(&at, own, why)),
+        );
+    }
+    errors.extend(namespace(metadata, definition, &path));
+    if let Some(generation) = metadata.int("/generation").filter(|generation| *generation < 0) {
+        errors.push(Error::invalid(
+            &path.child("generation"),
+            generation,
+            "must be greater than or equal to 0",
+        ));
+    }
+    errors.extend(freely_changed(metadata, &path));
+    errors.extend(finalizers(metadata, &path.child("finalizers"), builtin));
+    errors
+}
+
+/// What is wrong with the metadata of a changed object.
+pub(crate) fn validate_update(new: &Value, old: &Value) -> Vec<Error> {
+    let path = Path::new("metadata");
+    let (new, old) = (new.field("metadata"), old.field("metadata"));
+    let mut errors = Vec::new();
+    if !old.field("deletionTimestamp").is_null() {
+        errors.extend(no_new_finalizers(new, old, &path.child("finalizers")));
+    }
+    if new.int("/generation").unwrap_or_default() < old.int("/generation").unwrap_or_default() {
+        errors.push(Error::invalid(
+            &path.child("generation"),
+            new.field("generation").clone(),
+            "must not be decremented",
+        ));
+    }
+    for field in [
+        "name",
+        "namespace",
+        "uid",
+        "creationTimestamp",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+    ] {
+        let now = new.field(field);
+        if now != old.field(field) {
+            errors.push(Error::invalid(
+                &path.child(field),
+                now.clone(),
+                "field is immutable",
+            ));
+        }
+    }
+    errors.extend(freely_changed(new, &path));
+    errors
+}
+
+/// Labels, annotations and owners: checked alike on create and update.
+fn freely_changed(metadata: &Value, path: &Path) -> Vec<Error> {
+    let mut errors = label::validate(metadata.field("labels"), &path.child("labels"));
+    errors.extend(label::validate_annotations(
+        metadata.field("annotations"),
+        &path.child("annotations"),
+    ));
+    errors.extend(owners(metadata, &path.child("ownerReferences")));
+    errors
+}
+
+fn namespace(metadata: &Value, definition: &Definition, path: &Path) -> Vec<Error> {
+    let at = path.child("namespace");
+    let own = metadata.text("/namespace");
+    match (definition.is_namespaced(), own.is_empty()) {
+        (true, true) => vec![Error::required(&at, "")],
+        (true, false) => name::dns1123_label(own)
+            .into_iter()
+            .map(|why| Error::invalid(&at, own, why))
+            .collect(),
+        (false, true) => Vec::new(),
+        (false, false) => vec![Error::forbidden(&at, "not allowed on this type")],
+    }
+}
+
+fn owners(metadata: &Value, path: &Path) -> Vec<Error> {
+    let mut errors = Vec::new();
+    let mut controller: Option<&str> = None;
+    for owner in metadata.items("/ownerReferences") {
+        for field in ["apiVersion", "kind", "name", "uid"] {
+            let value = owner.text(&format!("/{field}"));
+            let why = if field == "apiVersion" {
+                "version must not be empty"
+            } else {
+                "must not be empty"
+            };
+            if value.is_empty() || (field == "apiVersion" && value.ends_with('/')) {
+                errors.push(Error::invalid(&path.child(field), value, why));
+            }
+        }
+        if owner.text("/apiVersion") == "v1" && owner.text("/kind") == "Event" {
+            errors.push(Error::invalid(
+                path,
+                owner.clone(),
+                "/v1, Kind=Event is disallowed from being an owner",
+            ));
+        }
+        if owner.field("controller").as_bool() == Some(true) {
+            let own = owner.text("/name");
+            if let Some(first) = controller {
+                errors.push(Error::invalid(
+                    path,
+                    metadata.field("ownerReferences").clone(),
+                    format!(
+                        "Only one reference can have Controller set to true. Found \"true\" in references for {first} and {own}"
+                    ),
+                ));
+            } else {
+                controller = Some(own);
+            }
+        }
+    }
+    errors
+}
+
+fn finalizers(metadata: &Value, path: &Path, builtin: bool) -> Vec<Error> {
+    let mut errors = Vec::new();
+    let all = metadata.items("/finalizers");
+    for (index, finalizer) in all.iter().enumerate() {
+        let finalizer = finalizer.as_str().unwrap_or_default();
+        let at = path.index(index);
+        errors.extend(
+            name::qualified_name(finalizer)
+                .into_iter()
+                .map(|why| Error::invalid(&at, finalizer, why)),
+        );
+        let standard = [ORPHAN, FOREGROUND, "kubernetes"].contains(&finalizer);
+        if builtin && !standard && !finalizer.contains('/') {
+            errors.push(Error::invalid(
+                &at,
+                finalizer,
+                "name is neither a standard finalizer name nor is it fully qualified",
+            ));
+        }
+    }
+    let has = |name: &str| all.iter().any(|finalizer| finalizer.as_str() == Some(name));
+    if has(ORPHAN) && has(FOREGROUND) {
+        errors.push(Error::invalid(
+            path,
+            metadata.field("finalizers").clone(),
+            format!("finalizer {ORPHAN} and {FOREGROUND} cannot be both set"),
+        ));
+    }
+    errors
+}
+
+fn no_new_finalizers(new: &Value, old: &Value, path: &Path) -> Option<Error> {
+    let before = old.items("/finalizers");
+    let mut added: Vec<String> = new
+        .items("/finalizers")
+        .iter()
+        .filter(|finalizer| !before.contains(finalizer))
+        .map(ToString::to_string)
+        .collect();
+    added.sort_unstable();
+    (!added.is_empty()).then(|| {
+        Error::forbidden(
+            path,
+            format!(
+                "no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}",
+                added.join(", ")
+            ),
+        )
+    })
+}
+
+/// Whether a text is a name or the beginning of one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum NameKind {
+    Whole,
+    Prefix,
+}
+
+fn check_name(rule: NameRule, text: &str, kind: NameKind) -> Vec<String> {
+    let masked;
+    let looked_at = if kind == NameKind::Prefix {
+        masked = name::mask_trailing_dash(text);
+        masked.as_str()
+    } else {
+        text
+    };
+    match rule {
+        NameRule::DnsSubdomain => name::dns1123_subdomain(looked_at),
+        NameRule::DnsLabel => name::dns1123_label(looked_at),
+        NameRule::Dns1035Label => name::dns1035_label(looked_at),
+        NameRule::PathSegment if kind == NameKind::Prefix => name::path_segment_prefix(text),
+        NameRule::PathSegment => name::path_segment(text),
+        NameRule::Custom => Vec::new(),
+    }
+}

@@ -1,0 +1,142 @@
+//! `Operation`: one write under way, with what all its steps need to know.
+
+use serde_json::Value;
+use warren_apimachinery::value::ValueExt;
+use warren_apimachinery::{ObjectKey, Status, field, time};
+use warren_patch::OwnershipUpdate;
+use warren_reconciler::Part;
+
+use crate::admission::{self, AdmissionRequest};
+use crate::definition::Definition;
+use crate::{Registry, Request};
+
+/// One write of one object.
+#[derive(Clone, Copy)]
+pub(crate) struct Operation<'a> {
+    pub(crate) registry: &'a Registry,
+    pub(crate) cx: &'a Request<'a>,
+    pub(crate) definition: &'a Definition,
+    pub(crate) part: Part,
+    pub(crate) key: &'a ObjectKey,
+}
+
+impl<'a> Operation<'a> {
+    /// The name of the part in paths; `None` for the object itself.
+    pub(crate) fn subresource(&self) -> Option<&'static str> {
+        match self.part {
+            Part::Main => None,
+            Part::Status => Some("status"),
+            Part::Sub(name) => Some(name),
+        }
+    }
+
+    fn request<'b>(&'b self, operation: admission::Operation, old: Option<&'b Value>) -> AdmissionRequest<'b> {
+        AdmissionRequest {
+            operation,
+            user: self.cx.user,
+            definition: self.definition,
+            version: self.cx.version,
+            key: self.key,
+            subresource: self.subresource(),
+            old,
+            dry_run: self.cx.dry_run,
+            registry: self.registry,
+            warnings: self.cx.warnings,
+        }
+    }
+
+    /// Mutating admission.
+    pub(crate) async fn mutate(
+        &self,
+        operation: admission::Operation,
+        object: &mut Value,
+        old: Option<&Value>,
+    ) -> Result<(), Status> {
+        let request = self.request(operation, old);
+        self.registry.admission.mutate(&request, object).await
+    }
+
+    /// Validating admission.
+    pub(crate) async fn admit(
+        &self,
+        operation: admission::Operation,
+        object: Option<&Value>,
+        old: Option<&Value>,
+    ) -> Result<(), Status> {
+        let request = self.request(operation, old);
+        self.registry.admission.validate(&request, object).await
+    }
+
+    /// Brings `metadata.managedFields` up to date: who now owns what. `old` is `None` on create.
+    ///
+    /// The status is left out of a create and of an update of the main part: nobody owns it by those.
+    pub(crate) fn own(&self, object: &mut Value, old: Option<&Value>) {
+        let Some(schema) = self.registry.storage_schema(self.definition) else {
+            return;
+        };
+        let version = &self.definition.storage_version;
+        let reset: &[&[&str]] = if self.part == Part::Main && self.definition.strategy.traits().status {
+            &[&["status"]]
+        } else {
+            &[]
+        };
+        warren_patch::update(OwnershipUpdate {
+            schema: &schema,
+            before: old,
+            after: object,
+            manager: self.cx.field_manager,
+            api_version: &api_version(&version.group, &version.version),
+            subresource: self.subresource().unwrap_or_default(),
+            now: &time::format(self.registry.now()),
+            reset,
+        });
+    }
+
+    /// Writes out what upstream's encoder writes for unset fields of built-in kinds. After defaulting and
+    /// admission, so that those tell unset from empty; before validation, which sees what is kept.
+    pub(crate) fn complete(&self, object: &mut Value) {
+        if let Some(schema) = self.registry.storage_schema(self.definition) {
+            schema.complete(object);
+        }
+    }
+
+    /// What the schema of a custom resource says of the object; the rules of built-in kinds are their
+    /// strategies'.
+    pub(crate) fn check_schema(&self, object: &Value) -> Vec<field::Error> {
+        if self.registry.is_builtin(self.definition) {
+            return Vec::new();
+        }
+        self.registry
+            .storage_schema(self.definition)
+            .map(|schema| schema.validate(object, &field::Path::root()))
+            .unwrap_or_default()
+    }
+
+    /// 422 with these errors, unless there are none.
+    pub(crate) fn refuse(&self, object: &Value, errors: &[field::Error]) -> Result<(), Status> {
+        if errors.is_empty() {
+            return Ok(());
+        }
+        Err(Status::invalid(
+            &self.definition.group,
+            &self.definition.kind,
+            object.text("/metadata/name"),
+            errors,
+        ))
+    }
+
+    /// Sends the strategy's warnings.
+    pub(crate) fn warn(&self, object: &Value, old: Option<&Value>) {
+        for warning in self.definition.strategy.warnings(object, old) {
+            self.cx.warnings.add(warning);
+        }
+    }
+}
+
+fn api_version(group: &str, version: &str) -> String {
+    if group.is_empty() {
+        version.to_owned()
+    } else {
+        format!("{group}/{version}")
+    }
+}

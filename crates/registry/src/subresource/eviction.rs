@@ -1,0 +1,208 @@
+//! `pods/eviction`: a deletion that asks the pod's disruption budget first.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use warren_apimachinery::selector::LabelSelector;
+use warren_apimachinery::status::{Cause, Details};
+use warren_apimachinery::value::ValueExt;
+use warren_apimachinery::{Object, Status, StatusReason, resource, time};
+use warren_reconciler::DeleteOptions;
+use warren_storage::WriteKind;
+
+use crate::change::Current;
+use crate::commit::{Refusal, draft};
+use crate::operation::Operation;
+use crate::request::delete_options;
+use crate::{Deleted, admission};
+
+/// How often the budget is asked anew because others were quicker.
+const ROUNDS: usize = 16;
+/// So many disruptions may wait for the budget's controller.
+const MAX_DISRUPTED: usize = 2000;
+
+impl Operation<'_> {
+    /// Deletes the pod if its budget allows it, and counts it there.
+    pub(super) async fn evict(&self, eviction: &Value) -> Result<Value, Status> {
+        self.check_body_name(eviction, "Eviction")?;
+        self.admit(admission::Operation::Create, Some(eviction), None).await?;
+        let mut options = delete_options(eviction.at("/deleteOptions"))?;
+        let pod = self.registry.get(self.definition, self.key)?;
+        let value = pod.to_value();
+        if !needs_no_budget(&value) {
+            self.ask_budgets(&pod, &value).await?;
+            options.uid.get_or_insert_with(|| pod.meta().uid.to_string());
+        }
+        self.finish_eviction(options).await
+    }
+
+    async fn finish_eviction(&self, options: DeleteOptions) -> Result<Value, Status> {
+        match self
+            .registry
+            .delete(self.cx, self.definition, self.key, options)
+            .await?
+        {
+            Deleted::Gone(_) | Deleted::Last(_) | Deleted::Marked(_) => Ok(super::success()),
+        }
+    }
+
+    async fn ask_budgets(&self, pod: &Arc<Object>, value: &Value) -> Result<(), Status> {
+        let found: Vec<Arc<Object>> = self
+            .registry
+            .store
+            .latest_list(&budgets(), Some(&self.key.namespace))
+            .into_iter()
+            .filter(|budget| covers(budget, pod))
+            .collect();
+        let budget = match found.as_slice() {
+            [] => return Ok(()),
+            [one] => one,
+            _ => {
+                return Err(Status::unclassified(
+                    "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.",
+                ));
+            }
+        };
+        let mut current = Current::of(Arc::clone(budget));
+        for _ in 0..ROUNDS {
+            if lets_unready_go(&current.value, value) {
+                return Ok(());
+            }
+            match self.count_disruption(&current).await {
+                Ok(()) => return Ok(()),
+                Err(Refusal::Status(status)) => return Err(status),
+                Err(Refusal::Outrun) => {}
+            }
+            match self.registry.store.latest(&budgets(), &budget.key()) {
+                Some(latest) => current = Current::of(latest),
+                None => return Ok(()),
+            }
+        }
+        Err(too_many("the disruption budget changes too quickly", 10))
+    }
+
+    /// Takes one disruption from the budget.
+    async fn count_disruption(&self, current: &Current) -> Result<(), Refusal> {
+        let now = time::format(self.registry.now());
+        let next = disrupted(&current.value, &self.key.name, &now)?;
+        let catalogue = self.registry.catalogue();
+        let budgets = budgets();
+        let Some(definition) = catalogue.group_resource(&budgets) else {
+            return Ok(());
+        };
+        if self.cx.dry_run {
+            return Ok(());
+        }
+        let change = WriteKind::Update {
+            draft: draft(definition, next),
+            expected: current.object.meta().revision,
+        };
+        self.registry
+            .commit(definition, &current.object.key(), change)
+            .await?;
+        Ok(())
+    }
+}
+
+fn budgets() -> warren_apimachinery::GroupResource {
+    resource::POD_DISRUPTION_BUDGETS.group_resource()
+}
+
+/// Upstream's `canIgnorePDB`: what does not run, or goes anyway, disrupts nobody.
+fn needs_no_budget(pod: &Value) -> bool {
+    matches!(pod.text("/status/phase"), "Succeeded" | "Failed" | "Pending")
+        || !pod.at("/metadata/deletionTimestamp").is_null()
+}
+
+fn covers(budget: &Object, pod: &Object) -> bool {
+    let value = budget.to_value();
+    LabelSelector::from_json(value.at("/spec/selector")).is_ok_and(|selector| selector.matches(pod.meta()))
+}
+
+/// `unhealthyPodEvictionPolicy`: whether a pod that is not ready goes without being counted.
+fn lets_unready_go(budget: &Value, pod: &Value) -> bool {
+    let ready = pod
+        .items("/status/conditions")
+        .iter()
+        .any(|condition| condition.text("/type") == "Ready" && condition.text("/status") == "True");
+    if ready {
+        return false;
+    }
+    let desired = budget.int("/status/desiredHealthy").unwrap_or_default();
+    let healthy = budget.int("/status/currentHealthy").unwrap_or_default();
+    budget.text("/spec/unhealthyPodEvictionPolicy") == "AlwaysAllow" || (desired > 0 && healthy >= desired)
+}
+
+/// The budget with one disruption less, or why there is none left.
+fn disrupted(budget: &Value, pod: &str, now: &str) -> Result<Value, Status> {
+    let name = budget.text("/metadata/name");
+    let observed = budget.int("/status/observedGeneration").unwrap_or_default();
+    if observed < budget.int("/metadata/generation").unwrap_or_default() {
+        return Err(too_many(
+            &format!("The disruption budget {name} is still being processed by the server."),
+            10,
+        ));
+    }
+    let allowed = budget.int("/status/disruptionsAllowed").unwrap_or_default();
+    if allowed < 0 {
+        return Err(Status::forbidden(&budgets(), name, "pdb disruptions allowed is negative"));
+    }
+    let waiting = budget.at("/status/disruptedPods").as_object().map_or(0, serde_json::Map::len);
+    if waiting > MAX_DISRUPTED {
+        return Err(Status::forbidden(
+            &budgets(),
+            name,
+            "DisruptedPods map too big - too many evictions not confirmed by PDB controller",
+        ));
+    }
+    if allowed == 0 {
+        let desired = budget.int("/status/desiredHealthy").unwrap_or_default();
+        let healthy = budget.int("/status/currentHealthy").unwrap_or_default();
+        return Err(too_many(
+            &format!("The disruption budget {name} needs {desired} healthy pods and has {healthy} currently"),
+            0,
+        ));
+    }
+    let mut next = budget.clone();
+    next.set("/status/disruptionsAllowed", allowed - 1);
+    if let Some(waiting) = next.object_at("/status/disruptedPods") {
+        waiting.insert(pod.to_owned(), now.into());
+    }
+    if allowed == 1 {
+        set_insufficient(&mut next, now);
+    }
+    Ok(next)
+}
+
+/// The last disruption is taken: the budget's condition says so at once.
+fn set_insufficient(budget: &mut Value, now: &str) {
+    let generation = budget.at("/metadata/generation").clone();
+    let mut conditions = budget.items("/status/conditions").to_vec();
+    for condition in &mut conditions {
+        if condition.text("/type") == "DisruptionAllowed" && condition.text("/status") != "False" {
+            condition.set("/status", "False");
+            condition.set("/reason", "InsufficientPods");
+            condition.set("/lastTransitionTime", now);
+            condition.set("/observedGeneration", generation.clone());
+        }
+    }
+    if !conditions.is_empty() {
+        budget.set("/status/conditions", conditions);
+    }
+}
+
+fn too_many(cause: &str, retry_after_seconds: u32) -> Status {
+    Status::new(
+        StatusReason::TooManyRequests,
+        "Cannot evict pod as it would violate the pod's disruption budget.",
+    )
+    .with_details(Details {
+        retry_after_seconds,
+        causes: vec![Cause {
+            reason: "DisruptionBudget".to_owned(),
+            message: cause.to_owned(),
+            field: String::new(),
+        }],
+        ..Details::default()
+    })
+}

@@ -1,0 +1,143 @@
+//! `serviceaccounts/token`: a signed token for a service account, bound to an object or free.
+
+use serde_json::{Value, json};
+use warren_apimachinery::field::{Error, Path};
+use warren_apimachinery::value::ValueExt;
+use warren_apimachinery::{GroupResource, Object, ObjectKey, Resource, Status, resource, time};
+
+use crate::admission;
+use crate::operation::Operation;
+use crate::token::{BoundObject, TokenClaims};
+
+const DEFAULT_SECONDS: i64 = 3600;
+const MIN_SECONDS: i64 = 600;
+const MAX_SECONDS: i64 = 1 << 32;
+
+impl Operation<'_> {
+    /// Answers a `TokenRequest` with its `status`.
+    pub(super) async fn issue_token(&self, mut request: Value) -> Result<Value, Status> {
+        let account = self.registry.get(self.definition, self.key)?;
+        self.check_body_name(&request, "TokenRequest")?;
+        if request.at("/spec/expirationSeconds").is_null() {
+            request.set("/spec/expirationSeconds", DEFAULT_SECONDS);
+        }
+        check_expiration(&request)?;
+        let (bound, node) = self.bound_object(request.at("/spec/boundObjectRef"))?;
+        self.admit(admission::Operation::Create, Some(&request), None).await?;
+        let now = self.registry.now();
+        let claims = TokenClaims {
+            namespace: &self.key.namespace,
+            service_account: &self.key.name,
+            uid: &account.meta().uid,
+            audiences: request
+                .items("/spec/audiences")
+                .iter()
+                .filter_map(|audience| audience.as_str().map(str::to_owned))
+                .collect(),
+            expiration_seconds: request.int("/spec/expirationSeconds").unwrap_or(DEFAULT_SECONDS),
+            bound,
+            node,
+            now,
+        };
+        let issued = self.registry.tokens.issue(&claims)?;
+        request.set("/kind", "TokenRequest");
+        request.set("/apiVersion", "authentication.k8s.io/v1");
+        request.set("/metadata/name", self.key.name.as_str());
+        request.set("/metadata/namespace", self.key.namespace.as_str());
+        request.set("/metadata/creationTimestamp", time::format(now));
+        request.set("/spec/audiences", issued.audiences);
+        if let Some(spec) = request.object_at("/spec") {
+            spec.entry("boundObjectRef").or_insert(Value::Null);
+        }
+        request.set(
+            "/status",
+            json!({"token": issued.token, "expirationTimestamp": time::format(issued.expires)}),
+        );
+        Ok(request)
+    }
+
+    /// Looks up what the token shall be bound to, and the pod's node.
+    fn bound_object(&self, reference: &Value) -> Result<(Option<BoundObject>, Option<(String, String)>), Status> {
+        if reference.is_null() {
+            return Ok((None, None));
+        }
+        let (kind, name) = (reference.text("/kind"), reference.text("/name"));
+        let group_version = reference.text("/apiVersion");
+        let (resource, key) = match (group_version, kind) {
+            ("v1" | "", "Pod") => (resource::PODS, self.neighbour(name)),
+            ("v1" | "", "Secret") => (resource::SECRETS, self.neighbour(name)),
+            ("v1" | "", "Node") => (resource::NODES, ObjectKey::cluster(name)),
+            _ => {
+                return Err(Status::bad_request(format!(
+                    "cannot bind token to object of type {group_version}, Kind={kind}"
+                )));
+            }
+        };
+        let found = self
+            .lookup(resource, &key)
+            .ok_or_else(|| Status::not_found(&resource.group_resource(), name))?;
+        let asked = reference.text("/uid");
+        if !asked.is_empty() && asked != found.meta().uid {
+            let why = format!(
+                "the UID in the bound object reference ({asked}) does not match the UID in record. The object might have been deleted and then recreated"
+            );
+            return Err(Status::conflict(&GroupResource::new("", kind), name, &why));
+        }
+        let mut node = None;
+        if kind == "Pod" {
+            node = self.check_pod(&found)?;
+        }
+        let bound = BoundObject {
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            uid: found.meta().uid.to_string(),
+        };
+        Ok((Some(bound), node))
+    }
+
+    /// The pod must run as this service account; answers its node.
+    fn check_pod(&self, pod: &Object) -> Result<Option<(String, String)>, Status> {
+        let pod = pod.to_value();
+        if pod.text("/spec/serviceAccountName") != self.key.name {
+            return Err(Status::bad_request(format!(
+                "cannot bind token for serviceaccount {:?} to pod running with different serviceaccount name.",
+                self.key.name
+            )));
+        }
+        let node = pod.text("/spec/nodeName");
+        if node.is_empty() {
+            return Ok(None);
+        }
+        let uid = self
+            .lookup(resource::NODES, &ObjectKey::cluster(node))
+            .map(|node| node.meta().uid.to_string())
+            .unwrap_or_default();
+        Ok(Some((node.to_owned(), uid)))
+    }
+
+    fn neighbour(&self, name: &str) -> ObjectKey {
+        ObjectKey::namespaced(self.key.namespace.clone(), name)
+    }
+
+    fn lookup(&self, resource: Resource, key: &ObjectKey) -> Option<std::sync::Arc<Object>> {
+        self.registry.store.latest(&resource.group_resource(), key)
+    }
+}
+
+fn check_expiration(request: &Value) -> Result<(), Status> {
+    let seconds = request.int("/spec/expirationSeconds").unwrap_or_default();
+    let why = if seconds < MIN_SECONDS {
+        "may not specify a duration less than 10 minutes"
+    } else if seconds > MAX_SECONDS {
+        "may not specify a duration larger than 2^32 seconds"
+    } else {
+        return Ok(());
+    };
+    let error = Error::invalid(&Path::new("spec").child("expirationSeconds"), seconds, why);
+    Err(Status::invalid(
+        "authentication.k8s.io",
+        "TokenRequest",
+        request.text("/metadata/name"),
+        &[error],
+    ))
+}
