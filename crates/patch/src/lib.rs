@@ -8,6 +8,8 @@ mod error;
 mod json;
 pub mod managed;
 mod merge;
+#[cfg(test)]
+mod properties;
 mod strategic;
 #[cfg(test)]
 mod testing;

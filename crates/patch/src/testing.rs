@@ -65,10 +65,7 @@ pub(crate) fn schema(openapi: &Value) -> Schema {
         default: openapi.get("default").cloned(),
         nullable: openapi.at("/nullable") == &json!(true),
         preserve_unknown: openapi.at("/x-kubernetes-preserve-unknown-fields") == &json!(true),
-        embedded: false,
-        format: None,
-        allowed: Box::default(),
-        rules: None,
+        ..Schema::of(kind)
     }
 }
 

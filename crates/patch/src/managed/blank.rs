@@ -1,9 +1,7 @@
 //! An object before its creation: the empty value of a built-in kind's type.
 
 use serde_json::{Map, Value};
-use warren_schema::{Ref, Schema, Type};
-
-use super::shape::resolve;
+use warren_schema::Schema;
 
 /// The structs below one another that are looked into; no built-in kind has as many before a list or map.
 const MAX_DEPTH: usize = 8;
@@ -16,26 +14,12 @@ pub(crate) fn blank(schema: &Schema) -> Value {
 
 fn fields(schema: &Schema, depth: usize) -> Value {
     let mut out = Map::new();
-    for (name, reference) in &schema.properties {
-        let required = schema.required.contains(name);
-        if let Some(value) = field(reference, required, depth) {
-            out.insert(name.to_string(), value);
-        }
+    for (name, zero) in schema.go.iter().flat_map(|go| &go.always) {
+        let value = match schema.properties.get(name) {
+            Some(field) if zero.is_object() && depth > 0 => fields(&field.get(), depth - 1),
+            _ => zero.clone(),
+        };
+        out.insert(name.to_string(), value);
     }
     Value::Object(out)
-}
-
-/// Structs are always there, and so is what must be: as null where it is a list, a map or a scalar.
-fn field(reference: &Ref, required: bool, depth: usize) -> Option<Value> {
-    let schema = resolve(reference)?;
-    let is_struct = schema.kind == Type::Object && !schema.properties.is_empty();
-    let always = schema
-        .default
-        .as_ref()
-        .and_then(Value::as_object)
-        .is_some_and(Map::is_empty);
-    if is_struct && (always || required) && depth > 0 {
-        return Some(fields(&schema, depth - 1));
-    }
-    required.then_some(Value::Null)
 }

@@ -10,6 +10,8 @@ mod compare;
 mod conflict;
 mod element;
 mod fields;
+#[cfg(test)]
+mod golden;
 mod last_applied;
 mod merge;
 mod owners;

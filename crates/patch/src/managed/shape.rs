@@ -10,15 +10,7 @@ use warren_schema::{ListType, MapType, Ref, Schema, Type};
 
 use super::element::PathElement;
 
-const OBJECT_META: SmolStr = SmolStr::new_static("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta");
-
-/// The schema that `reference` stands for.
-pub(crate) fn resolve(reference: &Ref) -> Option<Arc<Schema>> {
-    match reference {
-        Ref::Inline(schema) => Some(Arc::clone(schema)),
-        Ref::Named(_) => None,
-    }
-}
+const OBJECT_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
 
 /// A node of a schema while walking a value.
 #[derive(Clone)]
@@ -97,16 +89,12 @@ impl<'a> Shape<'a> {
     }
 
     fn of(reference: &Ref, preserve: bool) -> Self {
-        match resolve(reference) {
-            Some(schema) => {
-                let object = schema.embedded;
-                Self::Known {
-                    schema: Handle::Shared(schema),
-                    preserve,
-                    object,
-                }
-            }
-            None => Self::Deduced,
+        let schema = reference.get();
+        let object = schema.embedded;
+        Self::Known {
+            schema: Handle::Shared(schema),
+            preserve,
+            object,
         }
     }
 
@@ -253,7 +241,7 @@ fn default_key(items: &Shape<'_>, key: &str) -> Option<Value> {
     let Shape::Known { schema, .. } = items else {
         return None;
     };
-    resolve(schema.properties.get(key)?)?.default.clone()
+    schema.properties.get(key)?.get().default.clone()
 }
 
 /// `apiVersion`, `kind` and `metadata` of an object whose schema does not say more than that they are there.
@@ -261,7 +249,7 @@ fn implied<'a>(schema: &Schema, name: &str) -> Option<Shape<'a>> {
     match (name, schema.properties.get(name)) {
         ("apiVersion" | "kind", None) => Some(Shape::Deduced),
         ("metadata", None | Some(Ref::Inline(_))) => Some(Shape::Known {
-            schema: Handle::Shared(resolve(&Ref::Named(OBJECT_META))?),
+            schema: Handle::Shared(warren_schema::builtin(OBJECT_META)?),
             preserve: false,
             object: false,
         }),
