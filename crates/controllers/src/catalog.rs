@@ -5,6 +5,7 @@ use std::sync::Arc;
 use warren_apimachinery::ClusterId;
 use warren_reconciler::Reconciler;
 
+use crate::daemon_set::DaemonSets;
 use crate::deployment::Deployments;
 use crate::replica_set::ReplicaSets;
 use crate::stateful_set::StatefulSets;
@@ -64,6 +65,7 @@ pub fn all(_config: &Config) -> Vec<Controller> {
         on(Role::Any, ReplicaSets),
         on(Role::Any, Deployments),
         on(Role::Any, StatefulSets),
+        on(Role::Any, DaemonSets),
     ]
 }
 

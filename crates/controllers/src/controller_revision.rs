@@ -114,10 +114,11 @@ impl History<'_> {
         let hash = template_hash::of(&data, Some(self.collisions));
         let name = name(&meta.name, &hash);
         let mut labels = owner.at("/spec/template/metadata/labels").clone();
-        labels.set(&format!("/{}", HASH_LABEL.replace('/', "~1")), hash.as_str());
-        if self.resource.kind == "DaemonSet" {
-            labels.set(&format!("/{REVISION_LABEL}"), hash.as_str());
-        }
+        let label = match self.resource.kind {
+            "DaemonSet" => REVISION_LABEL,
+            _ => HASH_LABEL,
+        };
+        labels.set(&format!("/{}", label.replace('/', "~1")), hash.as_str());
         let mut revision = json!({
             "apiVersion": "apps/v1",
             "kind": "ControllerRevision",

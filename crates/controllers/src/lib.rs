@@ -5,12 +5,14 @@
 //! the past stands in the objects. The queue, retries and workers are `reconciler`'s.
 
 mod controller_revision;
+mod daemon_set;
 mod deployment;
 #[cfg(test)]
 mod event;
 mod label_selector;
 mod owner;
 mod percent;
+mod placement;
 mod pod;
 mod pod_control;
 mod replica_set;

@@ -8,7 +8,7 @@ use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{Meta, Object, ObjectKey, OwnerReference, Resource, Status, StatusReason};
 use warren_reconciler::{Change, Cluster, Part, Triggers};
 
-use crate::label_selector::Selector;
+use crate::label_selector::{self, Selector};
 
 /// The `ownerReferences` entry of a managing controller.
 pub(crate) fn controller_reference(resource: &Resource, owner: &Meta) -> Value {
@@ -62,7 +62,7 @@ pub(crate) fn trigger(change: &Change, cluster: &dyn Cluster, resource: &Resourc
         let owners = cluster.list(resource, Some(&meta.namespace));
         let matching = owners
             .iter()
-            .filter(|owner| Selector::of_object(owner).matches(meta));
+            .filter(|owner| label_selector::of_object(owner).matches(meta));
         keys.extend(matching.map(|owner| owner.key()));
     }
     keys.dedup();

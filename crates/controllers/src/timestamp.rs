@@ -4,15 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// `2026-01-02T03:04:05Z`: a `metav1.Time`.
-pub(crate) fn text(time: Timestamp) -> String {
-    whole_seconds(time).to_string()
-}
-
-/// `2026-01-02T03:04:05.000006Z`: a `metav1.MicroTime`.
-pub(crate) fn micro_text(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string()
-}
+pub(crate) use warren_apimachinery::time::format as text;
 
 /// The time without its fraction, as it reads back from an object.
 pub(crate) fn whole_seconds(time: Timestamp) -> Timestamp {
@@ -30,9 +22,4 @@ pub(crate) fn after_seconds(time: Timestamp, seconds: i64) -> Timestamp {
 /// How long until `time`; zero when it has passed.
 pub(crate) fn until(time: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(time.duration_since(now)).unwrap_or_default()
-}
-
-/// Reads what `text` or `micro_text` wrote, or a client in another zone.
-pub(crate) fn parse(text: &str) -> Option<Timestamp> {
-    text.parse().ok()
 }

@@ -20,7 +20,7 @@ use warren_apimachinery::resource::{DEPLOYMENTS, PODS, REPLICA_SETS};
 use warren_apimachinery::{Object, ObjectKey, Resource};
 use warren_reconciler::{Change, Cluster, Context, Next, Part, ReconcileError, Reconciler, Triggers};
 
-use crate::label_selector::Selector;
+use crate::label_selector;
 use crate::owner;
 use crate::view::{Parts, view};
 use warren_reconciler::event::Recorder;
@@ -128,7 +128,7 @@ impl Reconciler for Deployments {
             return Ok(Next::Wait);
         };
         let deployment = Deployment::of(object)?;
-        let selector = Selector::new(&deployment.spec().selector);
+        let selector = label_selector::of(&deployment.spec().selector);
         if selector.is_everything() {
             return selecting_all(cx, &deployment).await;
         }

@@ -11,7 +11,7 @@ use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{Meta, Object, ObjectKey, Resource, Status};
 use warren_reconciler::{Change, Cluster, Context, Next, ReconcileError, Reconciler, Triggers};
 
-use crate::label_selector::Selector;
+use crate::label_selector::{self, Selector};
 use crate::owner;
 use crate::pod::{self, Pod};
 use crate::pod_control::{self, BURST, PodControl};
@@ -67,7 +67,7 @@ impl Reconciler for ReplicaSets {
             return Ok(Next::Wait);
         };
         let set: ReplicaSet = view(&object)?;
-        let selector = Selector::new(&set.spec.selector);
+        let selector = label_selector::of(&set.spec.selector);
         let cluster = cx.cluster.as_ref();
         let pods = pod::list(cluster, &key.namespace, |meta| {
             concerns(meta, object.meta(), &selector)

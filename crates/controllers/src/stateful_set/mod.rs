@@ -15,7 +15,7 @@ use warren_apimachinery::{Object, ObjectKey, Resource};
 use warren_reconciler::{Change, Cluster, Context, Next, ReconcileError, Reconciler, Triggers};
 
 use crate::controller_revision::{self, History, Revision};
-use crate::label_selector::Selector;
+use crate::label_selector::{self, Selector};
 use crate::owner;
 use crate::percent::{Rounding, scaled};
 use crate::pod::Pod;
@@ -67,7 +67,7 @@ impl Reconciler for StatefulSets {
             return Ok(Next::Wait);
         };
         let set: StatefulSet = view(&object)?;
-        let selector = Selector::new(&set.spec.selector);
+        let selector = label_selector::of(&set.spec.selector);
         let history = History {
             cluster: cx.cluster.as_ref(),
             resource: &STATEFUL_SETS,
