@@ -15,6 +15,7 @@ mod kubelet;
 mod pod;
 mod references;
 mod registration;
+pub mod stream;
 
 pub use heartbeat::Heartbeat;
 pub use kubelet::Kubelet;
