@@ -5,7 +5,7 @@
 //! never be. So once the log is large, the committer copies the little that is left itself, between two
 //! transactions.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -58,7 +58,7 @@ impl Checkpoint {
     }
 
     /// The thread's work, until `close`.
-    pub(crate) fn run(&self, directory: &PathBuf) {
+    pub(crate) fn run(&self, directory: &Path) {
         let connection = match schema::second(directory) {
             Ok(connection) => connection,
             Err(error) => {

@@ -1,10 +1,5 @@
 //! `kill -9` under load: every acknowledged write is there afterwards, and revisions only rise.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    reason = "a step that fails is a test that fails"
-)]
+#![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write as _};
