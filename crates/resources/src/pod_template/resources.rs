@@ -72,7 +72,8 @@ fn is_huge_page(resource: &str) -> bool {
     resource.starts_with(HUGE_PAGES)
 }
 
-fn is_overcommit_allowed(resource: &str) -> bool {
+/// Whether a container may ask for less of a resource than its limit.
+pub(crate) fn is_overcommit_allowed(resource: &str) -> bool {
     is_native(resource) && !is_huge_page(resource)
 }
 

@@ -187,10 +187,13 @@ fn one(errors: &mut Errors, path: &Path, kind: &str, source: &Value) {
         )),
         "gcePersistentDisk" | "awsElasticBlockStore" => {
             let partition = source.int("/partition").unwrap_or_default();
-            for message in name::in_range(partition, 0, 255).first() {
+            if !(0..=255).contains(&partition) {
                 // Upstream's words name a range that begins one later than what it accepts.
-                let message = message.replace("between 0", "between 1");
-                errors.push(Error::invalid(&path.child("partition"), partition, message));
+                errors.push(Error::invalid(
+                    &path.child("partition"),
+                    partition,
+                    "must be between 1 and 255, inclusive",
+                ));
             }
         }
         "secret" | "configMap" => {
@@ -277,12 +280,7 @@ fn ephemeral(errors: &mut Errors, path: &Path, source: &Value) {
             errors.push(Error::forbidden(&metadata_path.child(field), "cannot be set"));
         }
     }
-    claim_spec(errors, &path.child("spec"), template.field("spec"));
-}
-
-/// Checks the specification of a claim, in a claim or in a template of one.
-pub(crate) fn claim_spec(errors: &mut Errors, path: &Path, spec: &Value) {
-    persistent_volume_claim::validate_spec(errors, path, spec);
+    persistent_volume_claim::validate_spec(errors, &path.child("spec"), template.field("spec"));
 }
 
 /// The claim that an ephemeral volume of a pod will have must have a possible name.

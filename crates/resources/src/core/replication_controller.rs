@@ -1,0 +1,111 @@
+//! Replication controllers.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use smol_str::SmolStr;
+use warren_apimachinery::field::{Error, Path};
+use warren_apimachinery::selector::LabelSelector;
+use warren_apimachinery::value::ValueExt;
+use warren_registry::strategy::{Column, Strategy, Traits};
+
+use crate::check::{self, Errors};
+use crate::pod_template::{
+    always_restarted, default_template, replica_status, template, template_warnings,
+};
+use crate::table::{age, columns, containers_and_images, map_text, name};
+
+/// The strategy of replication controllers.
+pub(crate) struct ReplicationController;
+
+impl Strategy for ReplicationController {
+    fn traits(&self) -> Traits {
+        Traits {
+            generation: true,
+            status: true,
+            ..Traits::default()
+        }
+    }
+
+    fn default(&self, object: &mut Value) {
+        default_template(object, "/spec/template");
+        let labels = object.at("/spec/template/metadata/labels").clone();
+        if labels.as_object().is_some_and(|labels| !labels.is_empty()) {
+            for field in ["/spec/selector", "/metadata/labels"] {
+                if check::same(object.at(field), &Value::Null) {
+                    object.set(field, labels.clone());
+                }
+            }
+        }
+    }
+
+    fn prepare_for_create(&self, object: &mut Value) {
+        object.set("/status", json!({"replicas": 0}));
+    }
+
+    fn validate(&self, object: &Value) -> Vec<Error> {
+        let mut errors = Errors::new();
+        let (path, spec) = (Path::new("spec"), object.field("spec"));
+        check::not_negative(
+            &mut errors,
+            &path.child("minReadySeconds"),
+            spec.field("minReadySeconds"),
+        );
+        let selector = spec.field("selector");
+        let is_empty = check::same(selector, &Value::Null);
+        if is_empty {
+            errors.push(Error::required(&path.child("selector"), ""));
+        }
+        check::not_negative(&mut errors, &path.child("replicas"), spec.field("replicas"));
+        let (value, path) = (spec.field("template"), path.child("template"));
+        if value.is_null() {
+            errors.push(Error::required(&path, ""));
+            return errors;
+        }
+        let labels = value.at("/metadata/labels");
+        let matches = LabelSelector::from_map(selector).is_ok_and(|selector| selector.matches_map(labels));
+        if !is_empty && !matches {
+            errors.push(Error::invalid(
+                &path.child("metadata.labels"),
+                labels.clone(),
+                "`selector` does not match template `labels`",
+            ));
+        }
+        template(&mut errors, &path, value);
+        always_restarted(&mut errors, &path, value, "ReplicationController");
+        errors
+    }
+
+    fn validate_status_update(&self, new: &Value, _old: &Value) -> Vec<Error> {
+        let mut errors = Errors::new();
+        replica_status(&mut errors, &Path::new("status"), new.field("status"));
+        errors
+    }
+
+    fn warnings(&self, new: &Value, _old: Option<&Value>) -> Vec<String> {
+        template_warnings(&Path::new("spec.template"), new.at("/spec/template"))
+    }
+
+    fn fields(&self, object: &Value) -> Box<[(SmolStr, SmolStr)]> {
+        let replicas = object.int("/status/replicas").unwrap_or_default();
+        Box::new([("status.replicas".into(), replicas.to_string().into())])
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        columns("replicationcontrollers")
+    }
+
+    fn cells(&self, object: &Value, now: Timestamp) -> Vec<Value> {
+        let count = |pointer: &str| object.int(pointer).unwrap_or_default().into();
+        let (containers, images) = containers_and_images(object.at("/spec/template/spec"));
+        vec![
+            name(object),
+            count("/spec/replicas"),
+            count("/status/replicas"),
+            count("/status/readyReplicas"),
+            age(object, now),
+            containers.into(),
+            images.into(),
+            map_text(object.at("/spec/selector")).into(),
+        ]
+    }
+}
