@@ -11,10 +11,10 @@ use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension, params};
-use warren_apimachinery::{ClusterId, GroupResource, Revision};
+use warren_apimachinery::{GroupResource, Revision};
 use warren_storage::{Epoch, JournalError, Record, fields_to_text, journal::rising};
 
-use crate::catalog::{Entry, Owner, Undo};
+use crate::catalog::{Entry, Undo};
 use crate::compaction::Compaction;
 use crate::failure::of_sqlite;
 use crate::journal::Shared;
@@ -29,10 +29,11 @@ const QUIET: Duration = Duration::from_millis(500);
 /// After a failed compaction, so that a full disk is not hammered.
 const AFTER_FAILURE: Duration = Duration::from_secs(10);
 
-type Refusal<T> = Result<T, JournalError>;
+/// A job's own failure, which leaves the transaction as it was.
+pub(crate) type Refusal<T> = Result<T, JournalError>;
 
 /// What a job answers once its transaction is durable.
-enum Outcome {
+pub(crate) enum Outcome {
     Appended,
     Created(Epoch),
     Deleted,
@@ -41,9 +42,9 @@ enum Outcome {
 }
 
 pub(crate) struct Committer {
-    connection: Connection,
-    shared: Arc<Shared>,
-    compaction: Compaction,
+    pub(crate) connection: Connection,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) compaction: Compaction,
     /// The next record's place in the log.
     next_seq: i64,
     /// Numbers of resources that are known to be in the file.
@@ -242,91 +243,13 @@ impl Committer {
         Ok(id)
     }
 
-    fn create(
-        &mut self,
-        cluster: &ClusterId,
-        base: Option<&ClusterId>,
-        undo: &mut Vec<Undo>,
-    ) -> rusqlite::Result<Refusal<Outcome>> {
-        let catalog = &self.shared.catalog;
-        if catalog.find(cluster).is_ok() {
-            return Ok(Err(JournalError::Exists(cluster.clone())));
-        }
-        let mut below = match base.map(|base| catalog.find(base)).transpose() {
-            Ok(below) => below,
-            Err(unknown) => return Ok(Err(unknown)),
-        };
-        let revision = match &below {
-            Some(Entry { last: Some(last), .. }) => *last,
-            Some(Entry { row, .. }) => self.last(*row)?,
-            None => Revision::ZERO,
-        };
-        let add = "INSERT INTO clusters (name, base, base_revision, revision) VALUES (?1, ?2, ?3, ?3)";
-        let below_row = below.as_ref().map(|below| below.row);
-        self.connection.prepare_cached(add)?.execute(params![
-            cluster.as_str(),
-            below_row,
-            number(revision)
-        ])?;
-        let epoch = self.next_epoch();
-        let entry = Entry {
-            row: self.connection.last_insert_rowid(),
-            base: base.cloned(),
-            children: 0,
-            owner: Some(Owner { epoch, failed: false }),
-            last: Some(revision),
-        };
-        undo.push(self.shared.catalog.replace(cluster, Some(entry)));
-        if let (Some(base), Some(below)) = (base, &mut below) {
-            below.children += 1;
-            below.last = Some(revision);
-            undo.push(self.shared.catalog.replace(base, Some(below.clone())));
-        }
-        Ok(Ok(Outcome::Created(epoch)))
-    }
-
-    fn delete(&mut self, cluster: &ClusterId, undo: &mut Vec<Undo>) -> rusqlite::Result<Refusal<Outcome>> {
-        let catalog = &self.shared.catalog;
-        let Ok(entry) = catalog.find(cluster) else {
-            return Ok(Ok(Outcome::Deleted));
-        };
-        if entry.children > 0 {
-            return Ok(Err(JournalError::InUse(cluster.clone())));
-        }
-        self.connection
-            .prepare_cached("DELETE FROM clusters WHERE id = ?1")?
-            .execute([entry.row])?;
-        self.connection
-            .prepare_cached("INSERT INTO dropped (id) VALUES (?1)")?
-            .execute([entry.row])?;
-        undo.push(catalog.replace(cluster, None));
-        if let Some(base) = entry.base
-            && let Ok(mut below) = catalog.find(&base)
-        {
-            below.children = below.children.saturating_sub(1);
-            undo.push(catalog.replace(&base, Some(below)));
-        }
-        self.compaction.has_dropped();
-        Ok(Ok(Outcome::Deleted))
-    }
-
-    fn fence(&mut self, cluster: &ClusterId, undo: &mut Vec<Undo>) -> rusqlite::Result<Refusal<Outcome>> {
-        let mut entry = match self.shared.catalog.find(cluster) {
-            Ok(entry) => entry,
-            Err(unknown) => return Ok(Err(unknown)),
-        };
-        let (epoch, row) = (self.next_epoch(), entry.row);
-        entry.owner = Some(Owner { epoch, failed: false });
-        undo.push(self.shared.catalog.replace(cluster, Some(entry)));
-        Ok(Ok(Outcome::Fenced(epoch, row)))
-    }
-
-    fn next_epoch(&mut self) -> Epoch {
+    pub(crate) fn next_epoch(&mut self) -> Epoch {
         self.epochs += 1;
         Epoch((self.opening << 32) + self.epochs)
     }
 
-    fn last(&self, row: i64) -> rusqlite::Result<Revision> {
+    /// The highest durable revision of a cluster, tombstones included.
+    pub(crate) fn last(&self, row: i64) -> rusqlite::Result<Revision> {
         let last: Option<i64> = self
             .connection
             .prepare_cached(LAST)?

@@ -14,6 +14,7 @@ mod committer;
 mod compaction;
 mod failure;
 mod journal;
+mod lifecycle;
 mod load;
 mod queue;
 mod schema;

@@ -7,6 +7,7 @@
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 mod event;
+mod head;
 pub mod journal;
 mod lock;
 mod memory;
@@ -19,10 +20,11 @@ mod watch;
 mod write;
 
 pub use event::{CommitListener, Event, EventKind, Silent};
+pub use head::MAX_IN_FLIGHT;
 pub use journal::{Done, Epoch, Journal, JournalError, Opened, Record};
 pub use memory::{MemoryJournal, Stall};
 pub use revive::{fields_from_text, fields_to_text, revive};
 pub use snapshot::Snapshot;
-pub use store::{MAX_IN_FLIGHT, MAX_OBJECT_BYTES, MAX_STORE_BYTES, Store};
+pub use store::{MAX_OBJECT_BYTES, MAX_STORE_BYTES, Store};
 pub use watch::{Compacted, Watch, WatchEnd};
 pub use write::{CommitError, Write, WriteKind};

@@ -17,21 +17,18 @@ use tokio::sync::oneshot;
 use warren_apimachinery::{ClusterId, GroupResource, Object, ObjectKey, Revision};
 
 use crate::event::{CommitListener, Event, EventKind};
-use crate::journal::{Epoch, Journal, JournalError, Opened, Record};
+use crate::head::{Batch, Head, Pending, Reply, decide};
+use crate::journal::{Epoch, Journal, JournalError, Opened};
 use crate::lock::lock;
 use crate::ring::Feed;
 use crate::snapshot::{Root, Snapshot, cost};
 use crate::watch::{Compacted, Watch};
-use crate::write::{CommitError, Write, WriteKind};
+use crate::write::{CommitError, Write};
 
 /// The largest object: etcd's default limit of a request, which is what upstream's users meet.
 pub const MAX_OBJECT_BYTES: usize = 3 * 512 * 1024;
 /// What the objects of a cluster may take unless [`Store::limit_bytes`] says otherwise: etcd's default quota.
 pub const MAX_STORE_BYTES: u64 = 2 * 1024 * 1024 * 1024;
-/// Writes of one cluster that wait to become durable; further ones are refused as [`CommitError::Busy`].
-pub const MAX_IN_FLIGHT: usize = 8192;
-
-type Reply = oneshot::Sender<Result<Arc<Object>, CommitError>>;
 
 /// The store of one virtual cluster. Readers share it without locks.
 pub struct Store {
@@ -47,39 +44,6 @@ pub struct Store {
     max_bytes: AtomicU64,
     /// Itself, so that an append keeps the store until it is durable.
     this: Weak<Store>,
-}
-
-struct Head {
-    root: Arc<Root>,
-    /// Applied to the head, not yet with the journal.
-    waiting: Vec<Pending>,
-    /// How many the journal has now.
-    appended: usize,
-    state: State,
-    /// Told when nothing is in flight any more.
-    closers: Vec<oneshot::Sender<()>>,
-}
-
-enum State {
-    /// Takes writes.
-    Open,
-    /// Takes no more writes; those in flight still become durable.
-    Closed,
-    /// The journal failed: readable, read-only, until it is opened anew.
-    Failed(JournalError),
-}
-
-/// A write that is in the head and not yet durable.
-struct Pending {
-    event: Event,
-    supersedes: Option<Revision>,
-    reply: Reply,
-}
-
-/// The writes of one append, and the root after the last of them.
-struct Batch {
-    root: Arc<Root>,
-    writes: Vec<Pending>,
 }
 
 impl Store {
@@ -134,13 +98,7 @@ impl Store {
             listener,
             feed: Arc::new(Feed::from(root.revision)),
             visible: ArcSwap::new(Arc::clone(&root)),
-            head: Mutex::new(Head {
-                root,
-                waiting: Vec::new(),
-                appended: 0,
-                state: State::Open,
-                closers: Vec::new(),
-            }),
+            head: Mutex::new(Head::from(root)),
             max_bytes: AtomicU64::new(MAX_STORE_BYTES),
             this: Weak::clone(this),
         })
@@ -206,11 +164,7 @@ impl Store {
         let pending = decide(write, current, head.root.revision.next(), reply)?;
         self.check_size(&head.root, &pending.event)?;
         head.apply(pending);
-        Ok(if head.appended == 0 {
-            head.take_batch()
-        } else {
-            None
-        })
+        Ok(head.start())
     }
 
     fn check_size(&self, root: &Root, event: &Event) -> Result<(), CommitError> {
@@ -321,10 +275,7 @@ impl Store {
     /// Why the store takes no writes since the journal failed; `None` while all is well. The way out is to
     /// open the cluster again.
     pub fn failure(&self) -> Option<JournalError> {
-        match &lock(&self.head).state {
-            State::Failed(error) => Some(error.clone()),
-            State::Open | State::Closed => None,
-        }
+        lock(&self.head).failure()
     }
 
     /// Refuses further writes, waits until those in flight are durable, and ends the watches. Reading goes on.
@@ -351,124 +302,6 @@ impl std::fmt::Debug for Store {
             .field("revision", &self.snapshot().revision())
             .finish_non_exhaustive()
     }
-}
-
-impl Head {
-    fn admits(&self, room: bool) -> Result<(), CommitError> {
-        match &self.state {
-            State::Closed => Err(CommitError::Closed),
-            State::Failed(error) => Err(CommitError::Journal(error.clone())),
-            State::Open if !room || self.appended + self.waiting.len() >= MAX_IN_FLIGHT => {
-                Err(CommitError::Busy)
-            }
-            State::Open => Ok(()),
-        }
-    }
-
-    fn apply(&mut self, pending: Pending) {
-        let event = &pending.event;
-        let root = Arc::make_mut(&mut self.root);
-        root.revision = event.revision;
-        match event.kind {
-            EventKind::Added | EventKind::Modified => root.insert(&event.resource, Arc::clone(&event.object)),
-            EventKind::Deleted => root.remove(&event.resource, &event.object.key()),
-        }
-        self.waiting.push(pending);
-    }
-
-    fn take_batch(&mut self) -> Option<Batch> {
-        if self.waiting.is_empty() {
-            return None;
-        }
-        let writes = std::mem::take(&mut self.waiting);
-        self.appended = writes.len();
-        Some(Batch {
-            root: Arc::clone(&self.root),
-            writes,
-        })
-    }
-
-    /// The append under way is done: the next one, or nobody is in flight.
-    fn settle(&mut self) -> Option<Batch> {
-        self.appended = 0;
-        let next = self.take_batch();
-        if next.is_none() {
-            self.tell_closers();
-        }
-        next
-    }
-
-    fn fall_back(&mut self, visible: Arc<Root>, error: JournalError) -> Vec<Pending> {
-        self.root = visible;
-        self.appended = 0;
-        self.state = State::Failed(error);
-        self.tell_closers();
-        std::mem::take(&mut self.waiting)
-    }
-
-    fn close(&mut self) -> Option<oneshot::Receiver<()>> {
-        if matches!(self.state, State::Open) {
-            self.state = State::Closed;
-        }
-        if self.appended == 0 {
-            return None;
-        }
-        let (closer, idle) = oneshot::channel();
-        self.closers.push(closer);
-        Some(idle)
-    }
-
-    fn tell_closers(&mut self) {
-        for closer in self.closers.drain(..) {
-            let _ = closer.send(());
-        }
-    }
-}
-
-impl Pending {
-    fn record(&self) -> Record {
-        let event = &self.event;
-        Record {
-            revision: event.revision,
-            resource: event.resource.clone(),
-            key: event.object.key(),
-            object: (event.kind != EventKind::Deleted).then(|| Arc::clone(&event.object)),
-            supersedes: self.supersedes,
-        }
-    }
-}
-
-/// Checks the expectation of a write against the current object and turns it into an event.
-fn decide(
-    write: Write,
-    current: Option<Arc<Object>>,
-    revision: Revision,
-    reply: Reply,
-) -> Result<Pending, CommitError> {
-    let (kind, draft, expected) = match write.change {
-        WriteKind::Create(draft) => (EventKind::Added, draft, None),
-        WriteKind::Update { draft, expected } => (EventKind::Modified, draft, Some(expected)),
-        WriteKind::Delete { last, expected } => (EventKind::Deleted, last, Some(expected)),
-    };
-    match (&current, expected) {
-        (Some(current), None) => return Err(CommitError::Exists(Arc::clone(current))),
-        (None, Some(_)) => return Err(CommitError::Missing),
-        (Some(current), Some(expected)) if current.meta().revision != expected => {
-            return Err(CommitError::Changed(Arc::clone(current)));
-        }
-        (None, None) | (Some(_), Some(_)) => {}
-    }
-    Ok(Pending {
-        supersedes: current.as_ref().map(|current| current.meta().revision),
-        event: Event {
-            resource: write.resource,
-            kind,
-            object: Arc::new(draft.at(revision)),
-            previous: current,
-            revision,
-        },
-        reply,
-    })
 }
 
 /// A batch that the journal has. If it is dropped unanswered, its writers hear so and the store is failed.
