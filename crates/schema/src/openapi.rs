@@ -1,1 +1,351 @@
-//! OpenAPI documents.
+//! OpenAPI documents: v3 per group and version, and v2 as a whole, as bytes made on request.
+//!
+//! Definitions and paths are written one after another, so that a document costs its own size and not that of
+//! a tree of it. The documents hold what clients read: components with list types, patch strategies and
+//! kinds; paths with verbs, parameters, kinds and actions. The deprecated `/watch/` paths are left out. OpenAPI
+//! v2 is JSON only: its protobuf form is not made.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use smol_str::SmolStr;
+use warren_apimachinery::{GroupVersionKind, Value as Json};
+
+mod definitions;
+mod parameters;
+mod paths;
+
+use definitions::Definitions;
+
+/// A resource to be described in one version.
+#[derive(Clone, Debug)]
+pub struct ResourceDoc {
+    /// Group, version and kind of its objects.
+    pub kind: GroupVersionKind,
+    /// The plural name, as in paths.
+    pub plural: SmolStr,
+    /// Whether objects live in namespaces.
+    pub namespaced: bool,
+    /// As discovery tells them.
+    pub verbs: Vec<SmolStr>,
+    /// The parts with paths of their own.
+    pub subresources: Vec<SubresourceDoc>,
+    /// The shape of its objects.
+    pub shape: Shape,
+}
+
+/// A subresource to be described.
+#[derive(Clone, Debug)]
+pub struct SubresourceDoc {
+    /// Such as `status`.
+    pub name: SmolStr,
+    /// The kind that is sent and answered; `None` for the resource's own.
+    pub kind: Option<GroupVersionKind>,
+    /// As discovery tells them.
+    pub verbs: Vec<SmolStr>,
+}
+
+/// Where the shape of objects is described.
+#[derive(Clone, Debug)]
+pub enum Shape {
+    /// By a built-in definition, such as `io.k8s.api.core.v1.Pod`.
+    Builtin(SmolStr),
+    /// By the `openAPIV3Schema` of a CustomResourceDefinition.
+    Custom(Arc<Json>),
+}
+
+/// The two dialects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    V2,
+    V3,
+}
+
+impl Dialect {
+    /// Where definitions stand.
+    fn reference(self, name: &str) -> Value {
+        match self {
+            Self::V2 => json!({"$ref": format!("#/definitions/{name}")}),
+            Self::V3 => json!({"$ref": format!("#/components/schemas/{name}")}),
+        }
+    }
+}
+
+/// Part of every hash: to be changed when the same input is written differently.
+const FORMAT: &str = "1";
+
+/// The document `/openapi/v3/apis/GROUP/VERSION` (or `/openapi/v3/api/v1`): all resources of one group and
+/// version. `server_version` is such as `v1.36.2`.
+pub fn v3(docs: &[ResourceDoc], server_version: &str) -> Vec<u8> {
+    let mut definitions = Definitions::new(Dialect::V3);
+    let mut out = Writer::new();
+    out.text("{\"openapi\":\"3.0.0\",\"info\":");
+    out.value(&json!({"title": "Kubernetes", "version": server_version}));
+    out.text(",\"paths\":");
+    write_paths(docs, Dialect::V3, &mut definitions, &mut out);
+    out.text(",\"components\":{\"schemas\":");
+    definitions.write(&mut out);
+    out.text(",\"securitySchemes\":");
+    out.value(&bearer_token());
+    out.text("}}");
+    out.bytes
+}
+
+/// The document `/openapi/v2`: all resources.
+pub fn v2(docs: &[ResourceDoc], server_version: &str) -> Vec<u8> {
+    let mut definitions = Definitions::new(Dialect::V2);
+    let mut out = Writer::new();
+    out.text("{\"swagger\":\"2.0\",\"info\":");
+    out.value(&json!({"title": "Kubernetes", "version": server_version}));
+    out.text(",\"paths\":");
+    write_paths(docs, Dialect::V2, &mut definitions, &mut out);
+    out.text(",\"definitions\":");
+    definitions.write(&mut out);
+    out.text(",\"securityDefinitions\":");
+    out.value(&bearer_token());
+    out.text(",\"security\":[{\"BearerToken\":[]}]}");
+    out.bytes
+}
+
+/// The document `/openapi/v3`: the path of each group and version (such as `apis/apps/v1`) and the hash of its
+/// document.
+pub fn index<'a>(documents: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<u8> {
+    let paths: BTreeMap<&str, Value> = documents
+        .into_iter()
+        .map(|(path, hash)| {
+            (
+                path,
+                json!({"serverRelativeURL": format!("/openapi/v3/{path}?hash={hash}")}),
+            )
+        })
+        .collect();
+    json!({"paths": paths}).to_string().into_bytes()
+}
+
+/// The hash of the document that these resources make, without making it: for `ETag`s and for the index.
+pub fn hash(docs: &[ResourceDoc]) -> String {
+    let mut hasher = Sha256::new();
+    hasher.update(FORMAT);
+    hasher.update(env!("CARGO_PKG_VERSION"));
+    for doc in docs {
+        hasher.update(format!(
+            "{:?}{:?}{:?}{:?}{:?}",
+            doc.kind, doc.plural, doc.namespaced, doc.verbs, doc.subresources
+        ));
+        match &doc.shape {
+            Shape::Builtin(name) => hasher.update(name.as_bytes()),
+            Shape::Custom(schema) => hasher.update(schema.to_string()),
+        }
+    }
+    hasher
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02X}"))
+        .collect()
+}
+
+fn bearer_token() -> Value {
+    json!({"BearerToken": {"type": "apiKey", "description": "Bearer Token authentication", "name": "authorization",
+        "in": "header"}})
+}
+
+fn write_paths(docs: &[ResourceDoc], dialect: Dialect, definitions: &mut Definitions, out: &mut Writer) {
+    out.text("{");
+    let mut is_first = true;
+    for doc in docs {
+        for (path, item) in paths::of(doc, dialect, definitions) {
+            out.member(&path, &item, &mut is_first);
+        }
+    }
+    out.text("}");
+}
+
+/// Bytes of JSON in the making.
+pub(crate) struct Writer {
+    bytes: Vec<u8>,
+}
+
+impl Writer {
+    fn new() -> Self {
+        Self {
+            bytes: Vec::with_capacity(64 * 1024),
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        self.bytes.extend_from_slice(text.as_bytes());
+    }
+
+    fn value(&mut self, value: &Value) {
+        // Writing to a `Vec` cannot fail.
+        let _ = serde_json::to_writer(&mut self.bytes, value);
+    }
+
+    fn member(&mut self, key: &str, value: &Value, is_first: &mut bool) {
+        if !std::mem::take(is_first) {
+            self.text(",");
+        }
+        let _ = serde_json::to_writer(&mut self.bytes, key);
+        self.text(":");
+        self.value(value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gvk(group: &str, version: &str, kind: &str) -> GroupVersionKind {
+        GroupVersionKind {
+            group: group.into(),
+            version: version.into(),
+            kind: kind.into(),
+        }
+    }
+
+    fn verbs(text: &str) -> Vec<SmolStr> {
+        text.split(' ').map(SmolStr::new).collect()
+    }
+
+    fn deployments() -> ResourceDoc {
+        ResourceDoc {
+            kind: gvk("apps", "v1", "Deployment"),
+            plural: "deployments".into(),
+            namespaced: true,
+            verbs: verbs("create delete deletecollection get list patch update watch"),
+            subresources: vec![
+                SubresourceDoc {
+                    name: "status".into(),
+                    kind: None,
+                    verbs: verbs("get patch update"),
+                },
+                SubresourceDoc {
+                    name: "scale".into(),
+                    kind: Some(gvk("autoscaling", "v1", "Scale")),
+                    verbs: verbs("get patch update"),
+                },
+            ],
+            shape: Shape::Builtin("io.k8s.api.apps.v1.Deployment".into()),
+        }
+    }
+
+    fn foos() -> ResourceDoc {
+        let schema = json!({"type": "object", "description": "A Foo.", "properties": {"spec": {"type": "object",
+            "properties": {"n": {"type": "integer", "nullable": true}, "p": {"x-kubernetes-int-or-string": true,
+                "anyOf": [{"type": "integer"}, {"type": "string"}]}}}}});
+        ResourceDoc {
+            kind: gvk("ex.io", "v1", "Foo"),
+            plural: "foos".into(),
+            namespaced: false,
+            verbs: verbs("create get list patch"),
+            subresources: Vec::new(),
+            shape: Shape::Custom(Arc::new(schema)),
+        }
+    }
+
+    fn references(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(map) => {
+                for (key, child) in map {
+                    match child.as_str() {
+                        Some(target) if key == "$ref" => found.push(target.to_owned()),
+                        _ => references(child, found),
+                    }
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+            _ => {}
+        }
+    }
+
+    #[track_caller]
+    fn check_references(document: &Value) {
+        let mut found = Vec::new();
+        references(document, &mut found);
+        assert!(!found.is_empty());
+        for target in found {
+            let pointer = target.strip_prefix('#').unwrap();
+            assert!(document.pointer(pointer).is_some(), "{target}");
+        }
+    }
+
+    #[test]
+    fn v3_has_what_kubectl_looks_for() {
+        let document: Value = serde_json::from_slice(&v3(&[deployments()], "v1.36.2")).unwrap();
+        check_references(&document);
+        let one = &document["paths"]["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"];
+        assert_eq!(
+            one["patch"]["x-kubernetes-group-version-kind"],
+            json!({"group": "apps", "version": "v1", "kind": "Deployment"})
+        );
+        assert_eq!(one["patch"]["x-kubernetes-action"], "patch");
+        assert_eq!(one["patch"]["operationId"], "patchAppsV1NamespacedDeployment");
+        let names = one["patch"]["parameters"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|p| &p["name"]);
+        assert_eq!(
+            names.collect::<Vec<_>>(),
+            ["dryRun", "fieldManager", "fieldValidation", "force"]
+        );
+        let all = &document["paths"]["/apis/apps/v1/deployments"]["get"];
+        assert_eq!(all["operationId"], "listAppsV1DeploymentForAllNamespaces");
+        let scale =
+            &document["paths"]["/apis/apps/v1/namespaces/{namespace}/deployments/{name}/scale"]["get"];
+        assert_eq!(scale["x-kubernetes-group-version-kind"]["group"], "autoscaling");
+        let schemas = &document["components"]["schemas"];
+        assert_eq!(
+            schemas["io.k8s.api.apps.v1.DeploymentSpec"]["properties"]["strategy"],
+            json!({"allOf": [{"$ref": "#/components/schemas/io.k8s.api.apps.v1.DeploymentStrategy"}], "default": {},
+                "description": "The deployment strategy to use to replace existing pods with new ones.",
+                "x-kubernetes-patch-strategy": "retainKeys"})
+        );
+        assert_eq!(
+            schemas["io.k8s.apimachinery.pkg.api.resource.Quantity"]["oneOf"],
+            json!([{"type": "string"}, {"type": "number"}])
+        );
+        assert!(schemas["io.k8s.api.apps.v1.DeploymentSpec"].get("x-go").is_none());
+        assert!(
+            schemas.get("io.k8s.api.core.v1.Node").is_none(),
+            "only what is reachable"
+        );
+    }
+
+    #[test]
+    fn v2_and_v3_describe_custom_resources() {
+        let document: Value = serde_json::from_slice(&v3(&[foos()], "v1.36.2")).unwrap();
+        check_references(&document);
+        let foo = &document["components"]["schemas"]["io.ex.v1.Foo"];
+        assert_eq!(foo["properties"]["spec"]["properties"]["n"]["nullable"], true);
+        assert_eq!(
+            foo["x-kubernetes-group-version-kind"],
+            json!([{"group": "ex.io", "version": "v1", "kind": "Foo"}])
+        );
+        assert!(document["components"]["schemas"]["io.ex.v1.FooList"]["properties"]["items"].is_object());
+        assert!(document["paths"]["/apis/ex.io/v1/foos/{name}"]["patch"].is_object());
+        assert!(document["paths"]["/apis/ex.io/v1/foos/{name}"]["delete"].is_null());
+
+        let document: Value = serde_json::from_slice(&v2(&[deployments(), foos()], "v1.36.2")).unwrap();
+        check_references(&document);
+        let foo = &document["definitions"]["io.ex.v1.Foo"]["properties"]["spec"]["properties"];
+        assert!(foo["n"].get("type").is_none() && foo["p"].get("anyOf").is_none());
+        assert_eq!(
+            document["definitions"]["io.k8s.api.apps.v1.DeploymentSpec"]["properties"]["strategy"]["$ref"],
+            "#/definitions/io.k8s.api.apps.v1.DeploymentStrategy"
+        );
+    }
+
+    #[test]
+    fn the_hash_follows_the_content() {
+        assert_eq!(hash(&[deployments()]), hash(&[deployments()]));
+        assert_ne!(hash(&[deployments()]), hash(&[foos()]));
+        let index: Value = serde_json::from_slice(&index([("apis/apps/v1", "AB")])).unwrap();
+        assert_eq!(
+            index,
+            json!({"paths": {"apis/apps/v1": {"serverRelativeURL": "/openapi/v3/apis/apps/v1?hash=AB"}}})
+        );
+    }
+}

@@ -1,0 +1,261 @@
+//! The definitions of a document: those asked for and all they refer to, in the document's dialect.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+use warren_apimachinery::GroupVersionKind;
+use warren_apimachinery::value::ValueExt;
+
+use super::{Dialect, ResourceDoc, Shape, Writer};
+use crate::builtin;
+
+const META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1";
+const BUILTIN: &str = "#/definitions/";
+
+/// Collects names while paths are written, then writes the definitions.
+pub(crate) struct Definitions {
+    dialect: Dialect,
+    builtin: BTreeSet<String>,
+    custom: BTreeMap<String, Value>,
+}
+
+impl Definitions {
+    pub(super) fn new(dialect: Dialect) -> Self {
+        Self {
+            dialect,
+            builtin: BTreeSet::new(),
+            custom: BTreeMap::new(),
+        }
+    }
+
+    /// A reference to a type of `meta/v1`, such as `Status`.
+    pub(super) fn meta(&mut self, name: &str) -> Value {
+        self.named(&format!("{META}.{name}"))
+    }
+
+    /// A reference to a resource's objects.
+    pub(super) fn object(&mut self, doc: &ResourceDoc) -> Value {
+        match &doc.shape {
+            Shape::Builtin(name) => self.named(name),
+            Shape::Custom(schema) => {
+                let name = custom_name(&doc.kind);
+                if !self.custom.contains_key(&name) {
+                    let definition = self.custom_definition(&doc.kind, schema);
+                    self.custom.insert(name.clone(), definition);
+                }
+                self.dialect.reference(&name)
+            }
+        }
+    }
+
+    /// A reference to lists of a resource's objects.
+    pub(super) fn list(&mut self, doc: &ResourceDoc) -> Value {
+        let object = self.object(doc);
+        let list_kind = GroupVersionKind {
+            kind: format!("{}List", doc.kind.kind).into(),
+            ..doc.kind.clone()
+        };
+        if let Shape::Builtin(_) = doc.shape
+            && let Some(name) = builtin::definition_for(&list_kind.group, &list_kind.version, &list_kind.kind)
+        {
+            return self.named(name);
+        }
+        let name = custom_name(&list_kind);
+        if !self.custom.contains_key(&name) {
+            let definition = json!({
+                "description": format!("{} is a list of {}", list_kind.kind, doc.kind.kind),
+                "type": "object",
+                "required": ["items"],
+                "properties": {
+                    "apiVersion": self.described("apiVersion"),
+                    "kind": self.described("kind"),
+                    "items": {"description": format!("List of {}.", doc.plural), "type": "array", "items": object},
+                    "metadata": self.meta("ListMeta"),
+                },
+                "x-kubernetes-group-version-kind": [gvk(&list_kind)],
+            });
+            self.custom.insert(name.clone(), definition);
+        }
+        self.dialect.reference(&name)
+    }
+
+    /// A reference to a subresource's kind; free text where it has no definition (`PodExecOptions`).
+    pub(super) fn kind(&mut self, kind: &GroupVersionKind) -> Value {
+        match builtin::definition_for(&kind.group, &kind.version, &kind.kind) {
+            Some(name) => self.named(name),
+            None => json!({"type": "string"}),
+        }
+    }
+
+    fn named(&mut self, name: &str) -> Value {
+        self.builtin.insert(name.to_owned());
+        self.dialect.reference(name)
+    }
+
+    /// Writes all definitions as one object. Names are found while others are written, so they are not sorted.
+    pub(super) fn write(mut self, out: &mut Writer) {
+        out.text("{");
+        let mut is_first = true;
+        for (name, definition) in std::mem::take(&mut self.custom) {
+            out.member(&name, &definition, &mut is_first);
+        }
+        let mut done = BTreeSet::new();
+        while let Some(name) = self.builtin.pop_first() {
+            if !done.contains(&name)
+                && let Some(definition) = self.builtin_definition(&name, &done)
+            {
+                out.member(&name, &definition, &mut is_first);
+                done.insert(name);
+            }
+        }
+        out.text("}");
+    }
+
+    fn builtin_definition(&mut self, name: &str, done: &BTreeSet<String>) -> Option<Value> {
+        let mut definition = builtin::raw(name)?;
+        let facts = definition.take_at("/x-go").unwrap_or_default();
+        let descriptions = builtin::descriptions(name).unwrap_or_default();
+        if let Some(Value::Object(properties)) = definition.get_mut("properties") {
+            for (field, property) in properties {
+                let zero = facts.field("always").get(field).filter(|zero| !zero.is_null());
+                self.restate(property, zero, done);
+                if let Some(text) = descriptions.get(field) {
+                    property.set("/description", text.clone());
+                }
+            }
+        }
+        if let Some(text) = descriptions.get("") {
+            definition.set("/description", text.clone());
+        }
+        if self.dialect == Dialect::V3 {
+            one_of(name, &mut definition);
+        }
+        Some(definition)
+    }
+
+    /// Brings a field's schema into the dialect and notes what it refers to.
+    fn restate(&mut self, schema: &mut Value, zero: Option<&Value>, done: &BTreeSet<String>) {
+        let Some(map) = schema.as_object_mut() else {
+            return;
+        };
+        if self.dialect == Dialect::V3
+            && let Some(zero) = zero
+        {
+            map.entry("default").or_insert_with(|| zero.clone());
+        }
+        if let Some(Value::String(target)) = map.remove("$ref") {
+            let name = target.strip_prefix(BUILTIN).unwrap_or(&target);
+            if !done.contains(name) {
+                self.builtin.insert(name.to_owned());
+            }
+            let reference = self.dialect.reference(name);
+            match self.dialect {
+                // In v3 nothing may stand beside a reference.
+                Dialect::V3 => {
+                    map.insert("allOf".to_owned(), json!([reference]));
+                }
+                Dialect::V2 => map.extend(reference.as_object().cloned().unwrap_or_default()),
+            }
+        }
+        for key in ["items", "additionalProperties"] {
+            if let Some(element) = map.get_mut(key) {
+                let zero = element_zero(element);
+                self.restate(element, zero.as_ref(), done);
+            }
+        }
+    }
+
+    fn custom_definition(&mut self, kind: &GroupVersionKind, schema: &Value) -> Value {
+        let mut definition = schema.clone();
+        if self.dialect == Dialect::V2 {
+            reduce(&mut definition);
+        }
+        if definition.get("type").is_some() {
+            definition.set("/properties/apiVersion", self.described("apiVersion"));
+            definition.set("/properties/kind", self.described("kind"));
+            let metadata = self.meta("ObjectMeta");
+            let metadata = match self.dialect {
+                Dialect::V2 => metadata,
+                Dialect::V3 => json!({"allOf": [metadata]}),
+            };
+            definition.set("/properties/metadata", metadata);
+        }
+        definition.set("/x-kubernetes-group-version-kind", json!([gvk(kind)]));
+        definition
+    }
+
+    /// `apiVersion` and `kind`, with the descriptions that all kinds have.
+    fn described(&self, field: &str) -> Value {
+        let any = builtin::descriptions("io.k8s.api.core.v1.ConfigMap").unwrap_or_default();
+        json!({"type": "string", "description": any.field(field)})
+    }
+}
+
+/// What upstream gives as the default of elements: the zero of what is no pointer.
+fn element_zero(element: &Value) -> Option<Value> {
+    if element.get("$ref").is_some() {
+        return Some(json!({}));
+    }
+    match element.text("/type") {
+        "string" => Some(json!("")),
+        "integer" | "number" => Some(json!(0)),
+        "boolean" => Some(json!(false)),
+        _ => None,
+    }
+}
+
+/// The two types that v3 can describe better than v2.
+fn one_of(name: &str, definition: &mut Value) {
+    let types = match name {
+        "io.k8s.apimachinery.pkg.api.resource.Quantity" => ["string", "number"],
+        "io.k8s.apimachinery.pkg.util.intstr.IntOrString" => ["integer", "string"],
+        _ => return,
+    };
+    definition.take_at("/type");
+    definition.set("/oneOf", json!(types.map(|kind| json!({"type": kind}))));
+}
+
+/// Takes out of a custom resource's schema what v2, or kubectl's reading of it, cannot stand.
+fn reduce(schema: &mut Value) {
+    let Some(map) = schema.as_object_mut() else {
+        return;
+    };
+    for key in ["allOf", "anyOf", "oneOf", "not"] {
+        map.remove(key);
+    }
+    let is = |map: &Map<String, Value>, key: &str| map.get(key).and_then(Value::as_bool).unwrap_or_default();
+    if map
+        .remove("nullable")
+        .and_then(|n| n.as_bool())
+        .unwrap_or_default()
+    {
+        for key in ["type", "items", "properties", "additionalProperties"] {
+            map.remove(key);
+        }
+    }
+    if is(map, "x-kubernetes-preserve-unknown-fields") {
+        for key in ["items", "properties", "additionalProperties"] {
+            map.remove(key);
+        }
+    }
+    if let Some(Value::Object(properties)) = map.get_mut("properties") {
+        properties.values_mut().for_each(reduce);
+    }
+    for key in ["items", "additionalProperties"] {
+        if let Some(child) = map.get_mut(key) {
+            reduce(child);
+        }
+    }
+}
+
+pub(super) fn gvk(kind: &GroupVersionKind) -> Value {
+    json!({"group": kind.group, "version": kind.version, "kind": kind.kind})
+}
+
+/// `io.ex.v1.Foo` for `ex.io/v1`, kind `Foo`.
+fn custom_name(kind: &GroupVersionKind) -> String {
+    let mut parts: Vec<&str> = kind.group.split('.').filter(|part| !part.is_empty()).collect();
+    parts.reverse();
+    parts.extend([kind.version.as_str(), kind.kind.as_str()]);
+    parts.join(".")
+}
