@@ -10,7 +10,7 @@ use super::compare::{ListError, compare};
 use super::conflict::{ApplyError, Conflict};
 use super::fields::{of_shape, with_named_fields};
 use super::last_applied;
-use super::owners::{Identity, Operation, Owner, Owners, stripped};
+use super::owners::{Identity, Operation, Owner, Owners, strip};
 use super::set::FieldSet;
 use super::shape::Shape;
 use super::update::{Write, reconcile, same_object};
@@ -116,11 +116,10 @@ fn before_first_apply(input: &Apply<'_>, live: &Value, reset: &FieldSet) -> Resu
         api_version: input.api_version,
         subresource: input.subresource,
         now: input.now,
-        reset,
     };
-    write
-        .owners_after(Owners::default(), input.schema, &blank(input.schema), live)
-        .map_err(|e| ApplyError::DoesNotFit(format!("failed to create manager for existing fields: {e}")))
+    let found = compare(input.schema, &blank(input.schema), live)
+        .map_err(|e| ApplyError::DoesNotFit(format!("failed to create manager for existing fields: {e}")))?;
+    Ok(write.owners_after(Owners::default(), input.schema, found.without(reset)))
 }
 
 struct Attempt<'a> {
@@ -172,7 +171,7 @@ impl Attempt<'_> {
             .iter_mut()
             .filter(|owner| owner.identity == self.identity)
         {
-            owner.set = stripped(&owner.set);
+            strip(&mut owner.set);
             if changed {
                 owner.time = Some(SmolStr::new(input.now));
             }

@@ -156,8 +156,8 @@ fn maps(
             (Depth::Metadata, "managedFields") => continue,
             _ => Depth::Below,
         };
-        if before == after && below == Depth::Below && !before.is_some_and(|v| v.is_object() || v.is_array())
-        {
+        // Most of two versions of an object is the same: that needs no schema.
+        if below == Depth::Below && before == after {
             continue;
         }
         let (mark, found) = node(&shape.child(name).shape, before, after, below)?;
@@ -194,6 +194,7 @@ fn lists(
         let first_old = old.first().map(|(_, _, value)| *value);
         let first_new = new.first().map(|(_, _, value)| *value);
         let (mark, below) = match (old.len(), new.len()) {
+            (0 | 1, 0 | 1) if first_old == first_new => continue,
             (0 | 1, 0 | 1) => node(&items, first_old, first_new, Depth::Below)?,
             // Elements that occur twice are compared as a whole.
             (2.., 2..) => {

@@ -78,6 +78,20 @@ pub(crate) fn with_named_fields(shape: &Shape<'_>, set: &FieldSet) -> FieldSet {
     out
 }
 
+/// Whether the schema has made a field atomic since the set was written.
+pub(crate) fn is_outdated(shape: &Shape<'_>, set: &FieldSet) -> bool {
+    set.iter()
+        .filter(|(_, _, below)| !below.is_empty())
+        .any(|(element, _, below)| {
+            let child = match element {
+                PathElement::Field(name) => shape.child(name).shape,
+                PathElement::Key(_) => shape.items(),
+                _ => return false,
+            };
+            child.is_atomic() || is_outdated(&child, below)
+        })
+}
+
 /// Takes what lies below a field that the schema has made atomic since the set was written as ownership of
 /// the field itself.
 pub(crate) fn reconciled(shape: &Shape<'_>, set: &FieldSet) -> FieldSet {

@@ -140,7 +140,7 @@ impl Owners {
     pub(crate) fn disown(&mut self, set: &FieldSet, except: Option<&Identity>) {
         if !set.is_empty() {
             for owner in self.0.iter_mut().filter(|owner| Some(&owner.identity) != except) {
-                owner.set = owner.set.difference(set);
+                owner.set.subtract(set);
             }
         }
         self.0.retain(|owner| !owner.set.is_empty());
@@ -255,10 +255,9 @@ fn is_blank(value: &Value) -> bool {
     value.is_null() || value.as_str() == Some("")
 }
 
-/// The fields that nobody owns: the identity of the object and what the server keeps in it.
-pub(crate) fn stripped(set: &FieldSet) -> FieldSet {
-    let mut strip = FieldSet::of_names(&[&["apiVersion"], &["kind"], &["metadata"]]);
-    for name in [
+/// Takes out the fields that nobody owns: the identity of the object and what the server keeps in it.
+pub(crate) fn strip(set: &mut FieldSet) {
+    let metadata = [
         "name",
         "namespace",
         "creationTimestamp",
@@ -268,8 +267,10 @@ pub(crate) fn stripped(set: &FieldSet) -> FieldSet {
         "generation",
         "managedFields",
         "resourceVersion",
-    ] {
+    ];
+    let mut strip = FieldSet::of_names(&[&["apiVersion"], &["kind"], &["metadata"]]);
+    for name in metadata {
         strip.insert(&[PathElement::field("metadata"), PathElement::field(name)]);
     }
-    set.difference(&strip)
+    set.subtract(&strip);
 }

@@ -104,20 +104,24 @@ impl FieldSet {
     /// The members that `other` does not have. A member's children stay when only their parent is in `other`.
     #[must_use]
     pub fn difference(&self, other: &Self) -> Self {
+        let mut out = self.clone();
+        out.subtract(other);
+        out
+    }
+
+    /// Takes out the members that `other` has, as [`FieldSet::difference`] does.
+    pub fn subtract(&mut self, other: &Self) {
         if other.is_empty() {
-            return self.clone();
+            return;
         }
-        zip(self, other, |mine, theirs| {
-            let mine = mine?;
-            match theirs {
-                None => Some(mine.clone()),
-                Some(theirs) => Entry::new(
-                    &mine.element,
-                    mine.member && !theirs.member,
-                    mine.children.difference(&theirs.children),
-                ),
+        self.entries.retain_mut(|entry| match other.find(&entry.element) {
+            None => true,
+            Some(theirs) => {
+                entry.member &= !theirs.member;
+                entry.children.subtract(&theirs.children);
+                entry.member || !entry.children.is_empty()
             }
-        })
+        });
     }
 
     /// The members that neither are in `other` nor lie below a member of it.

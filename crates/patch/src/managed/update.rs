@@ -3,12 +3,13 @@
 use serde_json::Value;
 use smol_str::SmolStr;
 use warren_apimachinery::value::ValueExt;
+use warren_schema::Schema;
 
 use super::OwnershipUpdate;
 use super::blank::blank;
-use super::compare::{Comparison, ListError, compare};
-use super::fields::reconciled;
-use super::owners::{Identity, Operation, Owner, Owners, is_reset, stripped};
+use super::compare::{Comparison, compare};
+use super::fields::{is_outdated, reconciled};
+use super::owners::{Identity, Operation, Owner, Owners, is_reset, strip};
 use super::set::FieldSet;
 use super::shape::Shape;
 
@@ -18,46 +19,76 @@ use super::shape::Shape;
 /// An object of which nobody owns anything stays so. Where the owners cannot be told (a list without its
 /// keys), they are forgotten, as upstream does.
 pub fn update(input: OwnershipUpdate<'_>) {
-    let before = input.before;
     if !input.after.at("/metadata").is_object() {
         return;
     }
-    let owners = owners_of(before, input.after, !input.subresource.is_empty());
-    if let Some(metadata) = input.after.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.remove("managedFields");
-    }
-    let is_create = before.is_none_or(|object| object.text("/metadata/uid").is_empty());
-    if owners.is_empty() && !is_create {
-        return;
-    }
+    let is_create = input
+        .before
+        .is_none_or(|object| object.text("/metadata/uid").is_empty());
+    let is_subresource = !input.subresource.is_empty();
     let start;
-    let before = match before {
+    let before = match input.before {
         Some(before) => before,
         None => {
             start = blank(input.schema);
             &start
         }
     };
+    let reset = FieldSet::of_names(input.reset);
+    let comparison = compare(input.schema, before, input.after).map(|found| found.without(&reset));
+    if !is_create
+        && comparison.as_ref().is_ok_and(Comparison::is_empty)
+        && keeps_owners(before, input.after, is_subresource)
+    {
+        return;
+    }
+    let owners = owners_of(before, input.after, is_subresource);
+    if let Some(metadata) = input.after.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("managedFields");
+    }
+    if owners.is_empty() && !is_create {
+        return;
+    }
     let write = Write {
         manager: input.manager,
         api_version: input.api_version,
         subresource: input.subresource,
         now: input.now,
-        reset: &FieldSet::of_names(input.reset),
     };
-    if let Ok(owners) = write.owners_after(owners, input.schema, before, input.after) {
-        owners.write_to(input.after);
+    if let Ok(comparison) = comparison {
+        write
+            .owners_after(owners, input.schema, comparison)
+            .write_to(input.after);
     }
+}
+
+/// Whether the owners stay as they are when no field changed: the client did not edit them, or may not.
+fn keeps_owners(before: &Value, after: &mut Value, is_subresource: bool) -> bool {
+    let (stored, sent) = (
+        before.at("/metadata/managedFields"),
+        after.at("/metadata/managedFields"),
+    );
+    if stored == sent {
+        return true;
+    }
+    if !sent.is_null() && !is_subresource {
+        return false;
+    }
+    let stored = stored.clone();
+    if let Some(metadata) = after.get_mut("metadata").and_then(Value::as_object_mut) {
+        if stored.is_null() {
+            metadata.remove("managedFields");
+        } else {
+            metadata.insert("managedFields".into(), stored);
+        }
+    }
+    true
 }
 
 /// The owners to start from: those that the client sent, so that it may edit them, or else those of before.
 /// A subresource does not let its clients edit them.
-fn owners_of(before: Option<&Value>, after: &Value, is_subresource: bool) -> Owners {
-    let stored = || {
-        before
-            .and_then(|object| Owners::of(object).ok())
-            .unwrap_or_default()
-    };
+fn owners_of(before: &Value, after: &Value, is_subresource: bool) -> Owners {
+    let stored = || Owners::of(before).unwrap_or_default();
     if is_subresource {
         return stored();
     }
@@ -76,27 +107,26 @@ pub(crate) struct Write<'a> {
     pub(crate) api_version: &'a str,
     pub(crate) subresource: &'a str,
     pub(crate) now: &'a str,
-    pub(crate) reset: &'a FieldSet,
 }
 
 impl Write<'_> {
-    /// The owners once the object is `after`.
-    pub(crate) fn owners_after(
-        &self,
-        mut owners: Owners,
-        schema: &warren_schema::Schema,
-        before: &Value,
-        after: &Value,
-    ) -> Result<Owners, ListError> {
+    /// The owners once this has changed.
+    pub(crate) fn owners_after(&self, mut owners: Owners, schema: &Schema, comparison: Comparison) -> Owners {
         reconcile(&mut owners, schema);
         let Comparison {
             changed,
             added,
             removed,
-        } = compare(schema, before, after)?.without(self.reset);
-        let gained = changed.union(&added);
-        owners.disown(&gained.union(&removed), None);
-        let gained = stripped(&gained);
+        } = comparison;
+        let mut gained = if changed.is_empty() {
+            added
+        } else {
+            changed.union(&added)
+        };
+        if !owners.is_empty() {
+            owners.disown(&gained.union(&removed), None);
+        }
+        strip(&mut gained);
         if !gained.is_empty() {
             let identity = Identity::new(
                 self.manager,
@@ -116,14 +146,18 @@ impl Write<'_> {
             });
         }
         owners.cap();
-        Ok(owners)
+        owners
     }
 }
 
 /// Follows changes of the schema since the sets were written.
-pub(crate) fn reconcile(owners: &mut Owners, schema: &warren_schema::Schema) {
+pub(crate) fn reconcile(owners: &mut Owners, schema: &Schema) {
     let shape = Shape::object(schema);
-    for owner in &mut owners.0 {
+    for owner in owners
+        .0
+        .iter_mut()
+        .filter(|owner| is_outdated(&shape, &owner.set))
+    {
         owner.set = reconciled(&shape, &owner.set);
     }
 }
