@@ -7,6 +7,7 @@ use warren_reconciler::Reconciler;
 
 use crate::daemon_set::DaemonSets;
 use crate::deployment::Deployments;
+use crate::job::Jobs;
 use crate::replica_set::ReplicaSets;
 use crate::stateful_set::StatefulSets;
 
@@ -66,6 +67,7 @@ pub fn all(_config: &Config) -> Vec<Controller> {
         on(Role::Any, Deployments),
         on(Role::Any, StatefulSets),
         on(Role::Any, DaemonSets),
+        on(Role::Any, Jobs),
     ]
 }
 

@@ -9,6 +9,7 @@ mod daemon_set;
 mod deployment;
 #[cfg(test)]
 mod event;
+mod job;
 mod label_selector;
 mod owner;
 mod percent;
