@@ -45,10 +45,12 @@ macro_rules! journal_contract {
             a_cluster_of_the_same_name_starts_empty);
     };
     ($make:path: $($clause:ident)*) => {
-        $(#[test]
-        fn $clause() {
-            $crate::contract::$clause(&$make());
-        })*
+        $(
+            #[test]
+            fn $clause() {
+                $crate::contract::$clause(&$make());
+            }
+        )*
     };
 }
 
