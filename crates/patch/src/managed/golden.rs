@@ -176,3 +176,41 @@ fn a_removal_takes_the_field_from_its_owner_and_leaves_the_time() {
         &owned(json!({".": {}, "f:b": {}}))
     );
 }
+
+#[test]
+fn a_custom_resource_is_owned_from_its_root_and_unknown_fields_as_they_come() {
+    let schema = warren_schema::from_json_schema(&json!({
+        "type": "object",
+        "properties": {"spec": {"type": "object", "properties": {
+            "hosts": {"type": "array", "items": {"type": "string"}, "x-kubernetes-list-type": "set"},
+            "free": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}
+        }}}
+    }))
+    .unwrap();
+    let mut object = json!({
+        "apiVersion": "x.io/v1", "kind": "X",
+        "metadata": {"name": "x", "ownerReferences": [{"uid": "1", "name": "o"}]},
+        "spec": {"hosts": ["a"], "free": {"list": [{"a": 1}], "map": {"b": {"c": 1}}}}
+    });
+    update(OwnershipUpdate {
+        schema: &schema,
+        before: None,
+        after: &mut object,
+        manager: "m",
+        api_version: "x.io/v1",
+        subresource: "",
+        now: "2026-01-01T00:00:00Z",
+        reset: &[],
+    });
+    assert_eq!(
+        object.at("/metadata/managedFields/0/fieldsV1"),
+        &json!({
+            "f:metadata": {"f:ownerReferences": {".": {}, "k:{\"uid\":\"1\"}": {}}},
+            "f:spec": {
+                ".": {},
+                "f:free": {".": {}, "f:list": {}, "f:map": {".": {}, "f:b": {".": {}, "f:c": {}}}},
+                "f:hosts": {".": {}, "v:\"a\"": {}}
+            }
+        })
+    );
+}

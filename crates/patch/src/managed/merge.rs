@@ -248,3 +248,63 @@ pub(crate) fn drop_nulls(shape: &Shape<'_>, value: &mut Value) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::schema;
+
+    /// Merges sets of one-letter texts.
+    fn check(mine: &str, theirs: &str, expect: &str) {
+        let schema = schema(&json!({"type": "object", "properties": {"set": {
+            "type": "array", "x-kubernetes-list-type": "set", "items": {"type": "string"}}}}));
+        let list = |letters: &str| json!({"set": letters.chars().map(String::from).collect::<Vec<_>>()});
+        let mut value = list(mine);
+        merge(&Shape::object(&schema), &mut value, &list(theirs)).unwrap();
+        assert_eq!(value, list(expect), "{mine} + {theirs}");
+    }
+
+    #[test]
+    fn lists_are_woven_as_structured_merge_diff_weaves_them() {
+        check("abc", "ab", "abc");
+        check("ab", "abc", "abc");
+        check("abc", "", "abc");
+        check("", "abc", "abc");
+        check("ab", "ba", "ba");
+        check("abc", "def", "abcdef");
+        check("abc", "cdef", "abcdef");
+        check("abcgf", "cdef", "abcgdef");
+        check("cdef", "ace", "acdef");
+        check("abcxyz", "def", "abcxyzdef");
+        check("abcxyz", "defxyz", "abcdefxyz");
+        check("cagf", "cfag", "cfag");
+        check("abcd", "defa", "bcdefa");
+        check("cdefghij", "2h3e4kl", "cdfg2hij3e4kl");
+        check("abcdefghij", "1b2h3e4kl", "a1bcdfg2hij3e4kl");
+    }
+
+    #[test]
+    fn what_stands_twice_in_the_object_stays_unless_it_is_applied() {
+        check("abb", "c", "abbc");
+        check("abb", "b", "ab");
+        check("abb", "a", "abb");
+        check("abcdec", "1b2ed", "a1bc2ecd");
+        check("abcdec", "1b2ced", "a1b2ced");
+        check("aabb", "bcd", "aabcd");
+        check("aabb", "", "aabb");
+        check("cagfca", "cfag", "cfag");
+    }
+
+    #[test]
+    fn null_and_empty_do_not_take_away() {
+        let schema = crate::testing::deployment();
+        let shape = Shape::object(&schema);
+        for theirs in [json!({"data": null}), json!({"data": {}})] {
+            let mut value = json!({"data": {"a": "1"}});
+            merge(&shape, &mut value, &theirs).unwrap();
+            assert_eq!(value, json!({"data": {"a": "1"}}));
+        }
+    }
+}
