@@ -350,6 +350,13 @@ mod tests {
         }
 
         #[test]
+        fn what_was_written_reads_back(keys in proptest::collection::btree_map("[a-z/.]{0,8}", any::<i64>(), 0..6), text in ".*") {
+            let value = json!({"map": keys, "list": [text.clone(), null, 1.5], "text": text});
+            let decoded = decode_json(value.to_string().as_bytes()).unwrap();
+            prop_assert_eq!(decoded, Decoded { value, duplicates: Vec::new() });
+        }
+
+        #[test]
         fn what_is_no_json_is_explained(text in "[\\[\\]{}:,\"a1.e+\\\\u-]{0,16}") {
             let explained = syntax::explain(text.as_bytes()).is_some();
             let parses = serde_json::from_str::<Value>(&text).is_ok();

@@ -38,7 +38,8 @@ fn object(schema: &Schema, map: &mut Map<String, Value>, path: &str, found: &mut
             format!("{path}.{name}")
         };
         match schema.field(name) {
-            Some(Ref::Named(_)) if schema.embedded && name == "metadata" => {
+            Some(Ref::Named(_)) if value.is_null() => false,
+            Some(Ref::Named(_)) => {
                 check::check_at(&check::object_meta(), value, &at, found);
                 true
             }

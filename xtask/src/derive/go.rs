@@ -278,7 +278,12 @@ impl Source {
             let is_meta = package == META
                 && matches!(
                     name.as_str(),
-                    "time.go" | "group_version.go" | "micro_time.go" | "duration.go" | "fieldsv1_byte.go" | "watch.go"
+                    "time.go"
+                        | "group_version.go"
+                        | "micro_time.go"
+                        | "duration.go"
+                        | "fieldsv1_byte.go"
+                        | "watch.go"
                 );
             if (is_types || is_meta) && !name.contains("swagger") && !name.ends_with("_test.go") {
                 read(&std::fs::read_to_string(&path)?, &mut loaded);
@@ -405,5 +410,75 @@ fn marker(text: &str) -> Option<Value> {
         "ref(AzureSharedBlobDisk)" => Some(json!("Shared")),
         "ref(AzureDataDiskCachingReadWrite)" => Some(json!("ReadWrite")),
         _ => serde_json::from_str(text).ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOURCE: &str = r#"
+package v1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+)
+
+// Protocol is text.
+type Protocol string
+
+type Inner struct {
+	A string `json:"a,omitempty"`
+}
+
+type Outer struct {
+	metav1.TypeMeta `json:",inline"`
+	/*
+		type Nonsense struct {
+	*/
+	// +default="TCP"
+	Protocol Protocol `json:"protocol,omitempty" protobuf:"bytes,1"`
+	Inner `json:",inline"`
+	Status Inner `json:"status,omitempty"`
+	Rules []Inner `json:"rules"` // a comment
+	Count *int32 `json:"count"`
+	Size resource.Quantity `json:"size,omitempty"`
+	Gone Inner `json:"gone,omitzero"`
+}
+"#;
+
+    #[test]
+    fn reads_the_fields_of_a_struct_as_its_encoder_sees_them() {
+        let mut source = Source::new(PathBuf::new());
+        let mut package = Package::default();
+        read(SOURCE, &mut package);
+        source.packages.insert("api/x/v1".to_owned(), package);
+        source.packages.insert(META.to_owned(), Package::default());
+        let fields = source.fields("api/x/v1", "Outer").unwrap();
+        let told: Vec<_> = fields
+            .iter()
+            .map(|f| {
+                (
+                    f.json_name.as_str(),
+                    f.always(),
+                    f.is_droppable(),
+                    f.untold_type(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("protocol", None, true, Some("v1.Protocol")),
+                ("a", None, true, None),
+                ("status", Some(json!({})), false, None),
+                ("rules", Some(Value::Null), false, None),
+                ("count", Some(Value::Null), false, None),
+                ("size", Some(json!("0")), false, None),
+                ("gone", None, true, None),
+            ]
+        );
+        assert_eq!(fields[0].default, Some(json!("TCP")));
     }
 }
