@@ -18,6 +18,7 @@ mod shared;
 mod testing;
 
 pub use access::Access;
+pub use admission::quota_status;
 pub use authentication::{ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED};
 pub use facts::{Certificate, Impersonation, RequestFacts};
 pub use guard::{Guard, Keys};

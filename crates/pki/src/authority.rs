@@ -195,6 +195,25 @@ fn request_der(pem: &str) -> Result<Vec<u8>, PkiError> {
         .map_err(|_| PkiError::Request)
 }
 
+/// The organisations in the subject of a certificate signing request as the API carries it (base64 of PEM); none
+/// when it cannot be read.
+pub fn requested_organisations(request: &str) -> Vec<String> {
+    use base64::Engine;
+    let read = || {
+        let pem = base64::engine::general_purpose::STANDARD.decode(request).ok()?;
+        let der = request_der(&String::from_utf8(pem).ok()?).ok()?;
+        let (_, parsed) = X509CertificationRequest::from_der(&der).ok()?;
+        let subject = &parsed.certification_request_info.subject;
+        Some(
+            subject
+                .iter_organization()
+                .filter_map(|name| name.as_str().ok().map(str::to_owned))
+                .collect(),
+        )
+    };
+    read().unwrap_or_default()
+}
+
 /// The `subjectAltName` extension that a request asks for, byte for byte.
 fn alternative_names(request: &X509CertificationRequest<'_>) -> Option<CustomExtension> {
     const SUBJECT_ALT_NAME: [u64; 4] = [2, 5, 29, 17];

@@ -13,7 +13,7 @@ mod server;
 mod subject;
 mod token;
 
-pub use authority::{Authority, SigningRequest};
+pub use authority::{Authority, SigningRequest, requested_organisations};
 pub use client::ClientIdentity;
 pub use error::PkiError;
 pub use issued::Issued;

@@ -1,1 +1,145 @@
-//! Bootstrap.
+//! What every cluster starts with: namespaces, priority classes, RBAC roles and bindings, flow control, and the
+//! `kubernetes` service.
+//!
+//! `objects.json` was recorded from a real kube-apiserver 1.36.2 and trimmed of what belongs to one cluster (uids,
+//! revisions, times).
+
+mod kubernetes_service;
+mod reconcile;
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use warren_apimachinery::Resource;
+use warren_apimachinery::resource::{
+    CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, NAMESPACES, PRIORITY_CLASSES, ROLE_BINDINGS, ROLES, Scope,
+};
+use warren_apimachinery::value::ValueExt;
+
+pub use self::kubernetes_service::{ServiceEndpoint, kubernetes_service};
+pub use self::reconcile::{Correction, reconcile};
+
+const FLOW_SCHEMAS: Resource = Resource {
+    group: "flowcontrol.apiserver.k8s.io",
+    version: "v1",
+    kind: "FlowSchema",
+    plural: "flowschemas",
+    scope: Scope::Cluster,
+};
+const PRIORITY_LEVELS: Resource = Resource {
+    group: "flowcontrol.apiserver.k8s.io",
+    version: "v1",
+    kind: "PriorityLevelConfiguration",
+    plural: "prioritylevelconfigurations",
+    scope: Scope::Cluster,
+};
+
+/// In the order in which they are to be written: namespaces first, referents before referrers.
+const ORDER: [Resource; 8] = [
+    NAMESPACES,
+    PRIORITY_CLASSES,
+    CLUSTER_ROLES,
+    CLUSTER_ROLE_BINDINGS,
+    ROLES,
+    ROLE_BINDINGS,
+    PRIORITY_LEVELS,
+    FLOW_SCHEMAS,
+];
+
+/// An object to be written: complete but for what the registry and the store give it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BootstrapObject {
+    /// Its resource.
+    pub resource: Resource,
+    /// With `apiVersion`, `kind` and, where namespaced, `metadata.namespace`.
+    pub value: Value,
+}
+
+/// All objects that are the same in every cluster, in the order in which they are to be written. Parses 90 KB: call
+/// it once, for the template.
+pub fn objects() -> Vec<BootstrapObject> {
+    // Committed with this file and read by a test.
+    let mut recorded: BTreeMap<String, Vec<Value>> =
+        serde_json::from_str(include_str!("objects.json")).unwrap_or_default();
+    let mut all = Vec::new();
+    for resource in ORDER {
+        let key = format!("{}/{}", resource.api_version(), resource.plural);
+        for mut value in recorded.remove(&key).unwrap_or_default() {
+            value.set("/apiVersion", resource.api_version());
+            value.set("/kind", resource.kind);
+            all.push(BootstrapObject { resource, value });
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use warren_rbac::Attributes;
+
+    use super::*;
+    use crate::authorization::decide;
+    use crate::testing::{guard, snapshot, user};
+
+    fn cluster() -> Vec<(String, Value)> {
+        objects()
+            .into_iter()
+            .map(|object| (object.resource.group_resource().to_string(), object.value))
+            .collect()
+    }
+
+    fn check(who: &str, groups: &[&str], asked: &[(Attributes<'_>, bool)]) {
+        let objects = cluster();
+        let borrowed: Vec<(&str, Value)> = objects.iter().map(|(r, v)| (r.as_str(), v.clone())).collect();
+        let (guard, cluster) = (guard(), snapshot(&borrowed));
+        for (attributes, expect) in asked {
+            let found = decide(&guard, &cluster, &user(who, groups), attributes).allowed();
+            assert_eq!(found, *expect, "{who} {attributes:?}");
+        }
+    }
+
+    #[test]
+    fn every_recorded_object_is_yielded_once_without_anything_of_its_first_cluster() {
+        let all = objects();
+        let count = |resource: Resource| all.iter().filter(|object| object.resource == resource).count();
+        assert_eq!(ORDER.map(count), [4, 2, 69, 50, 7, 7, 8, 11]);
+        for object in &all {
+            assert!(!object.value.text("/metadata/name").is_empty());
+            for field in ["uid", "resourceVersion", "creationTimestamp", "managedFields"] {
+                assert!(object.value.at("/metadata").field(field).is_null());
+            }
+        }
+    }
+
+    #[test]
+    fn bootstrap_roles_let_everybody_discover_and_only_some_do_more() {
+        let discover = Attributes::path("get", "/apis/apps/v1");
+        let health = Attributes::path("get", "/healthz");
+        let review = Attributes {
+            verb: "create",
+            group: "authorization.k8s.io",
+            resource: "selfsubjectaccessreviews",
+            ..Attributes::default()
+        };
+        let pods = Attributes {
+            verb: "list",
+            resource: "pods",
+            ..Attributes::default()
+        };
+        check(
+            "jane",
+            &["system:authenticated"],
+            &[(discover, true), (health, true), (review, true), (pods, false)],
+        );
+        check(
+            "system:anonymous",
+            &["system:unauthenticated"],
+            &[(discover, false), (health, true), (review, false)],
+        );
+        check(
+            "system:kube-scheduler",
+            &["system:authenticated"],
+            &[(pods, true)],
+        );
+    }
+}

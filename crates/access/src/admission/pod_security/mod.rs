@@ -1,0 +1,190 @@
+//! PodSecurity: what the pods of a namespace may ask of their node, by the namespace's labels.
+
+mod baseline;
+mod finding;
+mod restricted;
+
+use serde_json::Value;
+use warren_apimachinery::field::{Error, Path};
+use warren_apimachinery::resource::{
+    CRON_JOBS, DAEMON_SETS, DEPLOYMENTS, JOBS, NAMESPACES, PODS, REPLICA_SETS, REPLICATION_CONTROLLERS,
+    STATEFUL_SETS,
+};
+use warren_apimachinery::value::ValueExt;
+use warren_apimachinery::{Meta, Status};
+use warren_registry::admission::Operation;
+
+use self::finding::Finding;
+use super::Asked;
+
+const PREFIX: &str = "pod-security.kubernetes.io/";
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Level {
+    Privileged,
+    Baseline,
+    Restricted,
+}
+
+impl Level {
+    fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "privileged" => Self::Privileged,
+            "baseline" => Self::Baseline,
+            "restricted" => Self::Restricted,
+            _ => return None,
+        })
+    }
+}
+
+/// What is wrong with a pod (`pod` is anything that has `metadata` and `spec` of one), in upstream's order.
+fn findings(level: Level, pod: &Value) -> Vec<Finding> {
+    match level {
+        Level::Privileged => Vec::new(),
+        Level::Baseline => baseline::findings(pod, level),
+        Level::Restricted => {
+            let mut all = baseline::findings(pod, level);
+            all.extend(restricted::findings(pod));
+            all
+        }
+    }
+}
+
+pub(super) fn validate(cx: &Asked<'_>, object: Option<&Value>) -> Result<(), Status> {
+    let writes = matches!(cx.operation, Operation::Create | Operation::Update);
+    let Some(object) = object.filter(|_| writes) else {
+        return Ok(());
+    };
+    if cx.writes(&NAMESPACES) {
+        return validate_labels(object);
+    }
+    let is_pod = PODS.is(&cx.resource) && matches!(cx.subresource, "" | "ephemeralcontainers");
+    if !is_pod && template(cx, object).is_none() {
+        return Ok(());
+    }
+    let Some(namespace) = cx.find(&NAMESPACES, "", &cx.key.namespace) else {
+        return Ok(());
+    };
+    let meta = namespace.meta();
+    if is_pod {
+        if cx.old.is_some_and(|old| old.at("/spec") == object.at("/spec")) {
+            return Ok(());
+        }
+        enforce(cx, meta, object)?;
+    }
+    warn(cx, meta, template(cx, object).unwrap_or(object));
+    Ok(())
+}
+
+/// `restricted:latest`, as messages name a level.
+fn level_of(meta: &Meta, mode: &str) -> Option<(Level, String)> {
+    let label = meta.label(&format!("{PREFIX}{mode}"))?;
+    // An unknown level counts as the strictest, as upstream fails closed.
+    let level = Level::parse(label).unwrap_or(Level::Restricted);
+    let version = meta.label(&format!("{PREFIX}{mode}-version")).unwrap_or("latest");
+    let name = if Level::parse(label).is_some() {
+        label
+    } else {
+        "restricted"
+    };
+    Some((level, format!("{name}:{version}")))
+}
+
+fn enforce(cx: &Asked<'_>, namespace: &Meta, pod: &Value) -> Result<(), Status> {
+    let Some((level, name)) = level_of(namespace, "enforce") else {
+        return Ok(());
+    };
+    match finding::join(&findings(level, pod)) {
+        None => Ok(()),
+        Some(detail) => Err(cx.forbidden(pod, format!("violates PodSecurity {name:?}: {detail}"))),
+    }
+}
+
+fn warn(cx: &Asked<'_>, namespace: &Meta, pod: &Value) {
+    let Some((level, name)) = level_of(namespace, "warn") else {
+        return;
+    };
+    if let Some(detail) = finding::join(&findings(level, pod)) {
+        cx.warnings
+            .add(format!("would violate PodSecurity {name:?}: {detail}"));
+    }
+}
+
+/// The pod template of a kind that makes pods.
+fn template<'v>(cx: &Asked<'_>, object: &'v Value) -> Option<&'v Value> {
+    let plain = [
+        DEPLOYMENTS,
+        REPLICA_SETS,
+        STATEFUL_SETS,
+        DAEMON_SETS,
+        JOBS,
+        REPLICATION_CONTROLLERS,
+    ];
+    let pointer = if plain.iter().any(|resource| cx.writes(resource)) {
+        "/spec/template"
+    } else if cx.writes(&CRON_JOBS) {
+        "/spec/jobTemplate/spec/template"
+    } else {
+        return None;
+    };
+    Some(object.at(pointer)).filter(|template| template.is_object())
+}
+
+fn validate_labels(namespace: &Value) -> Result<(), Status> {
+    let labels = namespace.at("/metadata/labels");
+    let mut errors = Vec::new();
+    for mode in ["enforce", "audit", "warn"] {
+        let key = format!("{PREFIX}{mode}");
+        if let Some(text) = labels
+            .field(&key)
+            .as_str()
+            .filter(|text| Level::parse(text).is_none())
+        {
+            let path = Path::new("metadata.labels").key(&key);
+            errors.push(Error::invalid(
+                &path,
+                text,
+                "must be one of privileged, baseline, restricted",
+            ));
+        }
+        let key = format!("{key}-version");
+        if let Some(text) = labels.field(&key).as_str().filter(|text| !is_version(text)) {
+            let path = Path::new("metadata.labels").key(&key);
+            errors.push(Error::invalid(&path, text, "must be \"latest\" or \"v1.x\""));
+        }
+    }
+    if errors.is_empty() {
+        return Ok(());
+    }
+    Err(Status::invalid(
+        "",
+        "Namespace",
+        namespace.text("/metadata/name"),
+        &errors,
+    ))
+}
+
+fn is_version(text: &str) -> bool {
+    text == "latest"
+        || text
+            .strip_prefix("v1.")
+            .is_some_and(|minor| minor.parse::<u16>().is_ok())
+}
+
+/// All containers of a pod, in upstream's order.
+fn containers(pod: &Value) -> impl Iterator<Item = &Value> {
+    [
+        "/spec/initContainers",
+        "/spec/containers",
+        "/spec/ephemeralContainers",
+    ]
+    .into_iter()
+    .flat_map(|list| pod.items(list))
+}
+
+fn is_windows(pod: &Value) -> bool {
+    pod.text("/spec/os/name") == "windows"
+}
+
+#[cfg(test)]
+mod tests;

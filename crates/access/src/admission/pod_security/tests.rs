@@ -1,0 +1,59 @@
+use serde_json::json;
+
+use super::*;
+
+fn check(level: Level, spec: Value, expect: Option<&str>) {
+    assert_eq!(
+        finding::join(&findings(level, &json!({"spec": spec}))).as_deref(),
+        expect
+    );
+}
+
+#[test]
+fn a_plain_pod_is_baseline_and_not_restricted() {
+    let spec = json!({"containers": [{"name": "c"}]});
+    check(Level::Baseline, spec.clone(), None);
+    check(
+        Level::Restricted,
+        spec,
+        Some(
+            "allowPrivilegeEscalation != false (container \"c\" must set securityContext.allowPrivilegeEscalation=false), unrestricted capabilities (container \"c\" must set securityContext.capabilities.drop=[\"ALL\"]), runAsNonRoot != true (pod or container \"c\" must set securityContext.runAsNonRoot=true), seccompProfile (pod or container \"c\" must set securityContext.seccompProfile.type to \"RuntimeDefault\" or \"Localhost\")",
+        ),
+    );
+}
+
+#[test]
+fn a_hardened_pod_is_restricted() {
+    check(
+        Level::Restricted,
+        json!({"securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}},
+            "volumes": [{"name": "v", "emptyDir": {}}],
+            "containers": [{"name": "c", "securityContext": {"allowPrivilegeEscalation": false,
+                "capabilities": {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]}}}]}),
+        None,
+    );
+}
+
+#[test]
+fn what_reaches_for_the_node_is_named() {
+    check(
+        Level::Baseline,
+        json!({"hostNetwork": true, "hostPID": true, "volumes": [{"name": "v", "hostPath": {"path": "/"}}],
+            "containers": [
+                {"name": "a", "securityContext": {"privileged": true}, "ports": [{"hostPort": 80}]},
+                {"name": "b", "securityContext": {"privileged": true, "capabilities": {"add": ["SYS_ADMIN"]}}}]}),
+        Some(
+            "non-default capabilities (container \"b\" must not include \"SYS_ADMIN\" in securityContext.capabilities.add), host namespaces (hostNetwork=true, hostPID=true), hostPath volumes (volume \"v\"), hostPort (container \"a\" uses hostPort 80), privileged (containers \"a\", \"b\" must not set securityContext.privileged=true)",
+        ),
+    );
+}
+
+#[test]
+fn labels_of_a_namespace_must_name_a_level() {
+    let namespace = json!({"metadata": {"name": "n", "labels": {"pod-security.kubernetes.io/enforce": "foo",
+        "pod-security.kubernetes.io/warn": "restricted", "pod-security.kubernetes.io/warn-version": "v1.30"}}});
+    assert_eq!(
+        validate_labels(&namespace).unwrap_err().message(),
+        "Namespace \"n\" is invalid: metadata.labels[pod-security.kubernetes.io/enforce]: Invalid value: \"foo\": must be one of privileged, baseline, restricted"
+    );
+}
