@@ -27,7 +27,11 @@ impl Table {
     fn new(all: Vec<Arc<Definition>>) -> Self {
         let mut table = Self::default();
         for (at, definition) in all.iter().enumerate() {
-            table.by_plural.entry(definition.plural.clone()).or_default().push(at);
+            table
+                .by_plural
+                .entry(definition.plural.clone())
+                .or_default()
+                .push(at);
             table.by_kind.entry(definition.kind.clone()).or_default().push(at);
         }
         table.all = all;

@@ -44,7 +44,8 @@ impl Operation<'_> {
         if ownership == Ownership::Update {
             self.own(&mut new, Some(old));
         }
-        self.mutate(admission::Operation::Update, &mut new, Some(old)).await?;
+        self.mutate(admission::Operation::Update, &mut new, Some(old))
+            .await?;
         self.prepare(&mut new, old);
         let mut errors = metadata::validate_update(&new, old);
         errors.extend(self.check_schema(&new));
@@ -55,7 +56,8 @@ impl Operation<'_> {
         }
         self.refuse(&new, &errors)?;
         self.warn(&new, Some(old));
-        self.admit(admission::Operation::Update, Some(&new), Some(old)).await?;
+        self.admit(admission::Operation::Update, Some(&new), Some(old))
+            .await?;
         if is_last_step_of_deletion(&new, old) {
             return self.finish_deletion(current, new).await;
         }
@@ -71,7 +73,9 @@ impl Operation<'_> {
             return Ok(Arc::clone(&current.object));
         }
         if self.cx.dry_run {
-            return Ok(Arc::new(draft(definition, new).at(current.object.meta().revision)));
+            return Ok(Arc::new(
+                draft(definition, new).at(current.object.meta().revision),
+            ));
         }
         let change = WriteKind::Update {
             draft: draft(definition, new),
@@ -128,7 +132,10 @@ impl Operation<'_> {
         let key = current.object.key();
         let gone = registry.commit(definition, &key, change).await?;
         if registry.reserve.concerns(definition) {
-            registry.reserve.release(registry, definition, &current.value, None).await;
+            registry
+                .reserve
+                .release(registry, definition, &current.value, None)
+                .await;
         }
         Ok(gone)
     }
@@ -193,9 +200,6 @@ impl Operation<'_> {
             return;
         }
         if !subresource::validates_itself(self.part) {
-            if self.registry.reserve.concerns(self.definition) {
-                self.registry.reserve.carry_over(self.definition, new, old);
-            }
             strategy.prepare_for_update(new, old);
         }
         self.complete(new);
@@ -218,7 +222,9 @@ fn differs_in_substance(new: &Value, old: &Value) -> bool {
         return false;
     };
     let of = |map: &'_ serde_json::Map<String, Value>| {
-        map.keys().filter(|key| !ELSEWHERE.contains(&key.as_str())).count()
+        map.keys()
+            .filter(|key| !ELSEWHERE.contains(&key.as_str()))
+            .count()
     };
     of(new) != of(old)
         || new
@@ -274,7 +280,10 @@ fn is_same_ownership(new: &Value, old: &Value) -> bool {
 fn is_last_step_of_deletion(new: &Value, old: &Value) -> bool {
     let namespace_is_held = new.text("/kind") == "Namespace" && !new.items("/spec/finalizers").is_empty();
     !old.at("/metadata/deletionTimestamp").is_null()
-        && old.int("/metadata/deletionGracePeriodSeconds").unwrap_or_default() == 0
+        && old
+            .int("/metadata/deletionGracePeriodSeconds")
+            .unwrap_or_default()
+            == 0
         && new.items("/metadata/finalizers").is_empty()
         && !namespace_is_held
 }

@@ -61,13 +61,18 @@ pub(crate) enum Ownership {
 
 impl Operation<'_> {
     /// The way of a decoded object into the store.
-    pub(crate) async fn create(&self, mut object: Value, ownership: Ownership) -> Result<Arc<Object>, Refusal> {
+    pub(crate) async fn create(
+        &self,
+        mut object: Value,
+        ownership: Ownership,
+    ) -> Result<Arc<Object>, Refusal> {
         let strategy = &self.definition.strategy;
         metadata::dedup_owners(&mut object, self.cx.warnings);
         if ownership == Ownership::Update {
             self.own(&mut object, None);
         }
-        self.mutate(admission::Operation::Create, &mut object, None).await?;
+        self.mutate(admission::Operation::Create, &mut object, None)
+            .await?;
         metadata::fill(&mut object, self.definition, self.registry.now())?;
         self.name(&mut object);
         strategy.prepare_for_create(&mut object);
@@ -81,18 +86,18 @@ impl Operation<'_> {
         self.refuse(&object, &errors)?;
         self.warn(&object, None);
         if !object.text("/metadata/resourceVersion").is_empty() {
-            return Err(Status::unclassified("resourceVersion should not be set on objects to be created").into());
+            return Err(
+                Status::unclassified("resourceVersion should not be set on objects to be created").into(),
+            );
         }
-        self.admit(admission::Operation::Create, Some(&object), None).await?;
+        self.admit(admission::Operation::Create, Some(&object), None)
+            .await?;
         self.keep(object).await
     }
 
     /// Reserves and commits.
     async fn keep(&self, mut object: Value) -> Result<Arc<Object>, Refusal> {
-        let key = ObjectKey::namespaced(
-            object.text("/metadata/namespace"),
-            object.text("/metadata/name"),
-        );
+        let key = ObjectKey::namespaced(object.text("/metadata/namespace"), object.text("/metadata/name"));
         let registry = self.registry;
         if registry.store.latest(&self.definition.storage, &key).is_some() {
             return Err(Status::already_exists(&self.definition.group_resource(), &key.name).into());
@@ -109,7 +114,10 @@ impl Operation<'_> {
             Err(status) => Err(status.into()),
         };
         if let (Err(_), Some(object)) = (&result, &reserved) {
-            registry.reserve.undo(registry, self.definition, object, None).await;
+            registry
+                .reserve
+                .undo(registry, self.definition, object, None)
+                .await;
         }
         result
     }
@@ -125,7 +133,12 @@ impl Operation<'_> {
         for _ in 0..NAME_DRAWS {
             drawn = name::generate(prefix, random());
             let key = ObjectKey::namespaced(namespace, drawn.as_str());
-            if self.registry.store.latest(&self.definition.storage, &key).is_none() {
+            if self
+                .registry
+                .store
+                .latest(&self.definition.storage, &key)
+                .is_none()
+            {
                 break;
             }
         }

@@ -62,6 +62,9 @@ impl Registry {
         let stored = if definition.is_stored_as(cx.version) {
             schema
         } else {
+            if let Some(schema) = &schema {
+                schema.default(&mut object);
+            }
             definition.strategy.convert_to_storage(cx.version, &mut object);
             stamp_storage(definition, &mut object);
             self.storage_schema(definition)
@@ -100,7 +103,12 @@ impl Registry {
     }
 
     /// `apiVersion` and `kind` must be the endpoint's; what is missing is filled in.
-    fn check_type(&self, cx: &Request<'_>, definition: &Definition, object: &mut Value) -> Result<(), Status> {
+    fn check_type(
+        &self,
+        cx: &Request<'_>,
+        definition: &Definition,
+        object: &mut Value,
+    ) -> Result<(), Status> {
         let expected = definition.api_version(cx.version);
         let Value::Object(map) = object else {
             return Err(Status::bad_request(format!(
@@ -113,7 +121,9 @@ impl Registry {
         if api_version == expected && kind == definition.kind {
             return Ok(());
         }
-        if (api_version.is_empty() || api_version == expected) && kind.is_empty() || kind == definition.kind && api_version.is_empty() {
+        if (api_version.is_empty() || api_version == expected) && kind.is_empty()
+            || kind == definition.kind && api_version.is_empty()
+        {
             definition.stamp(cx.version, object);
             return Ok(());
         }
@@ -160,7 +170,9 @@ fn check_fields(cx: &Request<'_>, schema: &Schema, object: &mut Value) -> Result
         });
     }
     let unknown = checked.unknown;
-    if cx.field_validation == FieldValidation::Ignore || (unknown.is_empty() && cx.duplicate_fields.is_empty()) {
+    if cx.field_validation == FieldValidation::Ignore
+        || (unknown.is_empty() && cx.duplicate_fields.is_empty())
+    {
         return Ok(());
     }
     let duplicates: Vec<String> = cx

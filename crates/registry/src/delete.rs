@@ -154,7 +154,11 @@ impl Operation<'_> {
             ));
         }
         let revision = meta.revision.to_string();
-        if let Some(asked) = options.resource_version.as_ref().filter(|asked| **asked != revision) {
+        if let Some(asked) = options
+            .resource_version
+            .as_ref()
+            .filter(|asked| **asked != revision)
+        {
             return conflict(format!(
                 "the ResourceVersion in the precondition ({asked}) does not match the ResourceVersion in record ({revision}). The object might have been modified"
             ));
@@ -235,7 +239,10 @@ fn set_deletion(object: &mut Value, at: jiff::Timestamp, grace: i64) {
 }
 
 fn bump_generation(object: &mut Value) {
-    if let Some(generation) = object.int("/metadata/generation").filter(|generation| *generation > 0) {
+    if let Some(generation) = object
+        .int("/metadata/generation")
+        .filter(|generation| *generation > 0)
+    {
         object.set("/metadata/generation", generation + 1);
     }
 }

@@ -59,7 +59,12 @@ impl LocalCluster {
 }
 
 /// The object as `version` has it. Nearly always that is how it is kept.
-fn converted(definition: &Definition, version: &str, registry: &Registry, object: &Arc<Object>) -> Arc<Object> {
+fn converted(
+    definition: &Definition,
+    version: &str,
+    registry: &Registry,
+    object: &Arc<Object>,
+) -> Arc<Object> {
     if definition.is_stored_as(version) {
         return Arc::clone(object);
     }
@@ -70,7 +75,10 @@ fn converted(definition: &Definition, version: &str, registry: &Registry, object
 /// The version that our code reads resources in which it only knows at run time: the one they are kept in.
 fn kept_version(definition: &Definition) -> &str {
     let storage = &definition.storage_version;
-    let preferred = definition.versions.first().map_or("", |version| version.name.as_str());
+    let preferred = definition
+        .versions
+        .first()
+        .map_or("", |version| version.name.as_str());
     if definition.is_stored_as(&storage.version) {
         &storage.version
     } else {
@@ -145,10 +153,7 @@ impl Cluster for LocalCluster {
         let definition = self.definition(resource.group, resource.plural)?;
         let warnings = Warnings::default();
         let cx = self.request(resource.version, &warnings);
-        let key = ObjectKey::namespaced(
-            object.text("/metadata/namespace"),
-            object.text("/metadata/name"),
-        );
+        let key = ObjectKey::namespaced(object.text("/metadata/namespace"), object.text("/metadata/name"));
         let written = self.registry.update(&cx, &definition, part, &key, object).await?;
         Ok(answered(
             &definition,
@@ -190,9 +195,7 @@ impl Cluster for LocalCluster {
         let definition = self.definition(resource.group, resource.plural)?;
         let warnings = Warnings::default();
         let cx = self.request(resource.version, &warnings);
-        self.registry
-            .post(&cx, &definition, key, subresource, body)
-            .await
+        self.registry.post(&cx, &definition, key, subresource, body).await
     }
 
     async fn delete(

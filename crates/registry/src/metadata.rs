@@ -8,9 +8,9 @@ use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{Status, label, name, time};
 
+use crate::Warnings;
 use crate::definition::Definition;
 use crate::strategy::NameRule;
-use crate::Warnings;
 
 /// The finalizer that makes the garbage collector orphan dependents.
 pub(crate) const ORPHAN: &str = "orphan";
@@ -71,7 +71,10 @@ pub(crate) fn settle_namespace(
     namespace: &str,
 ) -> Result<(), Status> {
     let metadata = of(object)?;
-    let own = metadata.get("namespace").and_then(Value::as_str).unwrap_or_default();
+    let own = metadata
+        .get("namespace")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     if !definition.is_namespaced() {
         if !own.is_empty() {
             return Err(Status::bad_request(

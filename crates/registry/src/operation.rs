@@ -30,7 +30,11 @@ impl<'a> Operation<'a> {
         }
     }
 
-    fn request<'b>(&'b self, operation: admission::Operation, old: Option<&'b Value>) -> AdmissionRequest<'b> {
+    fn request<'b>(
+        &'b self,
+        operation: admission::Operation,
+        old: Option<&'b Value>,
+    ) -> AdmissionRequest<'b> {
         AdmissionRequest {
             operation,
             user: self.cx.user,

@@ -71,7 +71,10 @@ impl Operation<'_> {
                 Err(Refusal::Outrun) => {}
             }
         }
-        Err(Status::modified(&self.definition.group_resource(), &self.key.name))
+        Err(Status::modified(
+            &self.definition.group_resource(),
+            &self.key.name,
+        ))
     }
 
     /// There is nothing to patch: an apply creates, the others fail.
@@ -85,8 +88,9 @@ impl Operation<'_> {
         }
         let uid = configuration.text("/metadata/uid");
         if !uid.is_empty() {
-            let why =
-                format!("uid mismatch: the provided object specified uid {uid}, and no existing object was found");
+            let why = format!(
+                "uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+            );
             return Err(Status::conflict(&resource, &self.key.name, &why));
         }
         let mut object = self.patched(patch, None)?;
@@ -116,11 +120,7 @@ impl Operation<'_> {
     /// Applies the patch in the version that the client speaks.
     fn apply(&self, patch: &Patch, live: Option<&Value>) -> Result<Value, Status> {
         let live = live.map(|live| self.registry.in_version(self.cx.version, self.definition, live));
-        if let Patch::Apply {
-            configuration,
-            force,
-        } = patch
-        {
+        if let Patch::Apply { configuration, force } = patch {
             return self.apply_configuration(live.as_ref(), configuration, *force);
         }
         let mut document = live.unwrap_or_default();

@@ -98,12 +98,17 @@ impl Registry {
 
     /// One object, in the storage version; `None` when it is not there.
     pub fn find(&self, definition: &Definition, key: &ObjectKey) -> Option<Arc<Object>> {
-        self.store.snapshot().get(&definition.storage, key).map(Arc::clone)
+        self.store
+            .snapshot()
+            .get(&definition.storage, key)
+            .map(Arc::clone)
     }
 
     /// Whether the resource is built in, rather than made by a client.
     pub(crate) fn is_builtin(&self, definition: &Definition) -> bool {
-        self.catalogue.load().is_builtin(&definition.group, &definition.plural)
+        self.catalogue
+            .load()
+            .is_builtin(&definition.group, &definition.plural)
     }
 
     /// Whether what a writer read from the head is what readers see: an answer without a write must not tell

@@ -133,7 +133,11 @@ pub fn delete_options(options: &Value) -> Result<DeleteOptions, Status> {
             return Err(Status::invalid("meta.k8s.io", "DeleteOptions", "", &[error]));
         }
         None => options.at("/orphanDependents").as_bool().map(|orphan| {
-            if orphan { Propagation::Orphan } else { Propagation::Background }
+            if orphan {
+                Propagation::Orphan
+            } else {
+                Propagation::Background
+            }
         }),
     };
     Ok(DeleteOptions {

@@ -58,11 +58,13 @@ impl Operation<'_> {
     pub(crate) async fn review(&self, mut object: Value) -> Result<Arc<Object>, Status> {
         let strategy = &self.definition.strategy;
         self.own(&mut object, None);
-        self.mutate(admission::Operation::Create, &mut object, None).await?;
+        self.mutate(admission::Operation::Create, &mut object, None)
+            .await?;
         strategy.prepare_for_create(&mut object);
         self.refuse(&object, &strategy.validate(&object))?;
         self.warn(&object, None);
-        self.admit(admission::Operation::Create, Some(&object), None).await?;
+        self.admit(admission::Operation::Create, Some(&object), None)
+            .await?;
         let registry = self.registry;
         let answered = registry
             .reviews

@@ -124,7 +124,12 @@ pub trait Strategy: Send + Sync + 'static {
     /// Runs on an update of a subresource that is neither `status` nor `scale` (`ephemeralcontainers`, `resize`,
     /// `finalize`, `approval`), after everything but that part was taken from the old object, in place of
     /// `validate` and `validate_update`.
-    fn validate_subresource_update(&self, _subresource: &str, _new: &Value, _old: &Value) -> Vec<field::Error> {
+    fn validate_subresource_update(
+        &self,
+        _subresource: &str,
+        _new: &Value,
+        _old: &Value,
+    ) -> Vec<field::Error> {
         Vec::new()
     }
 

@@ -98,7 +98,10 @@ impl Operation<'_> {
                 Err(Refusal::Outrun) => {}
             }
         }
-        Err(Status::modified(&self.definition.group_resource(), &self.key.name))
+        Err(Status::modified(
+            &self.definition.group_resource(),
+            &self.key.name,
+        ))
     }
 
     async fn create_on_update(&self, mut object: Value) -> Result<Written, Status> {

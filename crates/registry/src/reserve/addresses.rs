@@ -40,7 +40,10 @@ impl Cidr {
 
     /// How many addresses can be given: neither the network's own nor the broadcast one.
     fn size(self) -> u32 {
-        u32::MAX.checked_shr(u32::from(self.bits)).unwrap_or_default().saturating_sub(1)
+        u32::MAX
+            .checked_shr(u32::from(self.bits))
+            .unwrap_or_default()
+            .saturating_sub(1)
     }
 
     /// The first address, which is the API server's own Service.
@@ -150,7 +153,7 @@ impl LocalAddresses {
     }
 
     fn allocate_ip(&self, taken: &mut Taken, new: &mut Value, old: Option<&Value>) -> Result<(), Error> {
-        service::normalize_cluster_ips(new, None);
+        service::normalize_cluster_ips(new);
         if service::is_headless(new) {
             return Ok(());
         }
@@ -191,7 +194,11 @@ impl LocalAddresses {
 /// `ipFamilies` and `ipFamilyPolicy` of a cluster that has IPv4 alone.
 fn default_families(service: &mut Value) -> Result<(), Error> {
     let spec = Path::new("spec");
-    let two = service::is_headless(service) && service.at("/spec/selector").as_object().is_none_or(|s| s.is_empty());
+    let two = service::is_headless(service)
+        && service
+            .at("/spec/selector")
+            .as_object()
+            .is_none_or(|s| s.is_empty());
     if service.text("/spec/ipFamilyPolicy").is_empty() {
         let policy = if two { "RequireDualStack" } else { "SingleStack" };
         service.set("/spec/ipFamilyPolicy", policy);
@@ -203,7 +210,11 @@ fn default_families(service: &mut Value) -> Result<(), Error> {
         ));
     }
     let families = service.items("/spec/ipFamilies");
-    if let Some(at) = families.iter().position(|family| family.as_str() == Some("IPv6")).filter(|_| !two) {
+    if let Some(at) = families
+        .iter()
+        .position(|family| family.as_str() == Some("IPv6"))
+        .filter(|_| !two)
+    {
         return Err(Error::invalid(
             &spec.child("ipFamilies").index(at),
             "IPv6",
@@ -226,7 +237,7 @@ fn allocate_ports(taken: &mut Taken, new: &mut Value, old: Option<&Value>) -> Re
         return Ok(());
     }
     let all = service::needs_node_ports(new);
-    let had: Vec<i64> = old.into_iter().flat_map(|old| service::node_ports(old)).collect();
+    let had: Vec<i64> = old.into_iter().flat_map(service::node_ports).collect();
     // One number serves a port in all its protocols.
     let mut given: Vec<(i64, i64)> = Vec::new();
     let requested: Vec<(i64, i64)> = new
@@ -320,10 +331,6 @@ fn random() -> u32 {
 impl Reserve for LocalAddresses {
     fn concerns(&self, definition: &Definition) -> bool {
         definition.group.is_empty() && definition.plural == "services"
-    }
-
-    fn carry_over(&self, _: &Definition, new: &mut Value, old: &Value) {
-        service::keep_allocated(new, old);
     }
 
     async fn reserve(

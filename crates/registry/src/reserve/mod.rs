@@ -20,10 +20,6 @@ pub trait Reserve: Send + Sync + 'static {
     /// Whether objects of this kind need anything: for the others nothing below is called.
     fn concerns(&self, definition: &Definition) -> bool;
 
-    /// Runs on update before the strategy's `prepare_for_update`: carries over to `new` what was reserved for
-    /// `old` and the client left out.
-    fn carry_over(&self, _definition: &Definition, _new: &mut Value, _old: &Value) {}
-
     /// Runs after validation and validating admission, before the commit of a create or update (`old` is
     /// `None` on create). May fill in fields of `object` (`spec.clusterIP`, `spec.ports[].nodePort`, …). Keeps
     /// nothing on a dry run.

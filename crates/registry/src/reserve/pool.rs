@@ -74,7 +74,9 @@ impl Pool {
                 step - dynamic
             }
         };
-        let free = (0..self.size).map(place).find(|number| !self.taken.contains(number));
+        let free = (0..self.size)
+            .map(place)
+            .find(|number| !self.taken.contains(number));
         let free = free.ok_or(Denied::Exhausted)?;
         self.taken.insert(free);
         self.recent.push(free);

@@ -19,7 +19,8 @@ impl Operation<'_> {
     pub(super) async fn bind(&self, binding: &Value) -> Result<Value, Status> {
         self.check_body_name(binding, "Binding")?;
         check_target(binding)?;
-        self.admit(admission::Operation::Create, Some(binding), None).await?;
+        self.admit(admission::Operation::Create, Some(binding), None)
+            .await?;
         let resource = self.definition.group_resource();
         for _ in 0..ROUNDS {
             let found = self
@@ -56,7 +57,11 @@ fn check_target(binding: &Value) -> Result<(), Status> {
     let mut errors = Vec::new();
     let kind = binding.text("/target/kind");
     if !kind.is_empty() && kind != "Node" {
-        errors.push(Error::not_supported(&path.child("kind"), kind, &["Node", "<empty>"]));
+        errors.push(Error::not_supported(
+            &path.child("kind"),
+            kind,
+            &["Node", "<empty>"],
+        ));
     }
     if binding.text("/target/name").is_empty() {
         errors.push(Error::required(&path.child("name"), ""));
@@ -82,7 +87,9 @@ fn bound(pod: &Value, binding: &Value, now: &str) -> Result<Value, String> {
         ));
     }
     if !pod.at("/metadata/deletionTimestamp").is_null() {
-        return Err(format!("pod {name} is being deleted, cannot be assigned to a host"));
+        return Err(format!(
+            "pod {name} is being deleted, cannot be assigned to a host"
+        ));
     }
     let node = pod.text("/spec/nodeName");
     if !node.is_empty() {
@@ -94,7 +101,10 @@ fn bound(pod: &Value, binding: &Value, now: &str) -> Result<Value, String> {
     let mut bound = pod.clone();
     bound.set("/spec/nodeName", binding.text("/target/name"));
     if let (Some(added), Some(annotations)) = (
-        binding.at("/metadata/annotations").as_object().filter(|map| !map.is_empty()),
+        binding
+            .at("/metadata/annotations")
+            .as_object()
+            .filter(|map| !map.is_empty()),
         bound.object_at("/metadata/annotations"),
     ) {
         annotations.extend(added.clone());

@@ -25,7 +25,8 @@ impl Operation<'_> {
     /// Deletes the pod if its budget allows it, and counts it there.
     pub(super) async fn evict(&self, eviction: &Value) -> Result<Value, Status> {
         self.check_body_name(eviction, "Eviction")?;
-        self.admit(admission::Operation::Create, Some(eviction), None).await?;
+        self.admit(admission::Operation::Create, Some(eviction), None)
+            .await?;
         let mut options = delete_options(eviction.at("/deleteOptions"))?;
         let pod = self.registry.get(self.definition, self.key)?;
         let value = pod.to_value();
@@ -145,9 +146,16 @@ fn disrupted(budget: &Value, pod: &str, now: &str) -> Result<Value, Status> {
     }
     let allowed = budget.int("/status/disruptionsAllowed").unwrap_or_default();
     if allowed < 0 {
-        return Err(Status::forbidden(&budgets(), name, "pdb disruptions allowed is negative"));
+        return Err(Status::forbidden(
+            &budgets(),
+            name,
+            "pdb disruptions allowed is negative",
+        ));
     }
-    let waiting = budget.at("/status/disruptedPods").as_object().map_or(0, serde_json::Map::len);
+    let waiting = budget
+        .at("/status/disruptedPods")
+        .as_object()
+        .map_or(0, serde_json::Map::len);
     if waiting > MAX_DISRUPTED {
         return Err(Status::forbidden(
             &budgets(),

@@ -100,18 +100,32 @@ pub(crate) fn isolate(part: Part, definition: &Definition, new: &mut Value, old:
                 }
             }
         }
+        Part::Status if takes_metadata_with_status(definition) => {
+            only(
+                new,
+                old,
+                &["/status", "/metadata/annotations", "/metadata/labels"],
+            );
+        }
         Part::Status => only(new, old, &["/status"]),
         Part::Sub("ephemeralcontainers") => only(new, old, &["/spec/ephemeralContainers"]),
         Part::Sub("resize") => resize::isolate(new, old),
         Part::Sub("finalize") => only(new, old, &["/spec/finalizers"]),
         Part::Sub("approval") => approval::isolate(new, old),
         Part::Sub("scale") => {
-            let paths = definition.subresource("scale").and_then(|scale| scale.scale.as_ref());
+            let paths = definition
+                .subresource("scale")
+                .and_then(|scale| scale.scale.as_ref());
             let pointer = paths.map_or("/spec/replicas", |paths| paths.spec_replicas.as_str());
             only(new, old, &[pointer]);
         }
         Part::Sub(_) => only(new, old, &[]),
     }
+}
+
+/// Network plugins and kubelets write annotations along with the status of pods and nodes.
+fn takes_metadata_with_status(definition: &Definition) -> bool {
+    definition.group.is_empty() && matches!(definition.plural.as_str(), "pods" | "nodes")
 }
 
 /// Whether the strategy has a hook of its own for this part, in place of `validate` and `validate_update`.

@@ -74,7 +74,9 @@ fn selector_text(selector: &Value) -> String {
         Value::Object(map) if map.contains_key("matchLabels") || map.contains_key("matchExpressions") => {
             LabelSelector::from_json(selector).map_or_else(|_| String::new(), |s| s.to_string())
         }
-        Value::Object(_) => LabelSelector::from_map(selector).map_or_else(|_| String::new(), |s| s.to_string()),
+        Value::Object(_) => {
+            LabelSelector::from_map(selector).map_or_else(|_| String::new(), |s| s.to_string())
+        }
         _ => String::new(),
     }
 }
@@ -96,8 +98,7 @@ impl Operation<'_> {
                 Patch::Merge(patch)
                 | Patch::Strategic(patch)
                 | Patch::Apply {
-                    configuration: patch,
-                    ..
+                    configuration: patch, ..
                 } => warren_patch::merge_patch(&mut scale, patch)?,
             }
             Ok(scale)

@@ -13,6 +13,9 @@ const DEFAULT_SECONDS: i64 = 3600;
 const MIN_SECONDS: i64 = 600;
 const MAX_SECONDS: i64 = 1 << 32;
 
+/// Name and uid of the node of the bound pod.
+type Node = Option<(String, String)>;
+
 impl Operation<'_> {
     /// Answers a `TokenRequest` with its `status`.
     pub(super) async fn issue_token(&self, mut request: Value) -> Result<Value, Status> {
@@ -23,7 +26,8 @@ impl Operation<'_> {
         }
         check_expiration(&request)?;
         let (bound, node) = self.bound_object(request.at("/spec/boundObjectRef"))?;
-        self.admit(admission::Operation::Create, Some(&request), None).await?;
+        self.admit(admission::Operation::Create, Some(&request), None)
+            .await?;
         let now = self.registry.now();
         let claims = TokenClaims {
             namespace: &self.key.namespace,
@@ -57,7 +61,7 @@ impl Operation<'_> {
     }
 
     /// Looks up what the token shall be bound to, and the pod's node.
-    fn bound_object(&self, reference: &Value) -> Result<(Option<BoundObject>, Option<(String, String)>), Status> {
+    fn bound_object(&self, reference: &Value) -> Result<(Option<BoundObject>, Node), Status> {
         if reference.is_null() {
             return Ok((None, None));
         }
@@ -96,7 +100,7 @@ impl Operation<'_> {
     }
 
     /// The pod must run as this service account; answers its node.
-    fn check_pod(&self, pod: &Object) -> Result<Option<(String, String)>, Status> {
+    fn check_pod(&self, pod: &Object) -> Result<Node, Status> {
         let pod = pod.to_value();
         if pod.text("/spec/serviceAccountName") != self.key.name {
             return Err(Status::bad_request(format!(
