@@ -3,6 +3,7 @@
 //! The schema must be structural, as upstream demands; what it may not say is refused field by field. CEL
 //! rules (`x-kubernetes-validations`) stay with the CRD object and are not evaluated here.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -64,6 +65,8 @@ fn embed(schema: &mut Schema) {
 #[derive(Default)]
 struct Reader {
     errors: Vec<Error>,
+    /// Plain scalars, of which large schemas have thousands alike: one for each type, format and nullability.
+    scalars: HashMap<(SmolStr, SmolStr, bool), Arc<Schema>>,
 }
 
 impl Reader {
@@ -99,6 +102,29 @@ impl Reader {
         if is("x-kubernetes-embedded-resource") {
             embed(&mut schema);
         }
+        schema
+    }
+
+    fn field(&mut self, raw: &Value, path: &Path, place: Place) -> Arc<Schema> {
+        const PLAIN: [&str; 4] = ["description", "type", "format", "nullable"];
+        let is_plain = raw
+            .as_object()
+            .is_some_and(|raw| raw.keys().all(|key| PLAIN.contains(&key.as_str())));
+        let is_scalar = matches!(raw.text("/type"), "string" | "integer" | "number" | "boolean");
+        if !is_plain || !is_scalar {
+            return Arc::new(self.schema(raw, path, place));
+        }
+        let nullable = raw.field("nullable").as_bool().unwrap_or_default();
+        let key = (
+            SmolStr::new(raw.text("/type")),
+            SmolStr::new(raw.text("/format")),
+            nullable,
+        );
+        if let Some(known) = self.scalars.get(&key) {
+            return Arc::clone(known);
+        }
+        let schema = Arc::new(self.schema(raw, path, place));
+        self.scalars.insert(key, Arc::clone(&schema));
         schema
     }
 
