@@ -138,10 +138,8 @@ impl Reader {
         };
         for (name, child) in raw.field("properties").as_object().into_iter().flatten() {
             let at = path.child("properties").key(name);
-            let child = self.schema(child, &at, below(Place::Field));
-            schema
-                .properties
-                .insert(SmolStr::new(name), Ref::Inline(Arc::new(child)));
+            let child = self.field(child, &at, below(Place::Field));
+            schema.properties.insert(SmolStr::new(name), Ref::Inline(child));
         }
         let at = path.child("additionalProperties");
         match raw.field("additionalProperties") {
