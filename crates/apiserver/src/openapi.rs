@@ -1,24 +1,184 @@
-//! `/openapi/v2` and `/openapi/v3`: what the schema crate publishes, cached by the catalogue it is of.
+//! `/openapi/v2` and `/openapi/v3`: what the schema crate publishes of the catalogue.
+//!
+//! Documents are made when asked for and kept by the hash of what they describe, so that clusters which serve the
+//! same share them; the cache is bounded in bytes.
 
-use http::Response;
-use warren_apimachinery::Status;
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
 
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use warren_apimachinery::{GroupVersionKind, Status};
+use warren_registry::definition::{Definition, Version};
+use warren_schema::Ref;
+use warren_schema::openapi::{self, ResourceDoc, Shape, SubresourceDoc};
+
+use crate::accept::{self, not_acceptable};
 use crate::answer;
 use crate::body::Body;
 use crate::cx::Cx;
+use crate::discovery::groups;
+use crate::nonresource::KUBERNETES_VERSION;
 
-/// Documents of catalogues.
+/// How many bytes of documents are kept.
+const KEPT: usize = 8 * 1024 * 1024;
+
+/// Documents by hash, the oldest first.
 #[derive(Default)]
-pub(crate) struct Documents;
+pub(crate) struct Documents(Mutex<VecDeque<(String, Bytes)>>);
 
-pub(crate) fn v2(_: &Cx<'_>) -> Result<Response<Body>, Status> {
-    Ok(answer::not_found_page())
+impl Documents {
+    fn get_or_make(&self, hash: &str, make: impl FnOnce() -> Vec<u8>) -> Bytes {
+        if let Some(bytes) = self.find(hash) {
+            return bytes;
+        }
+        // Made outside the lock: two clients may both make it, none waits for the other.
+        let bytes = Bytes::from(make());
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.push_back((hash.to_owned(), bytes.clone()));
+        while kept.iter().map(|(_, bytes)| bytes.len()).sum::<usize>() > KEPT {
+            kept.pop_front();
+        }
+        bytes
+    }
+
+    fn find(&self, hash: &str) -> Option<Bytes> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.iter().find(|(of, _)| of == hash).map(|(_, bytes)| bytes.clone())
+    }
 }
 
-pub(crate) fn index(_: &Cx<'_>) -> Result<Response<Body>, Status> {
-    Ok(answer::not_found_page())
+/// `/openapi/v2`, as JSON; the protobuf form is refused, so that clients take JSON or go to v3.
+///
+/// # Errors
+/// 406
+pub(crate) fn v2(cx: &Cx<'_>) -> Result<Response<Body>, Status> {
+    check_json(cx)?;
+    let catalogue = cx.registry().catalogue();
+    let docs: Vec<ResourceDoc> = groups(&catalogue)
+        .iter()
+        .flat_map(|group| &group.versions)
+        .flat_map(|(version, definitions)| documented(version, definitions))
+        .collect();
+    let hash = format!("v2-{}", openapi::hash(&docs));
+    let bytes = cx.server.openapi.get_or_make(&hash, || openapi::v2(&docs, KUBERNETES_VERSION));
+    Ok(document(cx, &hash, bytes))
 }
 
-pub(crate) fn v3(_: &Cx<'_>, _: &str) -> Result<Response<Body>, Status> {
-    Ok(answer::not_found_page())
+/// `/openapi/v3`: the documents that there are.
+///
+/// # Errors
+/// 406
+pub(crate) fn index(cx: &Cx<'_>) -> Result<Response<Body>, Status> {
+    check_json(cx)?;
+    let catalogue = cx.registry().catalogue();
+    let mut listed: Vec<(String, String)> = Vec::new();
+    for group in groups(&catalogue) {
+        for (version, definitions) in &group.versions {
+            let docs = documented(version, definitions);
+            if !docs.is_empty() {
+                listed.push((path(&group.name, version), openapi::hash(&docs)));
+            }
+        }
+    }
+    let pairs = listed.iter().map(|(path, hash)| (path.as_str(), hash.as_str()));
+    let bytes = Bytes::from(openapi::index(pairs));
+    Ok(answer::with(StatusCode::OK, "application/json", Body::full(bytes)))
+}
+
+/// `/openapi/v3/{path}` of one group and version.
+///
+/// # Errors
+/// 406
+pub(crate) fn v3(cx: &Cx<'_>, asked: &str) -> Result<Response<Body>, Status> {
+    let catalogue = cx.registry().catalogue();
+    let groups = groups(&catalogue);
+    let found = groups.iter().find_map(|group| {
+        let (version, definitions) = group
+            .versions
+            .iter()
+            .find(|(version, _)| path(&group.name, version) == asked.trim_end_matches('/'))?;
+        Some(documented(version, definitions))
+    });
+    let Some(docs) = found.filter(|docs| !docs.is_empty()) else {
+        return Ok(answer::not_found_page());
+    };
+    check_json(cx)?;
+    let hash = openapi::hash(&docs);
+    let bytes = cx.server.openapi.get_or_make(&hash, || openapi::v3(&docs, KUBERNETES_VERSION));
+    let mut response = document(cx, &hash, bytes);
+    if cx.query.text("hash") == hash {
+        // The address names the content, so it never changes.
+        response.headers_mut().insert(
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("public, immutable, max-age=31536000"),
+        );
+    }
+    Ok(response)
+}
+
+fn path(group: &str, version: &str) -> String {
+    if group.is_empty() {
+        format!("api/{version}")
+    } else {
+        format!("apis/{group}/{version}")
+    }
+}
+
+fn document(cx: &Cx<'_>, hash: &str, bytes: Bytes) -> Response<Body> {
+    let tag = HeaderValue::try_from(format!("\"{hash}\"")).unwrap_or(HeaderValue::from_static("\"\""));
+    let known = cx.headers.get(header::IF_NONE_MATCH).is_some_and(|tags| *tags == tag);
+    let mut response = if known {
+        answer::with(StatusCode::NOT_MODIFIED, "application/json", Body::empty())
+    } else {
+        answer::with(StatusCode::OK, "application/json", Body::full(bytes))
+    };
+    response.headers_mut().insert(header::ETAG, tag);
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
+    response
+}
+
+/// Whether the client takes JSON.
+fn check_json(cx: &Cx<'_>) -> Result<(), Status> {
+    let header = cx.accept().unwrap_or("*/*");
+    let takes = accept::clauses(header).iter().any(|clause| {
+        matches!((clause.main, clause.sub), ("application", "json" | "*") | ("*", "*"))
+            || (clause.main == "application"
+                && clause.sub.starts_with("com.github.proto-openapi.spec")
+                && clause.sub.ends_with("+json"))
+    });
+    if takes { Ok(()) } else { Err(not_acceptable("application/json")) }
+}
+
+/// What is published of the resources of one group and version.
+fn documented(version: &str, definitions: &[&std::sync::Arc<Definition>]) -> Vec<ResourceDoc> {
+    definitions
+        .iter()
+        .filter_map(|definition| resource(definition, definition.version(version)?))
+        .collect()
+}
+
+/// `None` for shapes that are not published: those of custom resources come with their definitions.
+fn resource(definition: &Definition, version: &Version) -> Option<ResourceDoc> {
+    let Ref::Named(shape) = &version.schema else { return None };
+    Some(ResourceDoc {
+        kind: GroupVersionKind {
+            group: definition.group.clone(),
+            version: version.name.clone(),
+            kind: definition.kind.clone(),
+        },
+        plural: definition.plural.clone(),
+        namespaced: definition.is_namespaced(),
+        verbs: definition.verbs.to_vec(),
+        subresources: definition
+            .subresources
+            .iter()
+            .map(|part| SubresourceDoc {
+                name: part.name.clone(),
+                kind: part.kind.clone(),
+                verbs: part.verbs.to_vec(),
+            })
+            .collect(),
+        shape: Shape::Builtin(shape.clone()),
+    })
 }
