@@ -5,6 +5,7 @@ use std::sync::Arc;
 use warren_apimachinery::ClusterId;
 use warren_reconciler::Reconciler;
 
+use crate::cron_job::CronJobs;
 use crate::daemon_set::DaemonSets;
 use crate::deployment::Deployments;
 use crate::job::Jobs;
@@ -68,6 +69,7 @@ pub fn all(_config: &Config) -> Vec<Controller> {
         on(Role::Any, StatefulSets),
         on(Role::Any, DaemonSets),
         on(Role::Any, Jobs),
+        on(Role::Any, CronJobs),
     ]
 }
 

@@ -5,6 +5,7 @@
 //! the past stands in the objects. The queue, retries and workers are `reconciler`'s.
 
 mod controller_revision;
+mod cron_job;
 mod daemon_set;
 mod deployment;
 #[cfg(test)]
