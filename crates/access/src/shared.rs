@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use warren_apimachinery::resource::{CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, ROLE_BINDINGS, ROLES};
 use warren_apimachinery::{GroupResource, Object, ObjectKey};
 use warren_pki::Claims;
-use warren_rbac::{Aggregation, Binding, Index, RoleKind, Roles, Rule};
+use warren_rbac::{Aggregation, Binding, Index, RoleKind, Roles, Rule, aggregated_rules};
 use warren_storage::Snapshot;
 
 /// How many checked tokens are remembered, in two halves.
@@ -90,6 +90,17 @@ impl Shared {
         }
         indexes.push(Arc::downgrade(&indexed));
         indexed
+    }
+
+    /// The rules of a role (`namespace` is empty for cluster roles); `None` when there is no such role.
+    pub(crate) fn rules(
+        &self,
+        now: &Snapshot,
+        kind: RoleKind,
+        namespace: &str,
+        name: &str,
+    ) -> Option<Arc<[Rule]>> {
+        RolesOf { now, shared: self }.rules(kind, namespace, name)
     }
 
     fn build(&self, now: &Snapshot) -> Index {
@@ -181,18 +192,23 @@ impl Roles for RolesOf<'_> {
         let Some(aggregation) = &role.aggregation else {
             return Some(Arc::clone(&role.rules));
         };
-        let mut rules = role.rules.to_vec();
-        for other in self.now.list(cluster_roles, None) {
-            if other.meta().name != name && aggregation.selects(&other.meta().labels) {
-                let held = self.shared.role(other);
-                rules.extend(
-                    held.rules
-                        .iter()
-                        .filter(|rule| !role.rules.contains(rule))
-                        .cloned(),
-                );
-            }
-        }
+        let selected: Vec<_> = self
+            .now
+            .list(cluster_roles, None)
+            .filter(|other| aggregation.selects(&other.meta().labels))
+            .map(|other| (other.meta(), self.shared.role(other)))
+            .collect();
+        let others = selected
+            .iter()
+            .map(|(meta, role)| (meta.name.as_str(), &*meta.labels, &*role.rules));
+        let mut rules = aggregated_rules(aggregation, name, others);
+        rules.extend(
+            role.rules
+                .iter()
+                .filter(|rule| !rules.contains(rule))
+                .cloned()
+                .collect::<Vec<_>>(),
+        );
         Some(rules.into())
     }
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 use warren_apimachinery::resource::{CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, ROLE_BINDINGS, ROLES};
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{Resource, Status};
-use warren_rbac::{Attributes, GROUP, Rule, covers, escalation_text};
+use warren_rbac::{Attributes, GROUP, RoleKind, Rule, covers, escalation_text};
 use warren_registry::admission::Operation;
 
 use super::Asked;
@@ -74,18 +74,18 @@ fn check_binding(cx: &Asked<'_>, binding: &Value) -> Result<(), Status> {
         return Ok(());
     }
     let name = binding.text("/roleRef/name");
-    let (resource, namespace): (Resource, &str) = match binding.text("/roleRef/kind") {
-        "ClusterRole" => (CLUSTER_ROLES, ""),
-        "Role" => (ROLES, cx.key.namespace.as_str()),
+    let (resource, kind, namespace): (Resource, RoleKind, &str) = match binding.text("/roleRef/kind") {
+        "ClusterRole" => (CLUSTER_ROLES, RoleKind::ClusterRole, ""),
+        "Role" => (ROLES, RoleKind::Role, cx.key.namespace.as_str()),
         // Validation refuses the kind.
         _ => return Ok(()),
     };
     if may(cx, "bind", resource.plural, name) {
         return Ok(());
     }
-    match cx.find(&resource, namespace, name) {
+    match cx.guard.shared.rules(cx.cluster, kind, namespace, name) {
         None => Err(Status::not_found(&resource.group_resource(), name)),
-        Some(role) => confirm(cx, binding, &Rule::of_role(&role.to_value())),
+        Some(rules) => confirm(cx, binding, &rules),
     }
 }
 

@@ -9,14 +9,14 @@ mod reconcile;
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use warren_apimachinery::Resource;
 use warren_apimachinery::resource::{
     CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, NAMESPACES, PRIORITY_CLASSES, ROLE_BINDINGS, ROLES, Scope,
 };
 use warren_apimachinery::value::ValueExt;
 
-pub use self::kubernetes_service::{ServiceEndpoint, kubernetes_service};
+pub use self::kubernetes_service::{kubernetes_endpoints, kubernetes_service, service_range};
 pub use self::reconcile::{Correction, reconcile};
 
 const FLOW_SCHEMAS: Resource = Resource {
@@ -73,6 +73,31 @@ pub fn objects() -> Vec<BootstrapObject> {
     all
 }
 
+/// All objects that clusters can share as they are: everything but the namespaces, whose uids must differ.
+pub fn template() -> Vec<Value> {
+    objects()
+        .into_iter()
+        .filter(|object| object.resource != NAMESPACES)
+        .map(|object| object.value)
+        .collect()
+}
+
+/// `default`, `kube-system`, `kube-public` and `kube-node-lease`. Cheap: called for every new cluster.
+pub fn namespaces() -> Vec<Value> {
+    ["default", "kube-node-lease", "kube-public", "kube-system"]
+        .into_iter()
+        .map(|name| {
+            json!({
+                "apiVersion": "v1",
+                "kind": "Namespace",
+                "metadata": {"name": name, "labels": {"kubernetes.io/metadata.name": name}},
+                "spec": {"finalizers": ["kubernetes"]},
+                "status": {"phase": "Active"},
+            })
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use warren_rbac::Attributes;
@@ -109,6 +134,14 @@ mod tests {
                 assert!(object.value.at("/metadata").field(field).is_null());
             }
         }
+    }
+
+    #[test]
+    fn template_and_namespaces_are_all_there_is() {
+        let mut both = namespaces();
+        both.extend(template());
+        let all: Vec<Value> = objects().into_iter().map(|object| object.value).collect();
+        assert_eq!(both, all);
     }
 
     #[test]
