@@ -8,6 +8,8 @@ use warren_reconciler::Reconciler;
 use crate::cron_job::CronJobs;
 use crate::daemon_set::DaemonSets;
 use crate::deployment::Deployments;
+use crate::endpoint_slice::EndpointSlices;
+use crate::endpoints::Endpoints;
 use crate::job::Jobs;
 use crate::replica_set::ReplicaSets;
 use crate::stateful_set::StatefulSets;
@@ -70,6 +72,8 @@ pub fn all(_config: &Config) -> Vec<Controller> {
         on(Role::Any, DaemonSets),
         on(Role::Any, Jobs),
         on(Role::Any, CronJobs),
+        on(Role::Any, Endpoints),
+        on(Role::Any, EndpointSlices),
     ]
 }
 

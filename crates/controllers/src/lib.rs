@@ -8,6 +8,8 @@ mod controller_revision;
 mod cron_job;
 mod daemon_set;
 mod deployment;
+mod endpoint_slice;
+mod endpoints;
 #[cfg(test)]
 mod event;
 mod job;
@@ -18,6 +20,7 @@ mod placement;
 mod pod;
 mod pod_control;
 mod replica_set;
+mod service_pods;
 mod stateful_set;
 mod status;
 mod template_hash;
