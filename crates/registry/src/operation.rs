@@ -5,6 +5,7 @@ use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{ObjectKey, Status, field, time};
 use warren_patch::OwnershipUpdate;
 use warren_reconciler::Part;
+use warren_schema::Schema;
 
 use crate::admission::{self, AdmissionRequest};
 use crate::definition::Definition;
@@ -73,23 +74,38 @@ impl<'a> Operation<'a> {
 
     /// Brings `metadata.managedFields` up to date: who now owns what. `old` is `None` on create.
     ///
-    /// The status is left out of a create and of an update of the main part: nobody owns it by those.
+    /// Nobody owns the status by a create or an update of the main part.
     pub(crate) fn own(&self, object: &mut Value, old: Option<&Value>) {
-        let Some(schema) = self.registry.storage_schema(self.definition) else {
+        let Some(schema) = self.registry.schema(self.definition, self.cx.version) else {
             return;
         };
-        let version = &self.definition.storage_version;
+        if self.definition.is_stored_as(self.cx.version) {
+            return self.own_as(&schema, object, old);
+        }
+        // Fields are owned as the client's version calls them.
+        let convert = |object: &Value| self.registry.in_version(self.cx.version, self.definition, object);
+        let mut seen = convert(object);
+        self.own_as(&schema, &mut seen, old.map(convert).as_ref());
+        match seen.take_at("/metadata/managedFields") {
+            Some(fields) => object.set("/metadata/managedFields", fields),
+            None => {
+                object.take_at("/metadata/managedFields");
+            }
+        }
+    }
+
+    fn own_as(&self, schema: &Schema, object: &mut Value, old: Option<&Value>) {
         let reset: &[&[&str]] = if self.part == Part::Main && self.definition.strategy.traits().status {
             &[&["status"]]
         } else {
             &[]
         };
         warren_patch::update(OwnershipUpdate {
-            schema: &schema,
+            schema,
             before: old,
             after: object,
             manager: self.cx.field_manager,
-            api_version: &api_version(&version.group, &version.version),
+            api_version: &self.definition.api_version(self.cx.version),
             subresource: self.subresource().unwrap_or_default(),
             now: &time::format(self.registry.now()),
             reset,
@@ -134,13 +150,5 @@ impl<'a> Operation<'a> {
         for warning in self.definition.strategy.warnings(object, old) {
             self.cx.warnings.add(warning);
         }
-    }
-}
-
-fn api_version(group: &str, version: &str) -> String {
-    if group.is_empty() {
-        version.to_owned()
-    } else {
-        format!("{group}/{version}")
     }
 }

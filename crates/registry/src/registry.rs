@@ -126,6 +126,9 @@ impl Registry {
         let mut value = object.to_value();
         definition.strategy.convert_from_storage(version, &mut value);
         definition.stamp(version, &mut value);
+        if let Some(schema) = self.schema(definition, version) {
+            schema.complete(&mut value);
+        }
         serde_json::to_vec(&value).unwrap_or_default().into()
     }
 }

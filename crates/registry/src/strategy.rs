@@ -53,18 +53,21 @@ impl Default for Traits {
 
 /// A column of `kubectl get`, as upstream's `TableColumnDefinition`.
 #[derive(Clone, Copy, Debug)]
-pub struct Column {
+pub struct ColumnOf<'a> {
     /// The header, such as `Ready`; kubectl prints it in capitals.
-    pub name: &'static str,
+    pub name: &'a str,
     /// `string`, `integer`, `date`, …
-    pub kind: &'static str,
+    pub kind: &'a str,
     /// `name` for the first column, else mostly empty.
-    pub format: &'static str,
+    pub format: &'a str,
     /// 0 is always shown, 1 with `-o wide`.
     pub priority: u8,
     /// Upstream's description of the column.
-    pub description: &'static str,
+    pub description: &'a str,
 }
+
+/// A column of a built-in kind.
+pub type Column = ColumnOf<'static>;
 
 /// Where a strategy's hook runs from.
 pub struct Hook<'a> {
@@ -153,6 +156,11 @@ pub trait Strategy: Send + Sync + 'static {
     /// The columns of `kubectl get`.
     fn columns(&self) -> &'static [Column] {
         DEFAULT_COLUMNS
+    }
+
+    /// The columns where they are only known at run time (custom resources): they stand in for `columns`.
+    fn own_columns(&self) -> Option<Vec<ColumnOf<'_>>> {
+        None
     }
 
     /// The cells of one object, one per column.
