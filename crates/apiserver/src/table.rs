@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use warren_apimachinery::Status;
-use warren_registry::strategy::Column;
+use warren_registry::strategy::ColumnOf;
 
 use crate::answer;
 use crate::cx::{Cx, Served};
@@ -34,17 +34,17 @@ impl Include {
 }
 
 #[derive(Serialize)]
-struct Definition {
-    name: &'static str,
+struct Definition<'a> {
+    name: &'a str,
     #[serde(rename = "type")]
-    kind: &'static str,
-    format: &'static str,
-    description: &'static str,
+    kind: &'a str,
+    format: &'a str,
+    description: &'a str,
     priority: u8,
 }
 
-impl From<&Column> for Definition {
-    fn from(column: &Column) -> Self {
+impl<'a> From<&ColumnOf<'a>> for Definition<'a> {
+    fn from(column: &ColumnOf<'a>) -> Self {
         Self {
             name: column.name,
             kind: column.kind,
@@ -87,8 +87,10 @@ impl Printer {
         now: jiff::Timestamp,
         headers: bool,
     ) -> Bytes {
-        let columns: Vec<Definition> = if headers {
-            printed.strategy.columns().iter().map(Definition::from).collect()
+        let own = printed.strategy.own_columns();
+        let all = own.as_deref().unwrap_or_else(|| printed.strategy.columns());
+        let columns: Vec<Definition<'_>> = if headers {
+            all.iter().map(Definition::from).collect()
         } else {
             Vec::new()
         };
