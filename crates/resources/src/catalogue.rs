@@ -194,7 +194,10 @@ mod tests {
         let mut out = Map::new();
         out.insert("resource".into(), json!(definition.plural));
         out.insert("singularResource".into(), json!(definition.singular));
-        out.insert("responseKind".into(), response_kind(&definition.kind, None, parent));
+        out.insert(
+            "responseKind".into(),
+            response_kind(&definition.kind, None, parent),
+        );
         let scope = match definition.scope {
             Scope::Namespaced => "Namespaced",
             Scope::Cluster => "Cluster",
@@ -246,7 +249,10 @@ mod tests {
                 .find(|known| known.group == group && known.plural == plural)
                 .unwrap()
         };
-        assert_eq!(find("events.k8s.io", "events").storage, find("", "events").storage);
+        assert_eq!(
+            find("events.k8s.io", "events").storage,
+            find("", "events").storage
+        );
         let hpa = find("autoscaling", "horizontalpodautoscalers");
         let versions: Vec<_> = hpa.versions.iter().map(|version| version.name.as_str()).collect();
         assert_eq!(versions, ["v2", "v1"]);

@@ -102,9 +102,7 @@ pub(crate) fn immutable(errors: &mut Errors, path: &Path, new: &Value, old: &Val
 pub(crate) fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Object(a), Value::Object(b)) => same_objects(a, b),
-        (Value::Array(a), Value::Array(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
-        }
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
         _ => a == b || (is_empty(a) && is_empty(b)),
     }
 }
@@ -116,7 +114,9 @@ fn same_objects(a: &Map<String, Value>, b: &Map<String, Value>) -> bool {
             None => is_empty(value),
         })
     };
-    covers(a, b) && b.iter().all(|(key, value)| a.contains_key(key) || is_empty(value))
+    covers(a, b)
+        && b.iter()
+            .all(|(key, value)| a.contains_key(key) || is_empty(value))
 }
 
 /// What upstream's types hold when a field is absent.

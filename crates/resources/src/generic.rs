@@ -92,7 +92,9 @@ impl Generic {
 
 fn name_rule(group: &str) -> NameRule {
     match group {
-        "rbac.authorization.k8s.io" | "certificates.k8s.io" | "apiregistration.k8s.io" => NameRule::PathSegment,
+        "rbac.authorization.k8s.io" | "certificates.k8s.io" | "apiregistration.k8s.io" => {
+            NameRule::PathSegment
+        }
         _ => NameRule::DnsSubdomain,
     }
 }

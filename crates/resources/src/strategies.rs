@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use warren_registry::strategy::Strategy;
 
+use crate::apps;
 use crate::core;
 use crate::core::event::{Event, View};
 use crate::generic::Generic;
@@ -12,6 +13,7 @@ use crate::generic::Generic;
 pub(crate) fn strategy(group: &str, plural: &str, has_status: bool) -> Arc<dyn Strategy> {
     let own = match group {
         "" => core::strategy(plural),
+        "apps" => apps::strategy(plural),
         "events.k8s.io" => Some(Arc::new(Event(View::Events)) as Arc<dyn Strategy>),
         _ => None,
     };

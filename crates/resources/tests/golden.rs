@@ -172,7 +172,9 @@ fn strip_pod(pod: &mut Value) {
     }
     let is_token = |entry: &Value| entry.text("/name").starts_with("kube-api-access-");
     let mut lists = vec!["/spec/volumes".to_owned()];
-    lists.extend((0..pod.items("/spec/containers").len()).map(|at| format!("/spec/containers/{at}/volumeMounts")));
+    lists.extend(
+        (0..pod.items("/spec/containers").len()).map(|at| format!("/spec/containers/{at}/volumeMounts")),
+    );
     for list in lists {
         let kept: Vec<Value> = pod
             .items(&list)
@@ -273,7 +275,12 @@ fn rows_read_as_kubectl_prints_them() {
             })
             .collect();
         let table = case.field("table");
-        differences("/columns", &json!(columns), table.field("columnDefinitions"), &mut found);
+        differences(
+            "/columns",
+            &json!(columns),
+            table.field("columnDefinitions"),
+            &mut found,
+        );
         // Ages of zero seconds, whenever the row was made.
         let created: Timestamp = object.text("/metadata/creationTimestamp").parse().unwrap();
         let cells = json!([strategy.cells(&object, created)]);
@@ -319,8 +326,12 @@ fn is_ours(case: &Value, target: &Target) -> bool {
         && matches!(case.text("/request/method"), "POST" | "PATCH")
         && !causes.is_empty()
         && !causes.iter().any(|cause| {
-            elsewhere.iter().any(|field| cause.text("/field").starts_with(field))
-                || allocation.iter().any(|words| cause.text("/message").contains(words))
+            elsewhere
+                .iter()
+                .any(|field| cause.text("/field").starts_with(field))
+                || allocation
+                    .iter()
+                    .any(|words| cause.text("/message").contains(words))
         })
 }
 
@@ -349,7 +360,10 @@ fn invalid_objects_are_refused_in_upstreams_words() {
                     })
                     .unwrap();
                 let mut new = old.clone();
-                merge(&mut new, &serde_json::from_str(case.text("/request/body")).unwrap());
+                merge(
+                    &mut new,
+                    &serde_json::from_str(case.text("/request/body")).unwrap(),
+                );
                 (target.name.clone(), target.update(old, &new))
             }
             _ => {

@@ -55,7 +55,10 @@ impl Strategy for Endpoints {
 
 fn subset(errors: &mut Errors, path: &Path, subset: &Value) {
     let lists = ["addresses", "notReadyAddresses"];
-    if lists.iter().all(|list| subset.items(&format!("/{list}")).is_empty()) {
+    if lists
+        .iter()
+        .all(|list| subset.items(&format!("/{list}")).is_empty())
+    {
         errors.push(Error::required(
             path,
             "must specify `addresses` or `notReadyAddresses`",
@@ -103,7 +106,10 @@ fn addresses(endpoints: &Value) -> String {
     let mut count = 0;
     for subset in endpoints.items("/subsets") {
         let ports = subset.items("/ports");
-        let ips = subset.items("/addresses").iter().map(|address| address.text("/ip"));
+        let ips = subset
+            .items("/addresses")
+            .iter()
+            .map(|address| address.text("/ip"));
         let ips: Vec<&str> = ips.collect();
         let mut add = |text: String| {
             count += 1;

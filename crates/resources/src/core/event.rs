@@ -206,9 +206,7 @@ mod tests {
 
     #[test]
     fn an_event_stands_beside_what_it_is_about() {
-        let event = |namespace: &str, about: &str| {
-            json!({"metadata": {"namespace": namespace}, "involvedObject": {"namespace": about}})
-        };
+        let event = |namespace: &str, about: &str| json!({"metadata": {"namespace": namespace}, "involvedObject": {"namespace": about}});
         assert!(Event(View::Core).validate(&event("a", "a")).is_empty());
         assert!(Event(View::Core).validate(&event("default", "")).is_empty());
         assert_eq!(Event(View::Core).validate(&event("a", "b")).len(), 1);

@@ -56,7 +56,11 @@ impl Strategy for LimitRange {
 
 /// The default limit is the maximum; the default request is the default limit, or the minimum.
 fn default_container_limit(limit: &mut Value) {
-    for (to, from) in [("default", "max"), ("defaultRequest", "default"), ("defaultRequest", "min")] {
+    for (to, from) in [
+        ("default", "max"),
+        ("defaultRequest", "default"),
+        ("defaultRequest", "min"),
+    ] {
         let Some(source) = limit.field(from).as_object().cloned() else {
             continue;
         };

@@ -118,16 +118,16 @@ impl Strategy for Node {
 
     fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
         let mut warnings = Vec::new();
-        let newly = |pointer: &str| {
-            !new.at(pointer).is_null() && old.is_none_or(|old| old.at(pointer).is_null())
-        };
+        let newly =
+            |pointer: &str| !new.at(pointer).is_null() && old.is_none_or(|old| old.at(pointer).is_null());
         if newly("/spec/configSource") {
             warnings.push(
                 "spec.configSource: the feature is no longer supported, configSource is ignored".to_owned(),
             );
         }
         if newly("/spec/externalID") {
-            warnings.push("spec.externalID: this field is deprecated, and is unused by Kubernetes".to_owned());
+            warnings
+                .push("spec.externalID: this field is deprecated, and is unused by Kubernetes".to_owned());
         }
         warnings
     }

@@ -167,7 +167,8 @@ fn validate_spec(errors: &mut Errors, spec: &Value) {
             "Local volume requires node affinity",
         ));
     }
-    if policy == "Recycle" && spec.text("/hostPath/path").trim_end_matches('/').is_empty()
+    if policy == "Recycle"
+        && spec.text("/hostPath/path").trim_end_matches('/').is_empty()
         && !spec.field("hostPath").is_null()
     {
         errors.push(Error::forbidden(

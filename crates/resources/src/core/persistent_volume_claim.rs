@@ -152,10 +152,7 @@ pub(crate) fn validate_access_modes(errors: &mut Errors, path: &Path, modes: &[V
 pub(crate) fn validate_spec(errors: &mut Errors, path: &Path, spec: &Value) {
     let modes_path = path.child("accessModes");
     if spec.items("/accessModes").is_empty() {
-        errors.push(Error::required(
-            &modes_path,
-            "at least 1 access mode is required",
-        ));
+        errors.push(Error::required(&modes_path, "at least 1 access mode is required"));
     }
     check::label_selector(errors, &path.child("selector"), spec.field("selector"));
     validate_access_modes(errors, &modes_path, spec.items("/accessModes"));

@@ -162,7 +162,13 @@ fn scopes(errors: &mut Errors, path: &Path, spec: &Value) {
         if !SCOPES.contains(scope) {
             wrong("unsupported scope");
         }
-        for resource in spec.field("hard").as_object().into_iter().flatten().map(|(name, _)| name) {
+        for resource in spec
+            .field("hard")
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, _)| name)
+        {
             if STANDARD.contains(&resource.as_str()) && !applies(scope, resource) {
                 wrong("unsupported scope applied to resource");
             }
@@ -174,12 +180,9 @@ fn scopes(errors: &mut Errors, path: &Path, spec: &Value) {
 }
 
 fn conflict(scopes: &[&str]) -> bool {
-    [
-        ("BestEffort", "NotBestEffort"),
-        ("Terminating", "NotTerminating"),
-    ]
-    .iter()
-    .any(|(a, b)| scopes.contains(a) && scopes.contains(b))
+    [("BestEffort", "NotBestEffort"), ("Terminating", "NotTerminating")]
+        .iter()
+        .any(|(a, b)| scopes.contains(a) && scopes.contains(b))
 }
 
 fn scope_selector(errors: &mut Errors, path: &Path, spec: &Value) {

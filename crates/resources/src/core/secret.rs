@@ -57,7 +57,12 @@ impl Strategy for Secret {
 
     fn validate_update(&self, new: &Value, old: &Value) -> Vec<Error> {
         let mut errors = Errors::new();
-        check::immutable(&mut errors, &Path::new("type"), new.field("type"), old.field("type"));
+        check::immutable(
+            &mut errors,
+            &Path::new("type"),
+            new.field("type"),
+            old.field("type"),
+        );
         errors.extend(frozen(new, old, &["data"]));
         errors
     }
@@ -104,7 +109,12 @@ fn contents(errors: &mut Errors, path: &Path, secret: &Value) {
             errors.push(missing("ssh-privatekey"));
         }
         "kubernetes.io/tls" => {
-            errors.extend(["tls.crt", "tls.key"].into_iter().filter(|key| !has(key)).map(missing));
+            errors.extend(
+                ["tls.crt", "tls.key"]
+                    .into_iter()
+                    .filter(|key| !has(key))
+                    .map(missing),
+            );
         }
         _ => {}
     }

@@ -37,10 +37,7 @@ pub(super) fn containers(errors: &mut Errors, path: &Path, all: &[Value], cx: &C
         let path = path.index(at);
         any(errors, &path, container, cx);
         if !names.insert(container.text("/name")) {
-            errors.push(Error::duplicate(
-                &path.child("name"),
-                container.text("/name"),
-            ));
+            errors.push(Error::duplicate(&path.child("name"), container.text("/name")));
         }
         lifecycle::hooks_and_probes(errors, &path, container, cx);
         restart_policy(errors, &path, container);
@@ -158,12 +155,7 @@ fn any(errors: &mut Errors, path: &Path, container: &Value, cx: &Cx<'_>) {
         container.text("/imagePullPolicy"),
         &["Always", "IfNotPresent", "Never"],
     );
-    resources::requirements(
-        errors,
-        &path.child("resources"),
-        container.field("resources"),
-        cx,
-    );
+    resources::requirements(errors, &path.child("resources"), container.field("resources"), cx);
     resources::resize_policy(errors, &path.child("resizePolicy"), container, cx);
     security::container_context(
         errors,
@@ -211,12 +203,7 @@ fn ports(errors: &mut Errors, path: &Path, ports: &[Value]) {
     }
 }
 
-fn host_port_conflicts(
-    errors: &mut Errors,
-    path: &Path,
-    container: &Value,
-    taken: &mut HashSet<String>,
-) {
+fn host_port_conflicts(errors: &mut Errors, path: &Path, container: &Value, taken: &mut HashSet<String>) {
     for (at, port) in container.items("/ports").iter().enumerate() {
         let number = port.int("/hostPort").unwrap_or_default();
         if number == 0 {

@@ -91,7 +91,11 @@ fn default_container(container: &mut Value) {
 /// `Always` for an image without a tag or with `latest`; an image given by digest, or that is no reference at
 /// all, need not be looked up again.
 fn pull_policy(image: &str) -> &'static str {
-    if is_latest(image) { "Always" } else { "IfNotPresent" }
+    if is_latest(image) {
+        "Always"
+    } else {
+        "IfNotPresent"
+    }
 }
 
 fn is_latest(image: &str) -> bool {
@@ -180,14 +184,18 @@ mod tests {
         default_pod_spec(&mut spec);
         default_pod_only(&mut spec);
         let container = spec.at("/containers/0");
-        assert_eq!(container.at("/resources/requests"), &json!({"cpu": "500m", "memory": "1Gi"}));
+        assert_eq!(
+            container.at("/resources/requests"),
+            &json!({"cpu": "500m", "memory": "1Gi"})
+        );
         assert_eq!(container.int("/ports/0/hostPort"), Some(80));
         assert_eq!(spec.at("/enableServiceLinks"), &json!(true));
     }
 
     #[test]
     fn volumes_without_a_source_are_empty_directories() {
-        let mut spec = json!({"volumes": [{"name": "a"}, {"name": "b", "secret": {}}], "serviceAccount": "s"});
+        let mut spec =
+            json!({"volumes": [{"name": "a"}, {"name": "b", "secret": {}}], "serviceAccount": "s"});
         default_pod_spec(&mut spec);
         assert_eq!(spec.at("/volumes/0/emptyDir"), &json!({}));
         assert!(spec.at("/volumes/1/emptyDir").is_null());

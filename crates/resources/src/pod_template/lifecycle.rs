@@ -73,7 +73,10 @@ fn one_handler(errors: &mut Errors, path: &Path, handlers: &Value, known: &[&str
         }
         let path = path.child(kind);
         if found {
-            errors.push(Error::forbidden(&path, "may not specify more than 1 handler type"));
+            errors.push(Error::forbidden(
+                &path,
+                "may not specify more than 1 handler type",
+            ));
             continue;
         }
         found = true;
@@ -108,12 +111,7 @@ fn http_get(errors: &mut Errors, path: &Path, http: &Value) {
     );
     for header in http.items("/httpHeaders") {
         let name = header.text("/name");
-        check::text(
-            errors,
-            &path.child("httpHeaders"),
-            name,
-            name::http_header(name),
-        );
+        check::text(errors, &path.child("httpHeaders"), name, name::http_header(name));
     }
 }
 

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 use warren_apimachinery::field::{Error, Path};
+use warren_apimachinery::name;
 use warren_apimachinery::quantity::Quantity;
 use warren_apimachinery::value::ValueExt;
-use warren_apimachinery::name;
 
 use super::containers::is_sidecar;
 use super::spec::Cx;
@@ -126,7 +126,11 @@ fn pod_resource_name(errors: &mut Errors, path: &Path, resource: &str) {
     let before = errors.len();
     resource_name(errors, path, resource);
     if errors.len() == before && !matches!(resource, "cpu" | "memory") && !is_huge_page(resource) {
-        errors.push(Error::not_supported(path, resource, &["cpu", "hugepages-", "memory"]));
+        errors.push(Error::not_supported(
+            path,
+            resource,
+            &["cpu", "hugepages-", "memory"],
+        ));
     }
 }
 
@@ -344,7 +348,10 @@ pub(super) fn pod_level(errors: &mut Errors, path: &Path, spec: &Value, cx: &Cx<
                 errors.push(Error::invalid(
                     &at.child("limits"),
                     quantity(limit).to_string(),
-                    format!("must be less than or equal to pod limits of {}", quantity(pod_limit)),
+                    format!(
+                        "must be less than or equal to pod limits of {}",
+                        quantity(pod_limit)
+                    ),
                 ));
             }
         }

@@ -298,9 +298,10 @@ pub(super) fn spread(errors: &mut Errors, path: &Path, constraints: &[Value]) {
             action,
             &["DoNotSchedule", "ScheduleAnyway"],
         );
-        let repeats = constraints.iter().skip(at + 1).any(|other| {
-            other.text("/topologyKey") == key && other.text("/whenUnsatisfiable") == action
-        });
+        let repeats = constraints
+            .iter()
+            .skip(at + 1)
+            .any(|other| other.text("/topologyKey") == key && other.text("/whenUnsatisfiable") == action);
         if repeats {
             errors.push(Error::duplicate(
                 &path.child("{topologyKey, whenUnsatisfiable}"),

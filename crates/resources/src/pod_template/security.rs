@@ -112,7 +112,10 @@ pub(super) fn container_context(errors: &mut Errors, path: &Path, context: &Valu
                 "cannot set `allowPrivilegeEscalation` to false and `privileged` to true",
             ));
         }
-        if context.items("/capabilities/add").contains(&"CAP_SYS_ADMIN".into()) {
+        if context
+            .items("/capabilities/add")
+            .contains(&"CAP_SYS_ADMIN".into())
+        {
             errors.push(Error::invalid(
                 path,
                 context.clone(),
@@ -176,11 +179,7 @@ fn app_armor(errors: &mut Errors, path: &Path, profile: &Value) {
         ("Localhost", None) => errors.push(Error::required(&local, MISSING)),
         ("Localhost", Some(file)) => {
             if file.trim() != file {
-                errors.push(Error::invalid(
-                    &local,
-                    file,
-                    "must not be padded with whitespace",
-                ));
+                errors.push(Error::invalid(&local, file, "must not be padded with whitespace"));
             } else if file.is_empty() {
                 errors.push(Error::required(&local, MISSING));
             }

@@ -260,7 +260,10 @@ fn csi_driver(errors: &mut Errors, path: &Path, driver: &str) {
 }
 
 fn ephemeral(errors: &mut Errors, path: &Path, source: &Value) {
-    let (template, path) = (source.field("volumeClaimTemplate"), path.child("volumeClaimTemplate"));
+    let (template, path) = (
+        source.field("volumeClaimTemplate"),
+        path.child("volumeClaimTemplate"),
+    );
     if template.is_null() {
         errors.push(Error::required(&path, ""));
         return;
@@ -329,12 +332,7 @@ fn downward_file(errors: &mut Errors, path: &Path, file: &Value) {
                 ));
             }
         }
-        (true, false) => resource_field_ref(
-            errors,
-            &path.child("resourceFieldRef"),
-            resource,
-            Place::Volume,
-        ),
+        (true, false) => resource_field_ref(errors, &path.child("resourceFieldRef"), resource, Place::Volume),
         (true, true) => errors.push(Error::required(
             path,
             "one of fieldRef and resourceFieldRef is required",

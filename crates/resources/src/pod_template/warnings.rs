@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 use warren_apimachinery::field::Path;
+use warren_apimachinery::name;
 use warren_apimachinery::value::ValueExt;
 
 use super::resources::quantity;
@@ -86,8 +87,26 @@ const VOLUMES: &[(&str, &str, &str)] = &[
 ];
 
 /// What to warn about in a pod.
-pub(crate) fn pod_warnings(pod: &Value) -> Vec<String> {
-    template_warnings(&Path::root(), pod)
+pub(crate) fn pod_warnings(pod: &Value, old: Option<&Value>) -> Vec<String> {
+    let mut warnings = name_warning(pod, old, "the Pod's hostname");
+    warnings.extend(template_warnings(&Path::root(), pod));
+    warnings
+}
+
+/// A new workload's name becomes part of its pods' hostnames.
+pub(crate) fn hostname_warning(new: &Value, old: Option<&Value>) -> Vec<String> {
+    name_warning(new, old, "Pod names and hostnames")
+}
+
+fn name_warning(new: &Value, old: Option<&Value>, used_in: &str) -> Vec<String> {
+    let wrong = name::dns1123_label(new.text("/metadata/name"));
+    if old.is_some() || wrong.is_empty() {
+        return Vec::new();
+    }
+    vec![format!(
+        "metadata.name: this is used in {used_in}, which can result in surprising behavior; a DNS label is recommended: [{}]",
+        wrong.join(" ")
+    )]
 }
 
 /// What to warn about in a template at `path`.
@@ -105,7 +124,12 @@ pub(crate) fn template_warnings(path: &Path, template: &Value) -> Vec<String> {
             }
         }
     }
-    repeated(&mut warnings, &spec_path.child("hostAliases"), spec.items("/hostAliases"), "ip");
+    repeated(
+        &mut warnings,
+        &spec_path.child("hostAliases"),
+        spec.items("/hostAliases"),
+        "ip",
+    );
     let secrets = spec.items("/imagePullSecrets");
     let secrets_path = spec_path.child("imagePullSecrets");
     repeated(&mut warnings, &secrets_path, secrets, "name");
@@ -130,7 +154,13 @@ fn node_label(key: &str) -> Option<&'static str> {
 }
 
 fn node_labels(warnings: &mut Vec<String>, path: &Path, spec: &Value) {
-    for key in spec.field("nodeSelector").as_object().into_iter().flatten().map(|(key, _)| key) {
+    for key in spec
+        .field("nodeSelector")
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(key, _)| key)
+    {
         if let Some(message) = node_label(key) {
             warnings.push(format!("{}: {message}", path.child("nodeSelector").key(key)));
         }
@@ -140,7 +170,12 @@ fn node_labels(warnings: &mut Vec<String>, path: &Path, spec: &Value) {
     let preferred = "preferredDuringSchedulingIgnoredDuringExecution";
     let node = spec.at("/affinity/nodeAffinity");
     let terms = affinity.child(required).child("nodeSelectorTerms");
-    for (at, term) in node.field(required).items("/nodeSelectorTerms").iter().enumerate() {
+    for (at, term) in node
+        .field(required)
+        .items("/nodeSelectorTerms")
+        .iter()
+        .enumerate()
+    {
         term_labels(warnings, &terms.index(at), term);
     }
     for (at, term) in node.items(&format!("/{preferred}")).iter().enumerate() {

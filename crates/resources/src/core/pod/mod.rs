@@ -104,7 +104,7 @@ impl Strategy for Pod {
         // Upstream warns about a pod when it is made, or when its spec is written anew.
         match old {
             Some(old) if old.field("spec") == new.field("spec") => Vec::new(),
-            _ => pod_warnings(new),
+            _ => pod_warnings(new, old),
         }
     }
 
@@ -119,17 +119,17 @@ impl Strategy for Pod {
             ("spec.nodeName".into(), text("/spec/nodeName")),
             ("spec.restartPolicy".into(), text("/spec/restartPolicy")),
             ("spec.schedulerName".into(), text("/spec/schedulerName")),
-            (
-                "spec.serviceAccountName".into(),
-                text("/spec/serviceAccountName"),
-            ),
+            ("spec.serviceAccountName".into(), text("/spec/serviceAccountName")),
             (
                 "spec.hostNetwork".into(),
                 SmolStr::new(if host_network { "true" } else { "false" }),
             ),
             ("status.phase".into(), text("/status/phase")),
             ("status.podIP".into(), SmolStr::new(pod_ip)),
-            ("status.nominatedNodeName".into(), text("/status/nominatedNodeName")),
+            (
+                "status.nominatedNodeName".into(),
+                text("/status/nominatedNodeName"),
+            ),
         ])
     }
 

@@ -47,9 +47,7 @@ mod tests {
 
     #[test]
     fn classes_follow_requests_and_limits() {
-        let container = |requests: Value, limits: Value| {
-            json!({"containers": [{"resources": {"requests": requests, "limits": limits}}]})
-        };
+        let container = |requests: Value, limits: Value| json!({"containers": [{"resources": {"requests": requests, "limits": limits}}]});
         let cases = [
             (container(json!({}), json!({})), "BestEffort"),
             (container(json!({"cpu": "1"}), json!({})), "Burstable"),
@@ -60,10 +58,7 @@ mod tests {
                 ),
                 "Guaranteed",
             ),
-            (
-                container(json!({"cpu": "1"}), json!({"cpu": "1"})),
-                "Burstable",
-            ),
+            (container(json!({"cpu": "1"}), json!({"cpu": "1"})), "Burstable"),
         ];
         for (spec, expected) in cases {
             assert_eq!(qos_class(&spec), expected, "{spec}");

@@ -63,7 +63,13 @@ fn transitions(errors: &mut Errors, path: &Path, new: &Value, old: &Value, list:
         return;
     }
     let specs = old.items("/spec/initContainers");
-    let statuses = |pod: &Value| pod.field("status").field(list).as_array().cloned().unwrap_or_default();
+    let statuses = |pod: &Value| {
+        pod.field("status")
+            .field(list)
+            .as_array()
+            .cloned()
+            .unwrap_or_default()
+    };
     let now = statuses(new);
     for (at, was) in statuses(old).iter().enumerate() {
         let terminated = was.at("/state/terminated");

@@ -105,7 +105,9 @@ fn init_containers(pod: &Value, summary: &mut Summary, sidecar_restarts: &mut Re
     let specs = pod.items("/spec/initContainers");
     for (at, status) in pod.items("/status/initContainerStatuses").iter().enumerate() {
         summary.restarts.add(status);
-        let spec = specs.iter().find(|spec| spec.text("/name") == status.text("/name"));
+        let spec = specs
+            .iter()
+            .find(|spec| spec.text("/name") == status.text("/name"));
         let sidecar = spec.is_some_and(is_sidecar);
         if sidecar {
             sidecar_restarts.add(status);

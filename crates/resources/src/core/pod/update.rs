@@ -59,10 +59,7 @@ fn length(list: &Value) -> usize {
 pub(super) fn annotations(errors: &mut Errors, new: &Value, old: &Value) {
     const APP_ARMOR: &str = "container.apparmor.security.beta.kubernetes.io/";
     let path = Path::new("metadata.annotations");
-    let (now, was) = (
-        new.at("/metadata/annotations"),
-        old.at("/metadata/annotations"),
-    );
+    let (now, was) = (new.at("/metadata/annotations"), old.at("/metadata/annotations"));
     let mut refuse = |key: &str, verb: &str| {
         if key.starts_with(APP_ARMOR) {
             errors.push(Error::forbidden(
@@ -123,7 +120,11 @@ fn tolerations_only_added(errors: &mut Errors, path: &Path, new: &Value, old: &V
         toleration.take_at("/tolerationSeconds");
         toleration
     };
-    let now: Vec<Value> = new.items("/spec/tolerations").iter().map(without_seconds).collect();
+    let now: Vec<Value> = new
+        .items("/spec/tolerations")
+        .iter()
+        .map(without_seconds)
+        .collect();
     let kept = old
         .items("/spec/tolerations")
         .iter()

@@ -62,7 +62,11 @@ pub(super) fn default_families(service: &mut Value) {
         if service.text(POLICY) != "SingleStack"
             && let [only] = service.items(FAMILIES)
         {
-            let other = if only.as_str() == Some("IPv4") { "IPv6" } else { "IPv4" };
+            let other = if only.as_str() == Some("IPv4") {
+                "IPv6"
+            } else {
+                "IPv4"
+            };
             let both = json!([only, other]);
             service.set(FAMILIES, both);
         }
@@ -146,9 +150,8 @@ pub(super) fn drop_fields_of_the_old_type(new: &mut Value, old: &Value) {
         drop_unchanged(new, &["/spec/ipFamilyPolicy"]);
     }
     if lost(needs_node_port, new) {
-        let ports = |service: &Value| -> Vec<i64> {
-            service.items("/spec/ports").iter().map(node_port).collect()
-        };
+        let ports =
+            |service: &Value| -> Vec<i64> { service.items("/spec/ports").iter().map(node_port).collect() };
         if ports(new) == ports(old) {
             for port in elements(new, "/spec/ports") {
                 port.take_at("/nodePort");

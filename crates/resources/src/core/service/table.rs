@@ -42,7 +42,11 @@ fn external_ip(service: &Value) -> String {
             all.sort_unstable();
             all.dedup();
             all.extend(own);
-            if all.is_empty() { "<pending>".into() } else { all.join(",") }
+            if all.is_empty() {
+                "<pending>".into()
+            } else {
+                all.join(",")
+            }
         }
         _ => "<unknown>".into(),
     }

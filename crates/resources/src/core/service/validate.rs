@@ -75,13 +75,7 @@ fn external_name(errors: &mut Errors, path: &Path, service: &Value) {
     }
 }
 
-fn port<'a>(
-    errors: &mut Errors,
-    path: &Path,
-    port: &'a Value,
-    named: bool,
-    names: &mut HashSet<&'a str>,
-) {
+fn port<'a>(errors: &mut Errors, path: &Path, port: &'a Value, named: bool, names: &mut HashSet<&'a str>) {
     let port_name = port.text("/name");
     if !port_name.is_empty() {
         check::dns_label(errors, &path.child("name"), port_name);
@@ -91,17 +85,8 @@ fn port<'a>(
     } else if named {
         errors.push(Error::required(&path.child("name"), ""));
     }
-    check::port_number(
-        errors,
-        &path.child("port"),
-        port.int("/port").unwrap_or_default(),
-    );
-    check::required_one_of(
-        errors,
-        &path.child("protocol"),
-        port.text("/protocol"),
-        PROTOCOLS,
-    );
+    check::port_number(errors, &path.child("port"), port.int("/port").unwrap_or_default());
+    check::required_one_of(errors, &path.child("protocol"), port.text("/protocol"), PROTOCOLS);
     check::port_number_or_name(errors, &path.child("targetPort"), port.field("targetPort"));
     if let Some(protocol) = port.field("appProtocol").as_str() {
         check::qualified_name(errors, &path.child("appProtocol"), protocol);
@@ -418,7 +403,14 @@ pub(super) fn update(errors: &mut Errors, new: &Value, old: &Value) {
 
 /// The primary address or family stays; a secondary one may come and go.
 fn addresses_kept(errors: &mut Errors, path: &Path, new: &Value, old: &Value, field: &str) {
-    let list = |service: &Value| service.field("spec").field(field).as_array().cloned().unwrap_or_default();
+    let list = |service: &Value| {
+        service
+            .field("spec")
+            .field(field)
+            .as_array()
+            .cloned()
+            .unwrap_or_default()
+    };
     let (now, was) = (list(new), list(old));
     let field_path = path.child(field);
     let mut changed = |at: usize| {
@@ -444,7 +436,11 @@ fn addresses_kept(errors: &mut Errors, path: &Path, new: &Value, old: &Value, fi
     if now.len() > was.len() {
         return;
     }
-    let what = if field == "clusterIPs" { "clusterIP" } else { "ipFamily" };
+    let what = if field == "clusterIPs" {
+        "clusterIP"
+    } else {
+        "ipFamily"
+    };
     if now.is_empty() {
         errors.push(Error::invalid(
             &field_path.index(0),

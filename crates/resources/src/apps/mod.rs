@@ -1,0 +1,22 @@
+//! The apps group.
+
+mod daemon_set;
+mod deployment;
+mod replica_set;
+mod stateful_set;
+mod workload;
+
+use std::sync::Arc;
+
+use warren_registry::strategy::Strategy;
+
+/// The strategy of a resource of the group; `None` for one that has no file of its own.
+pub(crate) fn strategy(plural: &str) -> Option<Arc<dyn Strategy>> {
+    Some(match plural {
+        "daemonsets" => Arc::new(daemon_set::DaemonSet),
+        "deployments" => Arc::new(deployment::Deployment),
+        "replicasets" => Arc::new(replica_set::ReplicaSet),
+        "statefulsets" => Arc::new(stateful_set::StatefulSet),
+        _ => return None,
+    })
+}

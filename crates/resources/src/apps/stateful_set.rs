@@ -1,0 +1,267 @@
+//! Stateful sets.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use warren_apimachinery::field::{Error, Path};
+use warren_apimachinery::selector::LabelSelector;
+use warren_apimachinery::value::ValueExt;
+use warren_registry::strategy::{Column, Strategy, Traits};
+
+use super::workload::{self, Words};
+use crate::check::{self, Errors};
+use crate::pod_template::{
+    always_restarted, default_template, elements, hostname_warning, template, template_warnings,
+};
+use crate::table::{age, columns, containers_and_images, name};
+
+const WORDS: Words = Words {
+    selector: "statefulset",
+    template: "StatefulSet",
+};
+/// What an update may change.
+const MUTABLE: &[&str] = &[
+    "replicas",
+    "ordinals",
+    "template",
+    "updateStrategy",
+    "revisionHistoryLimit",
+    "persistentVolumeClaimRetentionPolicy",
+    "minReadySeconds",
+];
+
+/// The strategy of stateful sets.
+pub(crate) struct StatefulSet;
+
+impl Strategy for StatefulSet {
+    fn traits(&self) -> Traits {
+        Traits {
+            generation: true,
+            status: true,
+            ..Traits::default()
+        }
+    }
+
+    fn default(&self, object: &mut Value) {
+        default_template(object, "/spec/template");
+        const PARTITION: &str = "/spec/updateStrategy/rollingUpdate/partition";
+        if object.text("/spec/updateStrategy/type") == "RollingUpdate" && object.at(PARTITION).is_null() {
+            object.set(PARTITION, 0);
+        }
+        for claim in elements(object, "/spec/volumeClaimTemplates") {
+            claim.set("/apiVersion", "v1");
+            claim.set("/kind", "PersistentVolumeClaim");
+            if claim.at("/status/phase").is_null() {
+                claim.set("/status/phase", "Pending");
+            }
+        }
+    }
+
+    fn prepare_for_create(&self, object: &mut Value) {
+        object.set("/status", json!({"replicas": 0, "availableReplicas": 0}));
+    }
+
+    fn validate(&self, object: &Value) -> Vec<Error> {
+        let mut errors = Errors::new();
+        validate_spec(&mut errors, &Path::new("spec"), object.field("spec"));
+        errors
+    }
+
+    fn validate_update(&self, new: &Value, old: &Value) -> Vec<Error> {
+        let fixed = |object: &Value| {
+            let mut spec = object.field("spec").clone();
+            for field in MUTABLE {
+                spec.take_at(&format!("/{field}"));
+            }
+            // The status of a claim template means nothing and older writers left it out.
+            for claim in elements(&mut spec, "/volumeClaimTemplates") {
+                claim.take_at("/status");
+            }
+            spec
+        };
+        if check::same(&fixed(new), &fixed(old)) {
+            return Vec::new();
+        }
+        vec![Error::forbidden(
+            &Path::new("spec"),
+            "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
+        )]
+    }
+
+    fn validate_status_update(&self, new: &Value, old: &Value) -> Vec<Error> {
+        let mut errors = Errors::new();
+        let (path, status) = (Path::new("status"), new.field("status"));
+        workload::counts(
+            &mut errors,
+            &path,
+            status,
+            &[
+                "replicas",
+                "readyReplicas",
+                "currentReplicas",
+                "updatedReplicas",
+                "availableReplicas",
+                "observedGeneration",
+                "collisionCount",
+            ],
+        );
+        let more = "cannot be greater than status.replicas";
+        workload::bounded(
+            &mut errors,
+            &path,
+            status,
+            &[
+                ("readyReplicas", "replicas", more),
+                ("currentReplicas", "replicas", more),
+                ("updatedReplicas", "replicas", more),
+                ("availableReplicas", "replicas", more),
+                (
+                    "availableReplicas",
+                    "readyReplicas",
+                    "cannot be greater than status.readyReplicas",
+                ),
+            ],
+        );
+        workload::collisions_only_rise(&mut errors, new, old);
+        errors
+    }
+
+    fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
+        let mut warnings = hostname_warning(new, old);
+        warnings.extend(template_warnings(
+            &Path::new("spec.template"),
+            new.at("/spec/template"),
+        ));
+        if new.int("/spec/revisionHistoryLimit").is_some_and(|limit| limit < 0) {
+            warnings.push(
+                "spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended"
+                    .to_owned(),
+            );
+        }
+        warnings
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        columns("statefulsets.apps")
+    }
+
+    fn cells(&self, object: &Value, now: Timestamp) -> Vec<Value> {
+        let count = |pointer: &str| object.int(pointer).unwrap_or_default();
+        let (containers, images) = containers_and_images(object.at("/spec/template/spec"));
+        vec![
+            name(object),
+            format!("{}/{}", count("/status/readyReplicas"), count("/spec/replicas")).into(),
+            age(object, now),
+            containers.into(),
+            images.into(),
+        ]
+    }
+}
+
+fn validate_spec(errors: &mut Errors, path: &Path, spec: &Value) {
+    let policy_path = path.child("podManagementPolicy");
+    match spec.text("/podManagementPolicy") {
+        "" => errors.push(Error::required(&policy_path, "")),
+        "OrderedReady" | "Parallel" => {}
+        other => errors.push(Error::invalid(
+            &policy_path,
+            other,
+            "must be 'OrderedReady' or 'Parallel'",
+        )),
+    }
+    update_strategy(errors, &path.child("updateStrategy"), spec.field("updateStrategy"));
+    let retention = spec.field("persistentVolumeClaimRetentionPolicy");
+    if !retention.is_null() {
+        let path = path.child("persistentVolumeClaimRetentionPolicy");
+        for field in ["whenDeleted", "whenScaled"] {
+            let policy = retention.field(field).as_str().unwrap_or_default();
+            check::one_of(errors, &path.child(field), policy, &["Retain", "Delete"]);
+        }
+    }
+    workload::counts(errors, path, spec, &["replicas", "minReadySeconds"]);
+    check::not_negative(
+        errors,
+        &path.child("ordinals.start"),
+        spec.at("/ordinals/start"),
+    );
+    workload::selector(errors, path, spec, WORDS);
+    let (value, template_path) = (spec.field("template"), path.child("template"));
+    if LabelSelector::from_json(spec.field("selector")).is_err() {
+        errors.push(Error::invalid(
+            &path.child("selector"),
+            spec.field("selector").clone(),
+            "",
+        ));
+    } else {
+        workload::selects(errors, &template_path, spec);
+        // Claims become volumes of the pods, so mounts may name them.
+        let mut with_claims = value.clone();
+        add_claim_volumes(&mut with_claims, spec.items("/volumeClaimTemplates"));
+        template(errors, &template_path, &with_claims);
+    }
+    always_restarted(errors, &template_path, value, WORDS.template);
+}
+
+/// As the controller will: a claim's volume replaces one of the same name in the template.
+fn add_claim_volumes(template: &mut Value, claims: &[Value]) {
+    let mut volumes = template.items("/spec/volumes").to_vec();
+    for claim in claims {
+        let name = claim.text("/metadata/name");
+        if !name.is_empty() && !volumes.iter().any(|volume| volume.text("/name") == name) {
+            volumes.push(json!({"name": name, "persistentVolumeClaim": {"claimName": name}}));
+        }
+    }
+    if !volumes.is_empty() {
+        template.set("/spec/volumes", volumes);
+    }
+}
+
+fn update_strategy(errors: &mut Errors, path: &Path, strategy: &Value) {
+    let rolling = strategy.field("rollingUpdate");
+    let rolling_path = path.child("rollingUpdate");
+    match strategy.text("/type") {
+        "" => errors.push(Error::required(path, "")),
+        "OnDelete" if rolling.is_null() => {}
+        "OnDelete" => errors.push(Error::invalid(
+            &rolling_path,
+            rolling.clone(),
+            "only allowed for updateStrategy 'RollingUpdate'",
+        )),
+        "RollingUpdate" => {
+            check::not_negative(
+                errors,
+                &rolling_path.child("partition"),
+                rolling.field("partition"),
+            );
+            let unavailable = rolling.field("maxUnavailable");
+            if !unavailable.is_null() {
+                let path = rolling_path.child("maxUnavailable");
+                workload::count_or_percent(errors, &path, unavailable);
+                if workload::is_zero(unavailable) {
+                    errors.push(Error::invalid(&path, unavailable.clone(), "cannot be 0"));
+                }
+                workload::at_most_all(errors, &path, unavailable);
+            }
+        }
+        _ => errors.push(Error::invalid(
+            path,
+            strategy.clone(),
+            "must be 'RollingUpdate' or 'OnDelete'",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_some_fields_may_change() {
+        let old = json!({"spec": {"replicas": 1, "serviceName": "a", "template": {}}});
+        let mut new = old.clone();
+        new.set("/spec/replicas", 3);
+        new.set("/spec/template/metadata/labels/x", "y");
+        assert!(StatefulSet.validate_update(&new, &old).is_empty());
+        new.set("/spec/serviceName", "b");
+        assert_eq!(StatefulSet.validate_update(&new, &old).len(), 1);
+    }
+}
