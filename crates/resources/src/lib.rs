@@ -3,14 +3,32 @@
 //! `definitions()` is everything that Kubernetes 1.36 serves by default. Each API group has a directory, each kind
 //! a file in it; a group's `mod.rs` names its strategies.
 
+mod admissionregistration;
+mod apiextensions;
+mod apiregistration;
 mod apps;
+mod authentication;
+mod authorization;
+mod autoscaling;
+mod batch;
 mod catalogue;
+mod certificates;
 mod check;
+mod coordination;
 mod core;
 pub mod custom;
 mod diff;
+mod discovery;
+mod flowcontrol;
 mod generic;
+mod networking;
+mod node;
 mod pod_template;
+mod policy;
+mod rbac;
+mod resource;
+mod scheduling;
+mod storage;
 mod strategies;
 mod table;
 
