@@ -56,6 +56,11 @@ impl ClusterApi {
         &self.id
     }
 
+    /// Where exec, logs and the like go.
+    pub fn tunnel(&self) -> &Arc<dyn Tunnel> {
+        &self.tunnel
+    }
+
     /// The meaning of its objects.
     pub fn registry(&self) -> &Arc<Registry> {
         &self.registry

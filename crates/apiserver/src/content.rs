@@ -16,6 +16,7 @@ use warren_apimachinery::{Status, StatusReason};
 
 use crate::body::Body;
 use crate::malformed;
+use crate::protobuf;
 
 /// Upstream's limit for a request's body.
 pub(crate) const LIMIT: usize = 3 * 1024 * 1024;
@@ -25,6 +26,7 @@ pub(crate) const LIMIT: usize = 3 * 1024 * 1024;
 pub(crate) enum Media {
     Json,
     Yaml,
+    Protobuf,
 }
 
 /// A parsed body.
@@ -44,11 +46,12 @@ pub(crate) fn media_type(header: Option<&str>) -> String {
 /// The media type of an object that is sent; absent means JSON.
 ///
 /// # Errors
-/// 415 for anything but JSON and YAML. Protobuf is announced, as upstream does, but not read yet.
+/// 415 for anything but JSON, YAML and protobuf.
 pub(crate) fn object_media(header: Option<&str>) -> Result<Media, Status> {
     match media_type(header).as_str() {
         "" | "application/json" => Ok(Media::Json),
         "application/yaml" => Ok(Media::Yaml),
+        "application/vnd.kubernetes.protobuf" => Ok(Media::Protobuf),
         _ => Err(unsupported(
             "application/json, application/yaml, application/vnd.kubernetes.protobuf",
         )),
@@ -112,6 +115,10 @@ pub(crate) fn object(bytes: &[u8], media: Media, kind: &str) -> Result<Decoded, 
             unrecognized(kind, &format!("couldn't get version/kind; json parse error: {why}"), bytes)
         })?,
         Media::Yaml => yaml(bytes).map_err(|why| unrecognized(kind, &why, bytes))?,
+        Media::Protobuf => Decoded {
+            value: protobuf::decode(bytes).map_err(|why| unrecognized(kind, &why, bytes))?,
+            duplicates: Vec::new(),
+        },
     };
     if decoded.value.is_object() {
         return Ok(decoded);
@@ -387,12 +394,11 @@ mod tests {
     }
 
     #[test]
-    fn media_types_other_than_json_and_yaml_are_refused() {
+    fn media_types_that_nobody_reads_are_refused() {
         assert_eq!(object_media(None).unwrap(), Media::Json);
         assert_eq!(object_media(Some("application/json; charset=utf-8")).unwrap(), Media::Json);
         assert_eq!(object_media(Some("application/YAML")).unwrap(), Media::Yaml);
-        for other in ["text/plain", "application/vnd.kubernetes.protobuf"] {
-            assert_eq!(object_media(Some(other)).unwrap_err().code(), 415);
-        }
+        assert_eq!(object_media(Some("application/vnd.kubernetes.protobuf")).unwrap(), Media::Protobuf);
+        assert_eq!(object_media(Some("text/plain")).unwrap_err().code(), 415);
     }
 }

@@ -29,6 +29,7 @@ mod options;
 mod pages;
 mod patch;
 mod path;
+mod protobuf;
 pub mod query;
 mod resource;
 pub mod route;
