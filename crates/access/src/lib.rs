@@ -11,6 +11,7 @@ pub mod bootstrap;
 mod facts;
 mod guard;
 mod impersonation;
+mod parsed;
 mod review;
 mod service_account_token;
 mod shared;

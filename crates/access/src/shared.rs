@@ -1,14 +1,18 @@
 //! What all clusters of a process share: parsed rules, indexes of equal clusters, checked token signatures.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use warren_apimachinery::resource::{CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, ROLE_BINDINGS, ROLES};
 use warren_apimachinery::{GroupResource, Object, ObjectKey};
 use warren_pki::Claims;
 use warren_rbac::{Aggregation, Binding, Index, RoleKind, Roles, Rule, aggregated_rules};
 use warren_storage::Snapshot;
+
+use crate::parsed::Parsed;
 
 /// How many checked tokens are remembered, in two halves.
 const TOKENS: usize = 8192;
@@ -23,15 +27,12 @@ static RBAC: LazyLock<[GroupResource; 4]> = LazyLock::new(|| {
 /// but the checked tokens, which age out.
 #[derive(Default)]
 pub struct Shared {
-    /// Rules by the address of the role they were read from; the weak pointer keeps the address from being used
-    /// again. Dead entries go when the map has doubled.
-    roles: Mutex<HashMap<usize, KnownRole>>,
+    roles: Parsed<Role>,
+    bindings: Parsed<Binding>,
     /// The most recently made indexes, oldest first, at most `INDEXES`.
     indexes: Mutex<Vec<Weak<Indexed>>>,
     tokens: Mutex<Tokens>,
 }
-
-type KnownRole = (Weak<Object>, Weak<Role>);
 
 /// A role as read once for all clusters that hold the same object.
 pub(crate) struct Role {
@@ -43,6 +44,8 @@ pub(crate) struct Role {
 pub(crate) struct Indexed {
     tables: Snapshot,
     pub(crate) index: Index,
+    /// Keeps the readings alive, so that the next index need not make them again.
+    _roles: Vec<Arc<Role>>,
 }
 
 impl Indexed {
@@ -79,10 +82,7 @@ impl Shared {
         if let Some(known) = known {
             return known;
         }
-        let indexed = Arc::new(Indexed {
-            tables: now.only(&*RBAC),
-            index: self.build(now),
-        });
+        let indexed = Arc::new(self.build(now));
         let mut indexes = lock(&self.indexes);
         indexes.retain(|known| known.strong_count() > 0);
         if indexes.len() >= INDEXES {
@@ -100,38 +100,30 @@ impl Shared {
         namespace: &str,
         name: &str,
     ) -> Option<Arc<[Rule]>> {
-        RolesOf { now, shared: self }.rules(kind, namespace, name)
+        RolesOf::new(now, self).rules(kind, namespace, name)
     }
 
-    fn build(&self, now: &Snapshot) -> Index {
+    fn build(&self, now: &Snapshot) -> Indexed {
         let [_, cluster_bindings, _, bindings] = &*RBAC;
         let all = now.list(cluster_bindings, None).chain(now.list(bindings, None));
-        Index::new(
-            all.filter_map(|object| Binding::parse(&object.to_value()))
-                .map(Arc::new),
-            &RolesOf { now, shared: self },
-        )
+        let roles = RolesOf::new(now, self);
+        let index = Index::new(
+            all.filter_map(|object| self.bindings.of(object, Binding::parse)),
+            &roles,
+        );
+        Indexed {
+            tables: now.only(&*RBAC),
+            index,
+            _roles: roles.seen.into_inner(),
+        }
     }
 
-    fn role(&self, object: &Arc<Object>) -> Arc<Role> {
-        let address = Arc::as_ptr(object) as usize;
-        if let Some(role) = lock(&self.roles)
-            .get(&address)
-            .and_then(|(_, role)| role.upgrade())
-        {
-            return role;
-        }
-        let value = object.to_value();
-        let role = Arc::new(Role {
-            rules: Rule::of_role(&value).into(),
-            aggregation: Aggregation::of_role(&value),
-        });
-        let mut roles = lock(&self.roles);
-        if roles.len() == roles.capacity() {
-            roles.retain(|_, (_, role)| role.strong_count() > 0);
-        }
-        roles.insert(address, (Arc::downgrade(object), Arc::downgrade(&role)));
-        role
+    fn role(&self, object: &Arc<Object>) -> Option<Arc<Role>> {
+        let read = |value: &Value| Role {
+            rules: Rule::of_role(value).into(),
+            aggregation: Aggregation::of_role(value),
+        };
+        self.roles.of(object, |value| Some(read(value)))
     }
 
     /// The claims of a token whose signature holds; `check` is asked when it is not remembered.
@@ -179,6 +171,45 @@ impl Tokens {
 struct RolesOf<'a> {
     now: &'a Snapshot,
     shared: &'a Shared,
+    seen: RefCell<Vec<Arc<Role>>>,
+}
+
+impl<'a> RolesOf<'a> {
+    fn new(now: &'a Snapshot, shared: &'a Shared) -> Self {
+        Self {
+            now,
+            shared,
+            seen: RefCell::default(),
+        }
+    }
+
+    fn role(&self, object: &Arc<Object>) -> Option<Arc<Role>> {
+        let role = self.shared.role(object)?;
+        self.seen.borrow_mut().push(Arc::clone(&role));
+        Some(role)
+    }
+
+    fn aggregated(&self, name: &str, role: &Role, aggregation: &Aggregation) -> Vec<Rule> {
+        let [cluster_roles, ..] = &*RBAC;
+        let selected: Vec<_> = self
+            .now
+            .list(cluster_roles, None)
+            .filter(|other| aggregation.selects(&other.meta().labels))
+            .filter_map(|other| Some((other.meta(), self.role(other)?)))
+            .collect();
+        let others = selected
+            .iter()
+            .map(|(meta, role)| (meta.name.as_str(), &*meta.labels, &*role.rules));
+        let mut rules = aggregated_rules(aggregation, name, others);
+        let own: Vec<Rule> = role
+            .rules
+            .iter()
+            .filter(|rule| !rules.contains(rule))
+            .cloned()
+            .collect();
+        rules.extend(own);
+        rules
+    }
 }
 
 impl Roles for RolesOf<'_> {
@@ -188,28 +219,11 @@ impl Roles for RolesOf<'_> {
             RoleKind::ClusterRole => self.now.get(cluster_roles, &ObjectKey::cluster(name)),
             RoleKind::Role => self.now.get(roles, &ObjectKey::namespaced(namespace, name)),
         }?;
-        let role = self.shared.role(object);
-        let Some(aggregation) = &role.aggregation else {
-            return Some(Arc::clone(&role.rules));
-        };
-        let selected: Vec<_> = self
-            .now
-            .list(cluster_roles, None)
-            .filter(|other| aggregation.selects(&other.meta().labels))
-            .map(|other| (other.meta(), self.shared.role(other)))
-            .collect();
-        let others = selected
-            .iter()
-            .map(|(meta, role)| (meta.name.as_str(), &*meta.labels, &*role.rules));
-        let mut rules = aggregated_rules(aggregation, name, others);
-        rules.extend(
-            role.rules
-                .iter()
-                .filter(|rule| !rules.contains(rule))
-                .cloned()
-                .collect::<Vec<_>>(),
-        );
-        Some(rules.into())
+        let role = self.role(object)?;
+        match &role.aggregation {
+            None => Some(Arc::clone(&role.rules)),
+            Some(aggregation) => Some(self.aggregated(name, &role, aggregation).into()),
+        }
     }
 }
 

@@ -177,17 +177,20 @@ impl Scoped {
         self.grants.push(grant);
     }
 
-    fn of<'a>(&'a self, user: &'a UserInfo) -> impl Iterator<Item = &'a Grant> {
+    /// The grants of a user, each once, in the order of the bindings: so reasons name the binding that upstream's
+    /// would.
+    fn of<'a>(&'a self, user: &UserInfo) -> impl Iterator<Item = &'a Grant> + use<'a> {
         let by_name = self.users.get(user.name.as_str());
         let by_group = user
             .groups
             .iter()
             .filter_map(|group| self.groups.get(group.as_str()));
-        by_name
+        let mut places: Vec<u32> = by_name.into_iter().chain(by_group).flatten().copied().collect();
+        places.sort_unstable();
+        places.dedup();
+        places
             .into_iter()
-            .chain(by_group)
-            .flatten()
-            .filter_map(|at| self.grants.get(usize::try_from(*at).unwrap_or(usize::MAX)))
+            .filter_map(|at| self.grants.get(usize::try_from(at).unwrap_or(usize::MAX)))
     }
 }
 
