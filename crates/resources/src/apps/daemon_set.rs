@@ -131,7 +131,14 @@ impl Strategy for DaemonSet {
     }
 
     fn cells(&self, object: &Value, now: Timestamp) -> Vec<Value> {
-        let count = |field: &str| object.field("status").field(field).as_i64().unwrap_or_default().into();
+        let count = |field: &str| {
+            object
+                .field("status")
+                .field(field)
+                .as_i64()
+                .unwrap_or_default()
+                .into()
+        };
         let (containers, images) = containers_and_images(object.at("/spec/template/spec"));
         vec![
             name(object),

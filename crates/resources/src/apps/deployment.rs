@@ -55,10 +55,17 @@ impl Strategy for Deployment {
             &mut errors,
             &path,
             spec,
-            &["minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"],
+            &[
+                "minReadySeconds",
+                "revisionHistoryLimit",
+                "progressDeadlineSeconds",
+            ],
         );
         let ready = spec.int("/minReadySeconds").unwrap_or_default();
-        if let Some(deadline) = spec.int("/progressDeadlineSeconds").filter(|deadline| *deadline <= ready) {
+        if let Some(deadline) = spec
+            .int("/progressDeadlineSeconds")
+            .filter(|deadline| *deadline <= ready)
+        {
             errors.push(Error::invalid(
                 &path.child("progressDeadlineSeconds"),
                 deadline,

@@ -131,7 +131,10 @@ impl Strategy for StatefulSet {
             &Path::new("spec.template"),
             new.at("/spec/template"),
         ));
-        if new.int("/spec/revisionHistoryLimit").is_some_and(|limit| limit < 0) {
+        if new
+            .int("/spec/revisionHistoryLimit")
+            .is_some_and(|limit| limit < 0)
+        {
             warnings.push(
                 "spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended"
                     .to_owned(),
@@ -168,7 +171,11 @@ fn validate_spec(errors: &mut Errors, path: &Path, spec: &Value) {
             "must be 'OrderedReady' or 'Parallel'",
         )),
     }
-    update_strategy(errors, &path.child("updateStrategy"), spec.field("updateStrategy"));
+    update_strategy(
+        errors,
+        &path.child("updateStrategy"),
+        spec.field("updateStrategy"),
+    );
     let retention = spec.field("persistentVolumeClaimRetentionPolicy");
     if !retention.is_null() {
         let path = path.child("persistentVolumeClaimRetentionPolicy");
@@ -178,11 +185,7 @@ fn validate_spec(errors: &mut Errors, path: &Path, spec: &Value) {
         }
     }
     workload::counts(errors, path, spec, &["replicas", "minReadySeconds"]);
-    check::not_negative(
-        errors,
-        &path.child("ordinals.start"),
-        spec.at("/ordinals/start"),
-    );
+    check::not_negative(errors, &path.child("ordinals.start"), spec.at("/ordinals/start"));
     workload::selector(errors, path, spec, WORDS);
     let (value, template_path) = (spec.field("template"), path.child("template"));
     if LabelSelector::from_json(spec.field("selector")).is_err() {

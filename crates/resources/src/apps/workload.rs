@@ -94,14 +94,22 @@ pub(super) fn at_most_all(errors: &mut Errors, path: &Path, value: &Value) {
         .and_then(|number| number.parse::<i64>().ok())
         .is_some_and(|percent| percent > 100)
     {
-        errors.push(Error::invalid(path, value.clone(), "must not be greater than 100%"));
+        errors.push(Error::invalid(
+            path,
+            value.clone(),
+            "must not be greater than 100%",
+        ));
     }
 }
 
 /// Whether a count or a share is nothing.
 pub(super) fn is_zero(value: &Value) -> bool {
     match value.as_str() {
-        Some(text) => text.strip_suffix('%').and_then(|number| number.parse::<i64>().ok()) == Some(0),
+        Some(text) => {
+            text.strip_suffix('%')
+                .and_then(|number| number.parse::<i64>().ok())
+                == Some(0)
+        }
         None => value.as_i64().unwrap_or_default() == 0,
     }
 }

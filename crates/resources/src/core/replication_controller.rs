@@ -9,7 +9,9 @@ use warren_apimachinery::value::ValueExt;
 use warren_registry::strategy::{Column, Strategy, Traits};
 
 use crate::check::{self, Errors};
-use crate::pod_template::{always_restarted, default_template, hostname_warning, replica_status, template, template_warnings};
+use crate::pod_template::{
+    always_restarted, default_template, hostname_warning, replica_status, template, template_warnings,
+};
 use crate::table::{age, columns, containers_and_images, map_text, name};
 
 /// The strategy of replication controllers.

@@ -1,0 +1,142 @@
+//! Cron jobs.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use warren_apimachinery::field::{Error, Path};
+use warren_apimachinery::value::ValueExt;
+use warren_registry::strategy::{Column, Strategy, Traits};
+
+use super::job::template_of_jobs;
+use super::schedule;
+use crate::check::{self, Errors};
+use crate::pod_template::{default_template, hostname_warning, template_warnings};
+use crate::table::{age, columns, containers_and_images, name, or_none, selector_text, since};
+
+/// Jobs add eleven characters to the name, and a name has at most 63.
+const NAME_MAX: usize = 52;
+
+/// The strategy of cron jobs.
+pub(crate) struct CronJob;
+
+impl Strategy for CronJob {
+    fn traits(&self) -> Traits {
+        Traits {
+            generation: true,
+            status: true,
+            ..Traits::default()
+        }
+    }
+
+    fn default(&self, object: &mut Value) {
+        default_template(object, "/spec/jobTemplate/spec/template");
+    }
+
+    fn prepare_for_create(&self, object: &mut Value) {
+        object.set("/status", Map::new());
+    }
+
+    fn validate(&self, object: &Value) -> Vec<Error> {
+        let mut errors = Errors::new();
+        let (path, spec) = (Path::new("spec"), object.field("spec"));
+        let text = spec.text("/schedule");
+        if check::required(&mut errors, &path.child("schedule"), text)
+            && let Err(problem) = schedule::check(text)
+        {
+            errors.push(Error::invalid(&path.child("schedule"), text, problem));
+        }
+        check::not_negative(
+            &mut errors,
+            &path.child("startingDeadlineSeconds"),
+            spec.field("startingDeadlineSeconds"),
+        );
+        check::required_one_of(
+            &mut errors,
+            &path.child("concurrencyPolicy"),
+            spec.text("/concurrencyPolicy"),
+            &["Allow", "Forbid", "Replace"],
+        );
+        template_of_jobs(&mut errors, &path.child("jobTemplate"), spec.field("jobTemplate"));
+        if let Some(zone) = spec.field("timeZone").as_str()
+            && let Err(problem) = schedule::check_zone(zone)
+        {
+            errors.push(Error::invalid(&path.child("timeZone"), zone, problem));
+        }
+        for field in ["successfulJobsHistoryLimit", "failedJobsHistoryLimit"] {
+            check::not_negative(&mut errors, &path.child(field), spec.field(field));
+        }
+        errors
+    }
+
+    fn validate_create(&self, object: &Value) -> Vec<Error> {
+        let mut errors = Errors::new();
+        let name = object.text("/metadata/name");
+        if name.len() > NAME_MAX {
+            errors.push(Error::invalid(
+                &Path::new("metadata.name"),
+                name,
+                format!("must be no more than {NAME_MAX} characters"),
+            ));
+        }
+        let text = object.text("/spec/schedule");
+        if text.contains("TZ") {
+            errors.push(Error::invalid(
+                &Path::new("spec.schedule"),
+                text,
+                "cannot use TZ or CRON_TZ in schedule, use timeZone field instead",
+            ));
+        }
+        errors
+    }
+
+    fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
+        let mut warnings = hostname_warning(new, old);
+        warnings.extend(template_warnings(
+            &Path::new("spec.jobTemplate.spec.template"),
+            new.at("/spec/jobTemplate/spec/template"),
+        ));
+        let text = new.text("/spec/schedule");
+        if text.contains("TZ") {
+            warnings.push(
+                "spec.schedule: TZ or CRON_TZ used in schedule is not officially supported, see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details"
+                    .to_owned(),
+            );
+        }
+        warnings
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        columns("cronjobs.batch")
+    }
+
+    fn cells(&self, object: &Value, now: Timestamp) -> Vec<Value> {
+        let last = object.at("/status/lastScheduleTime");
+        let last = if last.is_null() {
+            "<none>".to_owned()
+        } else {
+            since(last, now)
+        };
+        let suspend = match object.at("/spec/suspend").as_bool() {
+            None => "<unset>",
+            Some(true) => "True",
+            Some(false) => "False",
+        };
+        let job = object.at("/spec/jobTemplate/spec");
+        let (containers, images) = containers_and_images(job.at("/template/spec"));
+        let selector = match job.field("selector") {
+            Value::Null => "<none>".to_owned(),
+            selector => selector_text(selector),
+        };
+        vec![
+            name(object),
+            object.text("/spec/schedule").into(),
+            or_none(object.text("/spec/timeZone")),
+            suspend.into(),
+            object.items("/status/active").len().into(),
+            last.into(),
+            age(object, now),
+            containers.into(),
+            images.into(),
+            selector.into(),
+        ]
+    }
+}
