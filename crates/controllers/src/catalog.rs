@@ -45,6 +45,8 @@ pub struct TokenSubject<'a> {
     pub account_uid: &'a str,
     /// The Secret's name.
     pub secret: &'a str,
+    /// The Secret's uid: the token ends with it.
+    pub secret_uid: &'a str,
 }
 
 /// What the controllers need beyond the clusters themselves.

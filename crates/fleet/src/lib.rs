@@ -1,1 +1,29 @@
-//! The life of virtual clusters: create, load, serve, delete, route; the only crate that knows which implementations run.
+//! The life of virtual clusters: create, load, serve, delete, route; the only crate that knows which
+//! implementations run.
+
+mod authority;
+mod bindings;
+mod custom_resources;
+mod error;
+mod feed;
+mod fleet;
+mod host;
+mod keys;
+mod listener;
+mod options;
+mod service_address;
+mod simulated;
+mod template;
+mod tenant;
+mod tunnel;
+mod up;
+mod virtual_cluster;
+
+pub use error::FleetError;
+pub use fleet::Fleet;
+pub use host::{HOST, host_id};
+pub use listener::Listener;
+pub use options::Options;
+pub use tenant::Tenant;
+pub use up::{Embedded, namespace_of};
+pub use virtual_cluster::cluster_id;

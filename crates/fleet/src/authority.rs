@@ -1,0 +1,49 @@
+//! What controllers ask of a cluster's keys.
+
+use std::sync::{Arc, Weak};
+
+use jiff::Timestamp;
+use warren_apimachinery::ClusterId;
+use warren_controllers::{Authority, TokenSubject};
+
+use warren_registry::TokenIssuer;
+use warren_registry::token::{BoundObject, TokenClaims};
+
+use crate::fleet::Fleet;
+
+/// A century: such a token ends with its Secret.
+const FOREVER_SECONDS: i64 = 100 * 365 * 24 * 60 * 60;
+
+/// Answers from the fleet's tenants.
+pub(crate) struct FleetAuthority(pub(crate) Weak<Fleet>);
+
+impl FleetAuthority {
+    fn tenant(&self, cluster: &ClusterId) -> Option<Arc<crate::tenant::Tenant>> {
+        self.0.upgrade()?.tenant(cluster)
+    }
+}
+
+impl Authority for FleetAuthority {
+    fn root_ca(&self, cluster: &ClusterId) -> Option<String> {
+        Some(self.tenant(cluster)?.authority_pem().to_owned())
+    }
+
+    fn secret_token(&self, cluster: &ClusterId, subject: &TokenSubject<'_>) -> Option<String> {
+        let tenant = self.tenant(cluster)?;
+        let claims = TokenClaims {
+            namespace: subject.namespace,
+            service_account: subject.account,
+            uid: subject.account_uid,
+            audiences: Vec::new(),
+            expiration_seconds: FOREVER_SECONDS,
+            bound: Some(BoundObject {
+                kind: "Secret".to_owned(),
+                name: subject.secret.to_owned(),
+                uid: subject.secret_uid.to_owned(),
+            }),
+            node: None,
+            now: Timestamp::now(),
+        };
+        tenant.guard().issue(&claims).ok().map(|issued| issued.token)
+    }
+}

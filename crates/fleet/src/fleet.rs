@@ -1,0 +1,310 @@
+//! The fleet: every cluster of this process, and the one runtime that works for all of them.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+
+use jiff::Timestamp;
+use tokio::net::TcpListener;
+use warren_access::Shared;
+use warren_apimachinery::ClusterId;
+use warren_apiserver::{ApiServer, Tunnel};
+use warren_journal_sqlite::SqliteJournal;
+use warren_reconciler::{Cluster, Clusters, Runtime};
+use warren_registry::reserve::Reserve;
+use warren_registry::{Catalogue, LocalCluster};
+use warren_storage::{Journal, JournalError, MemoryJournal, Opened, Store};
+
+use crate::error::FleetError;
+use crate::feed::Feed;
+use crate::keys;
+use crate::listener::Listener;
+use crate::options::Options;
+use crate::template::{Template, blocking, is_template};
+use crate::tenant::{Tenant, TenantParts};
+
+/// See the module. Made with `open`; the data is free again after `close`.
+pub struct Fleet {
+    options: Options,
+    journal: Arc<dyn Journal>,
+    template: Template,
+    catalogue: Arc<Catalogue>,
+    shared: Arc<Shared>,
+    server: Arc<ApiServer>,
+    feed: Arc<Feed>,
+    runtime: OnceLock<Arc<Runtime>>,
+    clusters: RwLock<HashMap<ClusterId, Arc<Tenant>>>,
+}
+
+/// How a cluster differs from others of the fleet.
+pub(crate) struct Nature {
+    pub(crate) reserve: Arc<dyn Reserve>,
+    pub(crate) tunnel: Arc<dyn Tunnel>,
+    pub(crate) is_host: bool,
+}
+
+impl Fleet {
+    /// Opens the data. Nothing is served and nothing runs yet.
+    ///
+    /// # Errors
+    /// `Journal(Locked)` when another process has the data; what else the store says.
+    pub async fn open(options: Options) -> Result<Arc<Self>, FleetError> {
+        let journal = journal(&options).await?;
+        let catalogue = Arc::new(Catalogue::new(warren_resources::definitions()));
+        let template = Template::load_or_make(&journal, &catalogue, Timestamp::now()).await?;
+        Ok(Arc::new(Self {
+            options,
+            journal,
+            template,
+            catalogue,
+            shared: Shared::new(),
+            server: Arc::new(ApiServer::new()),
+            feed: Arc::default(),
+            runtime: OnceLock::new(),
+            clusters: RwLock::default(),
+        }))
+    }
+
+    /// How it was started.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// The cluster of that name, if it is resident.
+    pub fn tenant(&self, id: &ClusterId) -> Option<Arc<Tenant>> {
+        self.clusters
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(id)
+            .cloned()
+    }
+
+    /// All clusters that the data holds, templates aside.
+    ///
+    /// # Errors
+    /// The store's failure.
+    pub async fn known(&self) -> Result<Vec<ClusterId>, FleetError> {
+        let all = blocking(&self.journal, &ClusterId::new(""), |journal, _| {
+            journal.clusters()
+        })
+        .await??;
+        Ok(all.into_iter().filter(|id| !is_template(id)).collect())
+    }
+
+    /// Makes a cluster resident: the one that is there, or a new fork of the template. The second value says
+    /// whether it is new.
+    pub(crate) async fn load_or_make(
+        &self,
+        id: &ClusterId,
+        nature: Nature,
+    ) -> Result<(Arc<Tenant>, bool), FleetError> {
+        if let Some(tenant) = self.tenant(id) {
+            return Ok((tenant, false));
+        }
+        let (store, new) = self.store(id).await?;
+        let keys = keys::load_or_make(&store, Timestamp::now()).await?;
+        let tenant = Tenant::new(TenantParts {
+            store,
+            keys,
+            shared: Arc::clone(&self.shared),
+            catalogue: Arc::clone(&self.catalogue),
+            reserve: nature.reserve,
+            tunnel: nature.tunnel,
+            is_host: nature.is_host,
+        });
+        crate::custom_resources::serve(&tenant);
+        let mut clusters = self.clusters.write().unwrap_or_else(PoisonError::into_inner);
+        clusters.insert(id.clone(), Arc::clone(&tenant));
+        Ok((tenant, new))
+    }
+
+    async fn store(&self, id: &ClusterId) -> Result<(Arc<Store>, bool), FleetError> {
+        let listener = || Arc::clone(&self.feed) as Arc<dyn warren_storage::CommitListener>;
+        let journal = || Arc::clone(&self.journal);
+        let opened: Result<Opened, JournalError> =
+            blocking(&self.journal, id, |journal, id| journal.open(id)).await?;
+        match opened {
+            Ok(opened) => {
+                let root = &self.template.root;
+                Ok((
+                    Store::open_over(root, id.clone(), journal(), opened, listener()),
+                    false,
+                ))
+            }
+            Err(JournalError::UnknownCluster(_)) => {
+                let base = self.template.id.clone();
+                let made = blocking(&self.journal, id, move |journal, id| {
+                    journal.create(id, Some(&base))
+                });
+                let epoch = made.await??;
+                Ok((
+                    Store::fork(&self.template.root, id.clone(), journal(), epoch, listener()),
+                    true,
+                ))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Opens a port for a cluster: `preferred` if it is given and free; any, where it was only preferred.
+    pub(crate) async fn listen(
+        &self,
+        tenant: &Tenant,
+        preferred: Port,
+        names: &[String],
+    ) -> Result<Arc<Listener>, FleetError> {
+        if let Some(listener) = tenant.listener() {
+            return Ok(listener);
+        }
+        let (socket, address) = self.bind(preferred).await?;
+        let tls = self.tls(tenant, names)?;
+        let listener = Listener::open(
+            socket,
+            address,
+            &self.server,
+            Arc::clone(tenant.api()),
+            Arc::new(tls),
+        );
+        tenant.set_listener(Some(Arc::clone(&listener)));
+        Ok(listener)
+    }
+
+    async fn bind(&self, port: Port) -> Result<(TcpListener, SocketAddr), FleetError> {
+        let wanted = match port {
+            Port::Exactly(port) | Port::Rather(port) => port,
+            Port::Any => 0,
+        };
+        let address = SocketAddr::new(self.options.address, wanted);
+        let bound = match TcpListener::bind(address).await {
+            Err(_) if matches!(port, Port::Rather(_)) => {
+                TcpListener::bind(SocketAddr::new(self.options.address, 0)).await
+            }
+            bound => bound,
+        };
+        let socket = bound.map_err(|source| FleetError::Address { address, source })?;
+        let local = socket
+            .local_addr()
+            .map_err(|source| FleetError::Address { address, source })?;
+        Ok((socket, local))
+    }
+
+    fn tls(&self, tenant: &Tenant, extra: &[String]) -> Result<rustls::ServerConfig, FleetError> {
+        let wrong = |source| FleetError::Keys {
+            cluster: tenant.id().clone(),
+            source,
+        };
+        let mut names: Vec<String> = [
+            "localhost",
+            "kubernetes",
+            "kubernetes.default",
+            "kubernetes.default.svc",
+            "kubernetes.default.svc.cluster.local",
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        let mut addresses = vec![IpAddr::from([127, 0, 0, 1]), self.options.address];
+        for name in extra {
+            match name.parse() {
+                Ok(address) => addresses.push(address),
+                Err(_) => names.push(name.clone()),
+            }
+        }
+        let issued = tenant
+            .guard()
+            .authority()
+            .issue_server(&names, &addresses, Timestamp::now())
+            .map_err(wrong)?;
+        warren_pki::server_config(&issued, &[]).map_err(wrong)
+    }
+
+    /// Removes a cluster and all that it holds.
+    ///
+    /// # Errors
+    /// The store's failure; the cluster is no longer served even then.
+    pub async fn remove(&self, id: &ClusterId) -> Result<(), FleetError> {
+        let gone = self
+            .clusters
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(id);
+        if let Some(tenant) = gone {
+            shut(&tenant).await;
+        }
+        blocking(&self.journal, id, |journal, id| journal.delete(id)).await??;
+        Ok(())
+    }
+
+    /// From now on `runtime` works for all clusters.
+    pub(crate) fn connect(&self, runtime: Arc<Runtime>) {
+        self.feed.connect(Arc::clone(&runtime));
+        // The first one stays, as in the feed.
+        let _ = self.runtime.set(runtime);
+    }
+
+    /// A cluster became resident: everything in it is looked at.
+    pub(crate) fn woke(&self, id: &ClusterId) {
+        if let Some(runtime) = self.runtime.get() {
+            runtime.full_pass(id);
+        }
+    }
+
+    /// A cluster goes: what is queued for it goes with it.
+    pub(crate) fn forget(&self, id: &ClusterId) {
+        if let Some(runtime) = self.runtime.get() {
+            runtime.forget(id);
+        }
+    }
+
+    /// Closes every listener and store. What was acknowledged is durable already.
+    pub async fn close(&self) {
+        let all: Vec<Arc<Tenant>> = {
+            let mut clusters = self.clusters.write().unwrap_or_else(PoisonError::into_inner);
+            clusters.drain().map(|(_, tenant)| tenant).collect()
+        };
+        for tenant in all {
+            shut(&tenant).await;
+        }
+    }
+}
+
+/// Which port a cluster should have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Port {
+    /// This one and no other.
+    Exactly(u16),
+    /// This one if it is free.
+    Rather(u16),
+    /// Whichever is free.
+    Any,
+}
+
+async fn shut(tenant: &Tenant) {
+    if let Some(listener) = tenant.set_listener(None) {
+        listener.close().await;
+    }
+    tenant.store().close().await;
+}
+
+async fn journal(options: &Options) -> Result<Arc<dyn Journal>, FleetError> {
+    let Some(directory) = options.data_dir.clone() else {
+        return Ok(Arc::new(MemoryJournal::new()));
+    };
+    let opened = tokio::task::spawn_blocking(move || SqliteJournal::open(&directory)).await;
+    Ok(Arc::new(opened.map_err(|_| FleetError::CutOff)??))
+}
+
+impl Clusters for Fleet {
+    fn cluster(&self, id: &ClusterId, actor: &'static str) -> Option<Arc<dyn Cluster>> {
+        let tenant = self.tenant(id)?;
+        Some(Arc::new(LocalCluster::new(Arc::clone(tenant.registry()), actor)))
+    }
+
+    fn ids(&self) -> Vec<ClusterId> {
+        self.clusters
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .keys()
+            .cloned()
+            .collect()
+    }
+}

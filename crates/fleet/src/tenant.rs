@@ -1,0 +1,129 @@
+//! One cluster of the fleet. Everything that belongs to it hangs off this, and goes with it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use warren_access::{Access, Guard, Keys, Shared};
+use warren_apimachinery::{ClusterId, Object};
+use warren_apiserver::{ClusterApi, ClusterParts, Tunnel};
+use warren_pki::{Issued, PkiError};
+use warren_registry::reserve::Reserve;
+use warren_registry::{Catalogue, Parts, Registry};
+use warren_storage::Store;
+
+use crate::listener::Listener;
+
+/// See the module.
+pub struct Tenant {
+    id: ClusterId,
+    registry: Arc<Registry>,
+    guard: Arc<Guard>,
+    api: Arc<ClusterApi>,
+    /// Open while the cluster is served on a port of its own.
+    listener: Mutex<Option<Arc<Listener>>>,
+}
+
+/// What a tenant is made of.
+pub(crate) struct TenantParts {
+    pub(crate) store: Arc<Store>,
+    pub(crate) keys: Keys,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) reserve: Arc<dyn Reserve>,
+    pub(crate) tunnel: Arc<dyn Tunnel>,
+    pub(crate) is_host: bool,
+}
+
+impl Tenant {
+    pub(crate) fn new(parts: TenantParts) -> Arc<Self> {
+        let id = parts.store.cluster().clone();
+        let guard = Guard::new(parts.shared, parts.keys);
+        let registry = Registry::new(Parts {
+            store: parts.store,
+            catalogue: parts.catalogue,
+            admission: guard.clone(),
+            reserve: parts.reserve,
+            reviews: guard.clone(),
+            tokens: guard.clone(),
+            clock: Arc::new(Timestamp::now),
+        });
+        let access = Arc::new(Access::new(Arc::clone(&registry), Arc::clone(&guard)));
+        let api = ClusterApi::new(ClusterParts {
+            id: id.clone(),
+            registry: Arc::clone(&registry),
+            access,
+            tunnel: parts.tunnel,
+            shows_process_metrics: parts.is_host,
+        });
+        Arc::new(Self {
+            id,
+            registry,
+            guard,
+            api,
+            listener: Mutex::default(),
+        })
+    }
+
+    /// Its name in the fleet.
+    pub fn id(&self) -> &ClusterId {
+        &self.id
+    }
+
+    /// The meaning of its objects.
+    pub fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
+    /// Its API, as routes find it.
+    pub fn api(&self) -> &Arc<ClusterApi> {
+        &self.api
+    }
+
+    /// Its objects.
+    pub fn store(&self) -> &Arc<Store> {
+        self.registry.store()
+    }
+
+    /// The certificate of its authority, as PEM.
+    pub fn authority_pem(&self) -> &str {
+        self.guard.authority().certificate_pem()
+    }
+
+    /// A certificate for an administrator, which holds for a year.
+    ///
+    /// # Errors
+    /// When none could be made.
+    pub fn issue_admin(&self, now: Timestamp) -> Result<Issued, PkiError> {
+        self.guard
+            .authority()
+            .issue_client("kubernetes-admin", &["system:masters".to_owned()], now)
+    }
+
+    pub(crate) fn guard(&self) -> &Arc<Guard> {
+        &self.guard
+    }
+
+    /// Where it listens, if it does.
+    pub fn listener(&self) -> Option<Arc<Listener>> {
+        self.listener
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(crate) fn set_listener(&self, listener: Option<Arc<Listener>>) -> Option<Arc<Listener>> {
+        std::mem::replace(
+            &mut self.listener.lock().unwrap_or_else(PoisonError::into_inner),
+            listener,
+        )
+    }
+
+    /// Objects of a resource, from the visible root.
+    pub(crate) fn objects(&self, resource: &warren_apimachinery::Resource) -> Vec<Arc<Object>> {
+        self.store()
+            .snapshot()
+            .list(&resource.group_resource(), None)
+            .cloned()
+            .collect()
+    }
+}

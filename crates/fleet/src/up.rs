@@ -1,0 +1,300 @@
+//! `warren up`: an embedded host and a virtual cluster on it, in one process.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use warren_apimachinery::value::ValueExt;
+use warren_apimachinery::{ObjectKey, StatusReason, resource};
+use warren_pki::{Credentials, Kubeconfig};
+use warren_reconciler::{Cluster, Clusters, Registration, Runtime};
+use warren_registry::reserve::{Cidr, LocalAddresses};
+
+use crate::authority::FleetAuthority;
+use crate::bindings::BindingTable;
+use crate::error::FleetError;
+use crate::fleet::{Fleet, Nature, Port};
+use crate::host::{self, HOST, host_id};
+use crate::options::Options;
+use crate::tenant::Tenant;
+use crate::tunnel::ToNode;
+use crate::virtual_cluster::{VirtualClusters, first_objects, is_host};
+
+/// How long a virtual cluster may take before we say that something is wrong.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running fleet with an embedded host. Ends with `stop`.
+pub struct Embedded {
+    fleet: Arc<Fleet>,
+    runtime: Arc<Runtime>,
+    host: Arc<Tenant>,
+    stop: watch::Sender<bool>,
+    working: JoinHandle<()>,
+}
+
+impl Embedded {
+    /// Opens the data, serves the host on `port` (any, if none is given), registers `nodes` simulated nodes and puts
+    /// the controllers to work.
+    ///
+    /// # Errors
+    /// As [`Fleet::open`], and `Address` when the port is taken.
+    pub async fn start(options: Options, nodes: u32, port: Option<u16>) -> Result<Self, FleetError> {
+        let workers = options.workers;
+        let fleet = Fleet::open(options).await?;
+        let nature = Nature {
+            reserve: Arc::new(LocalAddresses::new(Cidr::new([10, 96, 0, 0].into(), 16))),
+            tunnel: Arc::new(ToNode),
+            is_host: true,
+        };
+        let (host, _) = fleet.load_or_make(&host_id(), nature).await?;
+        first_objects(&host, Some(host::API_ADDRESS)).await?;
+        let runtime = runtime(&fleet);
+        fleet.connect(Arc::clone(&runtime));
+        let port = port.map_or(Port::Any, Port::Rather);
+        fleet.listen(&host, port, &[]).await?;
+        let cluster = cluster(&fleet)?;
+        host::furnish(&cluster, nodes, Timestamp::now()).await?;
+        crate::custom_resources::serve(&host);
+        let (stop, mut stopped) = watch::channel(false);
+        let working = tokio::spawn(Arc::clone(&runtime).run(workers, async move {
+            // An error means that the sender is gone: the same as a stop.
+            let _ = stopped.wait_for(|stop| *stop).await;
+        }));
+        runtime.full_pass(&host_id());
+        Ok(Self {
+            fleet,
+            runtime,
+            host,
+            stop,
+            working,
+        })
+    }
+
+    /// The fleet.
+    pub fn fleet(&self) -> &Arc<Fleet> {
+        &self.fleet
+    }
+
+    /// The runtime.
+    pub fn runtime(&self) -> &Arc<Runtime> {
+        &self.runtime
+    }
+
+    /// The host.
+    pub fn host(&self) -> &Arc<Tenant> {
+        &self.host
+    }
+
+    /// An admin's kubeconfig of the host.
+    ///
+    /// # Errors
+    /// `Keys` when no certificate could be made.
+    pub fn host_kubeconfig(&self) -> Result<Kubeconfig, FleetError> {
+        let admin = self.host.issue_admin(Timestamp::now());
+        let admin = admin.map_err(|source| FleetError::Keys {
+            cluster: host_id(),
+            source,
+        })?;
+        let address = self
+            .host
+            .listener()
+            .ok_or_else(|| FleetError::NoCluster(host_id()))?
+            .address();
+        Ok(Kubeconfig {
+            name: format!("warren-{HOST}"),
+            server: format!("https://{address}"),
+            authority_pem: self.host.authority_pem().to_owned(),
+            tls_server_name: None,
+            credentials: Credentials::Certificate(admin),
+            namespace: None,
+        })
+    }
+
+    /// Asks for a virtual cluster by way of its object on the host, and waits until it is ready. Its kubeconfig is
+    /// the answer. One that is there already is left as it is, but for a port that is asked for.
+    ///
+    /// # Errors
+    /// `NotReady` with the reason that the object's conditions give.
+    pub async fn virtual_cluster(&self, name: &str, port: Option<u16>) -> Result<String, FleetError> {
+        let cluster = cluster(&self.fleet)?;
+        let wrong = |source| FleetError::Bootstrap {
+            cluster: host_id(),
+            source,
+        };
+        let key = ObjectKey::namespaced(namespace_of(name), name);
+        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": key.namespace}});
+        let made = cluster.create(&resource::NAMESPACES, namespace).await;
+        made.map(|_| ()).or_else(there).map_err(wrong)?;
+        let spec = match port {
+            Some(port) => json!({"controlPlane": {"proxy": {"port": port}}}),
+            None => json!({}),
+        };
+        let object = json!({
+            "apiVersion": "warren.dev/v1alpha1", "kind": "VirtualCluster",
+            "metadata": {"name": name, "namespace": key.namespace}, "spec": spec});
+        let made = cluster.create(&resource::VIRTUAL_CLUSTERS, object).await;
+        made.map(|_| ()).or_else(there).map_err(wrong)?;
+        if port.is_some() {
+            let patch = json!({"spec": spec});
+            let patched = cluster.merge_patch(
+                &resource::VIRTUAL_CLUSTERS,
+                &key,
+                warren_reconciler::Part::Main,
+                patch,
+            );
+            patched.await.map_err(wrong)?;
+        }
+        self.wait_ready(&key).await
+    }
+
+    async fn wait_ready(&self, key: &ObjectKey) -> Result<String, FleetError> {
+        let store = self.host.store();
+        let clusters = resource::VIRTUAL_CLUSTERS.group_resource();
+        let secrets = resource::SECRETS.group_resource();
+        let secret = ObjectKey::namespaced(key.namespace.clone(), format!("vc-{}", key.name));
+        let not_ready = |why: String| FleetError::NotReady {
+            name: key.name.to_string(),
+            why,
+        };
+        let looking = async {
+            loop {
+                let snapshot = store.snapshot();
+                let mut changes = store
+                    .watch(&clusters, Some(&key.namespace), snapshot.revision())
+                    .map_err(|_| not_ready("the store moved on too fast".to_owned()))?;
+                let object = snapshot
+                    .get(&clusters, key)
+                    .map(|object| object.to_value())
+                    .unwrap_or_default();
+                match object.text("/status/phase") {
+                    "Ready" if is_served(&self.fleet, key) => {
+                        let secret = snapshot.get(&secrets, &secret).map(|secret| secret.to_value());
+                        return secret
+                            .as_ref()
+                            .and_then(config_of)
+                            .ok_or_else(|| not_ready("its kubeconfig is missing".to_owned()));
+                    }
+                    "Failed" => return Err(not_ready(reason(&object))),
+                    _ => {}
+                }
+                tokio::select! {
+                    // Whatever came, the state tells more than the event.
+                    _ = changes.next() => {}
+                    // A restart finds the object ready before the cluster is served again.
+                    () = tokio::time::sleep(Duration::from_millis(2)), if object.text("/status/phase") == "Ready" => {}
+                }
+            }
+        };
+        match tokio::time::timeout(PATIENCE, looking).await {
+            Ok(result) => result,
+            Err(_) => Err(not_ready(format!(
+                "it is not ready after {} s",
+                PATIENCE.as_secs()
+            ))),
+        }
+    }
+
+    /// Ends the controllers, the listeners and the stores, in this order.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        if self.working.await.is_err() {
+            tracing::error!("the runtime panicked");
+        }
+        self.fleet.close().await;
+    }
+}
+
+/// The host namespace of a virtual cluster that was asked for by name alone.
+pub fn namespace_of(name: &str) -> String {
+    format!("warren-{name}")
+}
+
+fn is_served(fleet: &Fleet, key: &ObjectKey) -> bool {
+    fleet
+        .tenant(&crate::virtual_cluster::cluster_id(key))
+        .is_some_and(|tenant| tenant.listener().is_some())
+}
+
+fn there(status: warren_apimachinery::Status) -> Result<(), warren_apimachinery::Status> {
+    if status.is(StatusReason::AlreadyExists) {
+        Ok(())
+    } else {
+        Err(status)
+    }
+}
+
+fn config_of(secret: &Value) -> Option<String> {
+    use base64::Engine;
+    let data = base64::engine::general_purpose::STANDARD
+        .decode(secret.text("/data/config"))
+        .ok()?;
+    String::from_utf8(data).ok()
+}
+
+fn reason(object: &Value) -> String {
+    let conditions = object.items("/status/conditions");
+    let bad = conditions
+        .iter()
+        .find(|condition| condition.text("/status") == "False");
+    bad.map(|condition| condition.text("/message").to_owned())
+        .unwrap_or_default()
+}
+
+fn cluster(fleet: &Arc<Fleet>) -> Result<Arc<dyn Cluster>, FleetError> {
+    fleet
+        .cluster(&host_id(), "warren")
+        .ok_or_else(|| FleetError::NoCluster(host_id()))
+}
+
+/// Everything that works for the fleet: the built-in controllers, the syncer, the host's scheduler and nodes, and the
+/// life of virtual clusters.
+fn runtime(fleet: &Arc<Fleet>) -> Arc<Runtime> {
+    let bindings = Arc::new(BindingTable::default());
+    let config = warren_controllers::Config {
+        authority: Arc::new(FleetAuthority(Arc::downgrade(fleet))),
+    };
+    let mut registrations: Vec<Registration> = warren_controllers::all(&config)
+        .into_iter()
+        .map(|controller| Registration {
+            runs_in: match controller.role {
+                warren_controllers::Role::Any => |_| true,
+                warren_controllers::Role::OwnNodes => is_host,
+            },
+            reconciler: controller.reconciler,
+        })
+        .collect();
+    let syncer = warren_syncer::all(bindings.clone());
+    registrations.extend(syncer.into_iter().map(|reconciler| Registration {
+        reconciler,
+        runs_in: |_| true,
+    }));
+    registrations.push(Registration {
+        reconciler: Arc::new(VirtualClusters {
+            fleet: Arc::downgrade(fleet),
+            bindings,
+        }),
+        runs_in: is_host,
+    });
+    registrations.push(Registration {
+        reconciler: Arc::new(warren_scheduler::Scheduler::default()),
+        runs_in: is_host,
+    });
+    registrations.push(Registration {
+        reconciler: Arc::new(warren_node::Kubelet::default()),
+        runs_in: is_host,
+    });
+    registrations.push(Registration {
+        reconciler: Arc::new(warren_node::Heartbeat),
+        runs_in: is_host,
+    });
+    registrations.push(Registration {
+        reconciler: Arc::new(crate::custom_resources::CustomResources {
+            fleet: Arc::downgrade(fleet),
+        }),
+        runs_in: |_| true,
+    });
+    Runtime::new(Arc::clone(fleet) as Arc<dyn Clusters>, registrations)
+}
