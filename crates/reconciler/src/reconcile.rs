@@ -82,6 +82,12 @@ pub trait Reconciler: Send + Sync + 'static {
     /// periodic full pass, `triggers` is called for every object of all of them.
     fn watches(&self) -> &'static [Resource];
 
+    /// Whether it wants to see the changes of every resource, known and unknown, beyond those it names: the
+    /// garbage collector does.
+    fn watches_everything(&self) -> bool {
+        false
+    }
+
     /// Which keys a change concerns. Called in the commit path, so: quick, no parsing where the index
     /// suffices. `cluster` is the cluster of the change.
     fn triggers(&self, change: &Change, cluster: &dyn Cluster, out: &mut Triggers<'_>);

@@ -52,6 +52,8 @@ pub struct Runtime {
     clusters: Arc<dyn Clusters>,
     registrations: Vec<Registration>,
     by_resource: HashMap<GroupResource, Vec<usize>>,
+    /// Those that see every change.
+    of_everything: Vec<usize>,
     queue: Queue,
     pending: Mutex<Pending>,
     arrived: Notify,
@@ -72,7 +74,12 @@ impl Runtime {
     /// Nothing runs until `run` is called; changes may be fed before.
     pub fn new(clusters: Arc<dyn Clusters>, registrations: Vec<Registration>) -> Arc<Self> {
         let mut by_resource: HashMap<GroupResource, Vec<usize>> = HashMap::new();
+        let mut of_everything = Vec::new();
         for (at, registration) in registrations.iter().enumerate() {
+            if registration.reconciler.watches_everything() {
+                of_everything.push(at);
+                continue;
+            }
             for resource in registration.reconciler.watches() {
                 by_resource.entry(resource.group_resource()).or_default().push(at);
             }
@@ -81,6 +88,7 @@ impl Runtime {
             clusters,
             registrations,
             by_resource,
+            of_everything,
             queue: Queue::default(),
             pending: Mutex::default(),
             arrived: Notify::new(),
@@ -95,7 +103,7 @@ impl Runtime {
 
     /// Whether anyone watches a resource: what nobody watches need not be fed.
     pub fn watches(&self, resource: &GroupResource) -> bool {
-        self.by_resource.contains_key(resource)
+        !self.of_everything.is_empty() || self.by_resource.contains_key(resource)
     }
 
     /// Feeds changes, in the order of their commits. Returns at once.
@@ -201,13 +209,11 @@ impl Runtime {
     }
 
     fn feed(&self, change: &Change) {
-        let Some(reconcilers) = self.by_resource.get(&change.resource) else {
-            return;
-        };
         let Some(cluster) = self.clusters.cluster(&change.cluster, "warren") else {
             return;
         };
-        for &at in reconcilers {
+        let named = self.by_resource.get(&change.resource).into_iter().flatten();
+        for &at in named.chain(&self.of_everything) {
             self.trigger(at, change, cluster.as_ref());
         }
     }
@@ -229,11 +235,11 @@ impl Runtime {
             return;
         };
         for (at, registration) in self.registrations.iter().enumerate() {
-            for resource in registration.reconciler.watches() {
-                for object in cluster.list(resource, None) {
+            for resource in Self::watched(registration.reconciler.as_ref(), cluster.as_ref()) {
+                for object in cluster.list_any(&resource, None) {
                     let change = Change {
                         cluster: id.clone(),
-                        resource: resource.group_resource(),
+                        resource: resource.clone(),
                         object,
                         previous: None,
                         deleted: false,
@@ -242,6 +248,15 @@ impl Runtime {
                 }
             }
         }
+    }
+
+    fn watched(reconciler: &dyn Reconciler, cluster: &dyn Cluster) -> Vec<GroupResource> {
+        if reconciler.watches_everything() {
+            let served = cluster.resources().into_iter();
+            return served.map(|served| served.resource).collect();
+        }
+        let named = reconciler.watches().iter();
+        named.map(warren_apimachinery::Resource::group_resource).collect()
     }
 
     async fn work(&self) {
