@@ -432,6 +432,33 @@ fn pod_security_refuses_and_warns_by_namespace() {
 }
 
 #[test]
+fn raising_a_level_tells_of_pods_that_are_there() {
+    let namespace = |level: &str| json!({"metadata": {"name": "safe", "labels": {"pod-security.kubernetes.io/enforce": level}}});
+    let there = |name: &str| {
+        (
+            "pods",
+            json!({"metadata": {"name": name, "namespace": "safe"},
+            "spec": {"hostPID": true, "containers": [{"name": "c"}]}}),
+        )
+    };
+    let raise = update(
+        "namespaces",
+        namespace("privileged"),
+        &[there("a"), there("b"), there("c")],
+    );
+    let (_, warnings) = raise.run(namespace("baseline")).unwrap();
+    assert_eq!(
+        warnings,
+        [
+            "existing pods in namespace \"safe\" violate the new PodSecurity enforce level \"baseline:latest\"",
+            "a (and 2 other pods): host namespaces",
+        ]
+    );
+    let lower = update("namespaces", namespace("restricted"), &[there("a")]);
+    assert!(lower.run(namespace("baseline")).unwrap().1.is_empty());
+}
+
+#[test]
 fn nobody_grants_what_they_do_not_hold() {
     let rule = |verb: &str| json!({"verbs": [verb], "apiGroups": [""], "resources": ["pods"]});
     let held = grant("held", "jane", rule("get"));

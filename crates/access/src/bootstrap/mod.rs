@@ -198,7 +198,7 @@ mod tests {
         }
         let each = began.elapsed() / rounds;
         eprintln!("{each:?} each");
-        // About 2 µs in release; this is a debug build on a busy machine.
+        // The bound is wide: this is a debug build on a busy machine.
         assert!(each.as_micros() < 500, "{each:?}");
     }
 }

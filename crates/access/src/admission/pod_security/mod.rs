@@ -1,6 +1,7 @@
 //! PodSecurity: what the pods of a namespace may ask of their node, by the namespace's labels.
 
 mod baseline;
+mod existing;
 mod finding;
 mod restricted;
 
@@ -19,7 +20,7 @@ use super::Asked;
 
 const PREFIX: &str = "pod-security.kubernetes.io/";
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Level {
     Privileged,
     Baseline,
@@ -56,7 +57,9 @@ pub(super) fn validate(cx: &Asked<'_>, object: Option<&Value>) -> Result<(), Sta
         return Ok(());
     };
     if cx.writes(&NAMESPACES) {
-        return validate_labels(object);
+        validate_labels(object)?;
+        existing::warn(cx, object);
+        return Ok(());
     }
     let is_pod = PODS.is(&cx.resource) && matches!(cx.subresource, "" | "ephemeralcontainers");
     if !is_pod && template(cx, object).is_none() {
