@@ -2,6 +2,12 @@
 //!
 //! `cargo run -p warren-apiserver --example serve -- /tmp/kubeconfig [port]`
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "the cluster is the tests' one"
+)]
+
 #[path = "../tests/edge/cluster.rs"]
 mod cluster;
 

@@ -11,6 +11,7 @@ use crate::accept::{self, Accepted};
 use crate::cluster::ClusterApi;
 use crate::path::ResourcePath;
 use crate::query::Query;
+use crate::route::Stop;
 use crate::server::ApiServer;
 
 /// The context of one request.
@@ -23,6 +24,8 @@ pub(crate) struct Cx<'a> {
     pub(crate) user: &'a UserInfo,
     pub(crate) warnings: &'a Warnings,
     pub(crate) now: Timestamp,
+    /// When the listener stops; `None` for requests that came another way.
+    pub(crate) stop: Option<Stop>,
 }
 
 impl<'a> Cx<'a> {

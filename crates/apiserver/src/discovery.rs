@@ -165,7 +165,7 @@ pub(crate) fn groups(catalogue: &Catalogue) -> Vec<Group<'_>> {
         }
     }
     for group in &mut groups {
-        group.versions.sort_by(|(a, _), (b, _)| priority(b).cmp(&priority(a)));
+        group.versions.sort_by_key(|(version, _)| std::cmp::Reverse(priority(version)));
     }
     groups
 }

@@ -16,7 +16,7 @@ use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::body::Body;
-use crate::route::{Hello, Peer, Route};
+use crate::route::{Hello, Peer, Route, Stop};
 use crate::server::{self, ApiServer};
 
 /// Bounds of a listener.
@@ -53,17 +53,18 @@ pub async fn serve(
     server: Arc<ApiServer>,
     route: Arc<dyn Route>,
     limits: Limits,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) {
+    let mut stop = Stop(stop);
     let places = Arc::new(Semaphore::new(limits.connections));
     let mut connections = JoinSet::new();
     loop {
         let place = tokio::select! {
-            () = stopped(&mut stop) => break,
+            () = stop.stopped() => break,
             place = Arc::clone(&places).acquire_owned() => place,
         };
         let accepted = tokio::select! {
-            () = stopped(&mut stop) => break,
+            () = stop.stopped() => break,
             accepted = listener.accept() => accepted,
             Some(_) = connections.join_next(), if !connections.is_empty() => continue,
         };
@@ -92,16 +93,11 @@ pub async fn serve(
     }
 }
 
-async fn stopped(stop: &mut watch::Receiver<bool>) {
-    // An error means that the sender is gone, which is a stop as well.
-    let _ = stop.wait_for(|stop| *stop).await;
-}
-
 struct Connection {
     server: Arc<ApiServer>,
     route: Arc<dyn Route>,
     limits: Limits,
-    stop: watch::Receiver<bool>,
+    stop: Stop,
 }
 
 impl Connection {
@@ -128,7 +124,9 @@ impl Connection {
 
     async fn speak(self, io: TokioIo<TlsStream<TcpStream>>, peer: Arc<Peer>, is_h2: bool) {
         let Self { server, route, mut stop, .. } = self;
-        let service = service_fn(move |request: Request<Incoming>| {
+        let told = stop.clone();
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(told.clone());
             let (server, route, peer) = (Arc::clone(&server), Arc::clone(&route), Arc::clone(&peer));
             async move {
                 let routed = route.route(&peer.hello, request.uri().path()).await;
@@ -147,7 +145,7 @@ impl Connection {
             let mut connection = std::pin::pin!(connection);
             tokio::select! {
                 _ = connection.as_mut() => return,
-                () = stopped(&mut stop) => connection.as_mut().graceful_shutdown(),
+                () = stop.stopped() => connection.as_mut().graceful_shutdown(),
             }
             let _ = connection.await;
         } else {
@@ -155,7 +153,7 @@ impl Connection {
             let mut connection = std::pin::pin!(connection);
             tokio::select! {
                 _ = connection.as_mut() => return,
-                () = stopped(&mut stop) => connection.as_mut().graceful_shutdown(),
+                () = stop.stopped() => connection.as_mut().graceful_shutdown(),
             }
             let _ = connection.await;
         }

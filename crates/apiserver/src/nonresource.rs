@@ -39,7 +39,7 @@ pub(crate) fn answer(cx: &Cx<'_>, path: &str) -> Result<Response<Body>, Status> 
         }
         "/openid/v1/jwks" => {
             let key = cx.cluster.access.guard().token_signer().public_key();
-            let keys = answer::json(&jwks(&[&key]));
+            let keys = answer::json(&jwks(&[key]));
             Ok(answer::with(StatusCode::OK, "application/jwk-set+json", Body::full(keys)))
         }
         _ => other(cx, path),

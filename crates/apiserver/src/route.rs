@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
 use smol_str::SmolStr;
+use tokio::sync::watch;
 use warren_access::Certificate;
 use warren_apimachinery::{ClusterId, Status};
 
@@ -67,4 +68,16 @@ pub trait Route: Send + Sync + 'static {
     /// # Errors
     /// What the client reads when there is no such cluster or it cannot be woken.
     async fn route(&self, hello: &Hello, path: &str) -> Result<Routed, Status>;
+}
+
+/// Tells what goes on for long that its listener stops: put into a request's extensions by the listener, so that
+/// watches end rather than hold up the shutdown.
+#[derive(Clone, Debug)]
+pub(crate) struct Stop(pub(crate) watch::Receiver<bool>);
+
+impl Stop {
+    /// Waits for the stop, which includes that the sender is gone.
+    pub(crate) async fn stopped(&mut self) {
+        let _ = self.0.wait_for(|stop| *stop).await;
+    }
 }

@@ -24,7 +24,7 @@ use crate::openapi;
 use crate::path::{self, ResourcePath, Target};
 use crate::query::Query;
 use crate::resource;
-use crate::route::Peer;
+use crate::route::{Peer, Stop};
 use crate::selection;
 
 /// How long a request may take that is neither a watch nor a stream.
@@ -140,6 +140,7 @@ impl ApiServer {
             user: &user,
             warnings,
             now,
+            stop: head.extensions.get::<Stop>().cloned(),
         };
         let request = Request::from_parts(head, body);
         let encoding = cx.accepted().map_or(Encoding::Json, |accepted| accepted.encoding);

@@ -23,6 +23,7 @@ use crate::answer;
 use crate::body::Body;
 use crate::cx::{Cx, Served};
 use crate::options::ListOptions;
+use crate::route::Stop;
 use crate::selection::Selectors;
 use crate::table::Printer;
 use crate::unfold;
@@ -67,6 +68,7 @@ pub(crate) fn objects(cx: &Cx<'_>, served: &Served<'_>) -> Result<Response<Body>
         bookmarks: options.bookmarks,
         next_bookmark: Instant::now() + BOOKMARK.min(life.saturating_sub(BEFORE_END)),
         ends,
+        stop: cx.stop.clone(),
         _running: cx.server.metrics.longrunning("WATCH"),
     };
     stream.start(&options, served);
@@ -89,6 +91,7 @@ struct Stream {
     bookmarks: bool,
     next_bookmark: Instant,
     ends: Instant,
+    stop: Option<Stop>,
     _running: Running,
 }
 
@@ -160,6 +163,10 @@ async fn step(mut stream: Stream) -> (Stream, Option<Bytes>) {
         };
         let next = tokio::select! {
             biased;
+            () = stopped(stream.stop.as_mut()) => {
+                stream.watch = None;
+                return (stream, None);
+            }
             next = watch.next() => Some(next),
             () = tokio::time::sleep_until(wakes) => None,
         };
@@ -183,6 +190,13 @@ async fn step(mut stream: Stream) -> (Stream, Option<Bytes>) {
         if !piece.is_empty() {
             return (stream, Some(piece));
         }
+    }
+}
+
+async fn stopped(stop: Option<&mut Stop>) {
+    match stop {
+        Some(stop) => stop.stopped().await,
+        None => std::future::pending().await,
     }
 }
 

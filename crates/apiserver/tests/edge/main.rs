@@ -1,4 +1,10 @@
 //! The HTTP edge over a whole cluster in the process.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests fail the test"
+)]
 
 mod client;
 mod cluster;
@@ -6,4 +12,6 @@ mod discovery;
 mod golden;
 mod list;
 mod negotiation;
+mod serving;
+mod tunnel;
 mod watch;

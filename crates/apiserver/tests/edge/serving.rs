@@ -1,0 +1,216 @@
+//! A listener on loopback: TLS, both HTTP versions, client certificates, upgrades, an orderly end.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use jiff::Timestamp;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use warren_apimachinery::{Status, StatusReason};
+use warren_apiserver::{ApiServer, Body, Connect, Hello, Limits, Route, Routed, Tunnel, serve};
+use warren_pki::{Authority, Issued};
+
+use crate::cluster::TestCluster;
+
+/// Answers below `/clusters/one`, and without a prefix.
+struct One {
+    cluster: TestCluster,
+    tls: Arc<ServerConfig>,
+}
+
+#[async_trait]
+impl Route for One {
+    fn tls(&self, _: &Hello) -> Option<Arc<ServerConfig>> {
+        Some(Arc::clone(&self.tls))
+    }
+
+    async fn route(&self, _: &Hello, path: &str) -> Result<Routed, Status> {
+        const PREFIX: &str = "/clusters/one";
+        if path.starts_with("/clusters/") && !path.starts_with(PREFIX) {
+            return Err(Status::new(StatusReason::NotFound, "there is no such cluster"));
+        }
+        let prefix = if path.starts_with(PREFIX) { PREFIX.len() } else { 0 };
+        Ok(Routed { cluster: Arc::clone(&self.cluster.api), prefix })
+    }
+}
+
+/// Upgrades, and sends back what comes.
+struct Echo;
+
+#[async_trait]
+impl Tunnel for Echo {
+    async fn connect(&self, mut connect: Connect) -> Result<Response<Body>, Status> {
+        let upgrade = hyper::upgrade::on(&mut connect.request);
+        tokio::spawn(async move {
+            let mut stream = TokioIo::new(upgrade.await.unwrap());
+            let mut bytes = [0; 5];
+            stream.read_exact(&mut bytes).await.unwrap();
+            stream.write_all(&bytes).await.unwrap();
+            stream.shutdown().await.unwrap();
+        });
+        let response = Response::builder()
+            .status(StatusCode::SWITCHING_PROTOCOLS)
+            .header(header::CONNECTION, "Upgrade")
+            .header(header::UPGRADE, "echo")
+            .header("x-container", connect.container);
+        Ok(response.body(Body::empty()).unwrap())
+    }
+}
+
+struct Serving {
+    address: SocketAddr,
+    authority: Arc<Authority>,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Serving {
+    async fn start() -> Self {
+        let cluster = TestCluster::new(Arc::new(Echo));
+        let authority = Arc::clone(&cluster.authority);
+        let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let issued = authority.issue_server(&["localhost".to_owned()], &[loopback], Timestamp::now()).unwrap();
+        let tls = Arc::new(warren_pki::server_config(&issued, &[]).unwrap());
+        let listener = TcpListener::bind((loopback, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = watch::channel(false);
+        let route = Arc::new(One { cluster, tls });
+        let server = Arc::new(ApiServer::new());
+        let task = tokio::spawn(serve(listener, server, route, Limits::default(), stopped));
+        Self { address, authority, stop, task }
+    }
+
+    fn admin(&self) -> Issued {
+        self.authority.issue_client("root", &["system:masters".to_owned()], Timestamp::now()).unwrap()
+    }
+
+    async fn connect(&self, alpn: &str, client: Option<&Issued>) -> TlsStream<TcpStream> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.authority.certificate().clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots);
+        let mut config = match client {
+            None => builder.with_no_client_auth(),
+            Some(issued) => builder
+                .with_client_auth_cert(
+                    vec![CertificateDer::from_pem_slice(issued.certificate_pem.as_bytes()).unwrap()],
+                    PrivateKeyDer::from_pem_slice(issued.key_pem.as_bytes()).unwrap(),
+                )
+                .unwrap(),
+        };
+        config.alpn_protocols = vec![alpn.as_bytes().to_vec()];
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap()
+    }
+
+    async fn send(&self, alpn: &str, client: Option<&Issued>, request: Request<Full<Bytes>>) -> Response<Incoming> {
+        let io = TokioIo::new(self.connect(alpn, client).await);
+        if alpn == "h2" {
+            let (mut sender, connection) =
+                hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
+            tokio::spawn(connection);
+            sender.send_request(request).await.unwrap()
+        } else {
+            let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
+            tokio::spawn(connection.with_upgrades());
+            sender.send_request(request).await.unwrap()
+        }
+    }
+}
+
+fn get(path: &str) -> Request<Full<Bytes>> {
+    Request::get(path).header(header::HOST, "localhost").body(Full::default()).unwrap()
+}
+
+async fn json_of(response: Response<Incoming>) -> Value {
+    serde_json::from_slice(&response.into_body().collect().await.unwrap().to_bytes()).unwrap()
+}
+
+#[tokio::test]
+async fn both_http_versions_are_spoken_below_a_prefix_too() {
+    let serving = Serving::start().await;
+    let admin = serving.admin();
+    for (alpn, prefix) in [("http/1.1", ""), ("http/1.1", "/clusters/one"), ("h2", ""), ("h2", "/clusters/one")] {
+        let uri = if alpn == "h2" { format!("https://localhost{prefix}") } else { prefix.to_owned() };
+        let response = serving.send(alpn, Some(&admin), get(&format!("{uri}/api/v1/namespaces/default"))).await;
+        assert_eq!(response.status(), 200, "{alpn} {prefix}");
+        assert_eq!(json_of(response).await["kind"], "Namespace");
+    }
+    let response = serving.send("http/1.1", None, get("/clusters/two/api")).await;
+    assert_eq!(response.status(), 404);
+    assert_eq!(json_of(response).await["message"], "there is no such cluster");
+}
+
+#[tokio::test]
+async fn a_client_certificate_says_who_asks() {
+    let serving = Serving::start().await;
+    let stranger = Authority::generate("other", Timestamp::now()).unwrap();
+    let foreign = stranger.issue_client("root", &["system:masters".to_owned()], Timestamp::now()).unwrap();
+    let nobody = serving.send("http/1.1", None, get("/api/v1/pods")).await;
+    assert_eq!(nobody.status(), 403);
+    assert_eq!(
+        json_of(nobody).await["message"],
+        "pods is forbidden: User \"system:anonymous\" cannot list resource \"pods\" in API group \"\" at the cluster scope"
+    );
+    assert_eq!(serving.send("h2", Some(&foreign), get("https://localhost/api/v1/pods")).await.status(), 401);
+    let admin = serving.admin();
+    assert_eq!(serving.send("h2", Some(&admin), get("https://localhost/api/v1/pods")).await.status(), 200);
+}
+
+#[tokio::test]
+async fn an_upgrade_is_handed_over_as_raw_bytes() {
+    let serving = Serving::start().await;
+    let admin = serving.admin();
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"},
+        "spec": {"nodeName": "n", "containers": [{"name": "c", "image": "i"}]}});
+    let create = Request::post("/api/v1/namespaces/default/pods")
+        .header(header::HOST, "localhost")
+        .body(Full::from(pod.to_string()))
+        .unwrap();
+    assert_eq!(serving.send("http/1.1", Some(&admin), create).await.status(), 201);
+    let exec = Request::post("/api/v1/namespaces/default/pods/p/exec?command=ls")
+        .header(header::HOST, "localhost")
+        .header(header::CONNECTION, "Upgrade")
+        .header(header::UPGRADE, "echo")
+        .body(Full::default())
+        .unwrap();
+    let response = serving.send("http/1.1", Some(&admin), exec).await;
+    assert_eq!((response.status().as_u16(), &response.headers()["x-container"]), (101, &"c".parse().unwrap()));
+    let mut stream = TokioIo::new(hyper::upgrade::on(response).await.unwrap());
+    stream.write_all(b"hello").await.unwrap();
+    let mut back = Vec::new();
+    stream.read_to_end(&mut back).await.unwrap();
+    assert_eq!(back, b"hello");
+}
+
+#[tokio::test]
+async fn watches_end_when_the_listener_stops() {
+    let serving = Serving::start().await;
+    let admin = serving.admin();
+    let response = serving.send("h2", Some(&admin), get("https://localhost/api/v1/namespaces?watch=1")).await;
+    let mut body = response.into_body();
+    assert!(body.frame().await.is_some());
+    serving.stop.send(true).unwrap();
+    let ended = async { while body.frame().await.is_some() {} };
+    tokio::time::timeout(Duration::from_secs(5), ended).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(5), serving.task).await.unwrap().unwrap();
+}
