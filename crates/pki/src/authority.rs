@@ -406,7 +406,7 @@ mod tests {
         let took = start.elapsed();
         server_config(&server, &[authority.certificate().clone()]).unwrap();
         eprintln!("made in {took:?}");
-        // A millisecond in release; this is a debug build on a busy machine.
+        // The bound is wide: this is a debug build on a busy machine.
         assert!(took.as_millis() < 250, "{took:?}");
     }
 }

@@ -108,3 +108,75 @@ impl ClientCertVerifier for AnyClient {
             .supported_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use rustls::pki_types::ServerName;
+    use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConnection};
+
+    use super::*;
+    use crate::Authority;
+
+    fn now() -> Timestamp {
+        Timestamp::now()
+    }
+
+    fn client_config(authority: &Authority, issued: Option<&Issued>) -> ClientConfig {
+        let mut roots = RootCertStore::empty();
+        roots.add(authority.certificate().clone()).unwrap();
+        let builder = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots);
+        match issued {
+            None => builder.with_no_client_auth(),
+            Some(issued) => {
+                let chain = vec![CertificateDer::from_pem_slice(issued.certificate_pem.as_bytes()).unwrap()];
+                let key = PrivateKeyDer::from_pem_slice(issued.key_pem.as_bytes()).unwrap();
+                builder.with_client_auth_cert(chain, key).unwrap()
+            }
+        }
+    }
+
+    /// Shakes hands in memory; whom the authority then sees.
+    fn check(authority: &Authority, name: &str, issued: Option<&Issued>, expect: Result<Option<&str>, ()>) {
+        let server = authority
+            .issue_server(&["kubernetes".into()], &[[127, 0, 0, 1].into()], now())
+            .unwrap();
+        let config = server_config(&server, &[authority.certificate().clone()]).unwrap();
+        let mut server = ServerConnection::new(Arc::new(config)).unwrap();
+        let to = ServerName::try_from(name.to_owned()).unwrap();
+        let mut client = ClientConnection::new(Arc::new(client_config(authority, issued)), to).unwrap();
+        while client.is_handshaking() || server.is_handshaking() {
+            let mut wire = Vec::new();
+            client.write_tls(&mut wire).unwrap();
+            server.read_tls(&mut wire.as_slice()).unwrap();
+            server.process_new_packets().unwrap();
+            wire.clear();
+            server.write_tls(&mut wire).unwrap();
+            client.read_tls(&mut wire.as_slice()).unwrap();
+            client.process_new_packets().unwrap();
+        }
+        let chain = server.peer_certificates().unwrap_or_default();
+        let found = match chain {
+            [] => Ok(None),
+            chain => authority
+                .verify_client(chain, now())
+                .map(|client| Some(client.user().name.clone()))
+                .map_err(|_| ()),
+        };
+        assert_eq!(found, expect.map(|name| name.map(str::to_owned)));
+    }
+
+    #[test]
+    fn clients_shake_hands_with_a_certificate_without_one_and_with_a_foreign_one() {
+        let authority = Authority::generate("ca", now()).unwrap();
+        let foreign = Authority::generate("ca", now()).unwrap();
+        let mine = authority.issue_client("jane", &[], now()).unwrap();
+        let theirs = foreign.issue_client("jane", &[], now()).unwrap();
+        check(&authority, "kubernetes", Some(&mine), Ok(Some("jane")));
+        check(&authority, "127.0.0.1", None, Ok(None));
+        check(&authority, "kubernetes", Some(&theirs), Err(()));
+    }
+}
