@@ -85,7 +85,7 @@ impl Operation<'_> {
         errors.extend(strategy.validate_create(&object));
         self.refuse(&object, &errors)?;
         self.warn(&object, None);
-        if !object.text("/metadata/resourceVersion").is_empty() {
+        if !matches!(object.text("/metadata/resourceVersion"), "" | "0") {
             return Err(
                 Status::unclassified("resourceVersion should not be set on objects to be created").into(),
             );

@@ -76,11 +76,6 @@ pub(crate) fn settle_namespace(
         .and_then(Value::as_str)
         .unwrap_or_default();
     if !definition.is_namespaced() {
-        if !own.is_empty() {
-            return Err(Status::bad_request(
-                "the namespace of the provided object does not match the namespace sent on the request",
-            ));
-        }
         metadata.remove("namespace");
     } else if own.is_empty() {
         metadata.insert("namespace".to_owned(), namespace.into());
@@ -190,6 +185,7 @@ pub(crate) fn validate_update(new: &Value, old: &Value) -> Vec<Error> {
         }
     }
     errors.extend(freely_changed(new, &path));
+    errors.extend(finalizers(new, &path.child("finalizers"), false));
     errors
 }
 

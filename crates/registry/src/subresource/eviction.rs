@@ -7,14 +7,13 @@ use warren_apimachinery::selector::LabelSelector;
 use warren_apimachinery::status::{Cause, Details};
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{Object, Status, StatusReason, resource, time};
-use warren_reconciler::DeleteOptions;
 use warren_storage::WriteKind;
 
+use crate::admission;
 use crate::change::Current;
 use crate::commit::{Refusal, draft};
 use crate::operation::Operation;
 use crate::request::delete_options;
-use crate::{Deleted, admission};
 
 /// How often the budget is asked anew because others were quicker.
 const ROUNDS: usize = 16;
@@ -27,27 +26,41 @@ impl Operation<'_> {
         self.check_body_name(eviction, "Eviction")?;
         self.admit(admission::Operation::Create, Some(eviction), None)
             .await?;
-        let mut options = delete_options(eviction.at("/deleteOptions"))?;
-        let pod = self.registry.get(self.definition, self.key)?;
-        let value = pod.to_value();
-        if !needs_no_budget(&value) {
-            self.ask_budgets(&pod, &value).await?;
-            options.uid.get_or_insert_with(|| pod.meta().uid.to_string());
+        let asked = delete_options(eviction.at("/deleteOptions"))?;
+        for _ in 0..ROUNDS {
+            let pod = self.registry.get(self.definition, self.key)?;
+            let value = pod.to_value();
+            let verdict = match without_budget(&value) {
+                Some(verdict) => verdict,
+                None => self.ask_budgets(&pod, &value).await?,
+            };
+            let mut options = asked.clone();
+            if verdict != Verdict::Free {
+                // It must still be the pod that was judged.
+                let revision = pod.meta().revision.to_string();
+                options.resource_version.get_or_insert(revision);
+            }
+            let result = self
+                .registry
+                .delete(self.cx, self.definition, self.key, options)
+                .await;
+            match (result, verdict) {
+                (Ok(_), _) => return Ok(super::success()),
+                (Err(status), _) if asked.resource_version.is_some() => return Err(status),
+                (Err(status), Verdict::WhilePending) if status.is(StatusReason::Conflict) => {}
+                (Err(status), Verdict::WhileUnready) if status.is(StatusReason::Conflict) => {
+                    return Err(too_many("The pod changed while its eviction was decided.", 10));
+                }
+                (Err(status), _) => return Err(status),
+            }
         }
-        self.finish_eviction(options).await
+        Err(Status::modified(
+            &self.definition.group_resource(),
+            &self.key.name,
+        ))
     }
 
-    async fn finish_eviction(&self, options: DeleteOptions) -> Result<Value, Status> {
-        match self
-            .registry
-            .delete(self.cx, self.definition, self.key, options)
-            .await?
-        {
-            Deleted::Gone(_) | Deleted::Last(_) | Deleted::Marked(_) => Ok(super::success()),
-        }
-    }
-
-    async fn ask_budgets(&self, pod: &Arc<Object>, value: &Value) -> Result<(), Status> {
+    async fn ask_budgets(&self, pod: &Arc<Object>, value: &Value) -> Result<Verdict, Status> {
         let found: Vec<Arc<Object>> = self
             .registry
             .store
@@ -56,7 +69,7 @@ impl Operation<'_> {
             .filter(|budget| covers(budget, pod))
             .collect();
         let budget = match found.as_slice() {
-            [] => return Ok(()),
+            [] => return Ok(Verdict::Free),
             [one] => one,
             _ => {
                 return Err(Status::unclassified(
@@ -67,16 +80,16 @@ impl Operation<'_> {
         let mut current = Current::of(Arc::clone(budget));
         for _ in 0..ROUNDS {
             if lets_unready_go(&current.value, value) {
-                return Ok(());
+                return Ok(Verdict::WhileUnready);
             }
             match self.count_disruption(&current).await {
-                Ok(()) => return Ok(()),
+                Ok(()) => return Ok(Verdict::Free),
                 Err(Refusal::Status(status)) => return Err(status),
                 Err(Refusal::Outrun) => {}
             }
             match self.registry.store.latest(&budgets(), &budget.key()) {
                 Some(latest) => current = Current::of(latest),
-                None => return Ok(()),
+                None => return Ok(Verdict::Free),
             }
         }
         Err(too_many("the disruption budget changes too quickly", 10))
@@ -109,10 +122,26 @@ fn budgets() -> warren_apimachinery::GroupResource {
     resource::POD_DISRUPTION_BUDGETS.group_resource()
 }
 
-/// Upstream's `canIgnorePDB`: what does not run, or goes anyway, disrupts nobody.
-fn needs_no_budget(pod: &Value) -> bool {
-    matches!(pod.text("/status/phase"), "Succeeded" | "Failed" | "Pending")
-        || !pod.at("/metadata/deletionTimestamp").is_null()
+/// Under which condition a pod may go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// Under none.
+    Free,
+    /// As long as it does not run.
+    WhilePending,
+    /// As long as it is not ready.
+    WhileUnready,
+}
+
+/// What does not run, or goes anyway, disrupts nobody; for the others budgets are asked.
+fn without_budget(pod: &Value) -> Option<Verdict> {
+    let goes = !pod.at("/metadata/deletionTimestamp").is_null();
+    match pod.text("/status/phase") {
+        "Succeeded" | "Failed" => Some(Verdict::Free),
+        _ if goes => Some(Verdict::Free),
+        "Pending" => Some(Verdict::WhilePending),
+        _ => None,
+    }
 }
 
 fn covers(budget: &Object, pod: &Object) -> bool {
