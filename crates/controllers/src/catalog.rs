@@ -10,7 +10,11 @@ use crate::daemon_set::DaemonSets;
 use crate::deployment::Deployments;
 use crate::endpoint_slice::EndpointSlices;
 use crate::endpoints::Endpoints;
+use crate::garbage_collector::GarbageCollector;
 use crate::job::Jobs;
+use crate::namespace::Namespaces;
+use crate::namespace_defaults::{DefaultServiceAccounts, RootCaPublisher};
+use crate::pod_gc::PodGc;
 use crate::replica_set::ReplicaSets;
 use crate::stateful_set::StatefulSets;
 
@@ -66,7 +70,7 @@ pub struct Controller {
 }
 
 /// All controllers.
-pub fn all(_config: &Config) -> Vec<Controller> {
+pub fn all(config: &Config) -> Vec<Controller> {
     vec![
         on(Role::Any, ReplicaSets),
         on(Role::Any, Deployments),
@@ -76,6 +80,16 @@ pub fn all(_config: &Config) -> Vec<Controller> {
         on(Role::Any, CronJobs),
         on(Role::Any, Endpoints),
         on(Role::Any, EndpointSlices),
+        on(Role::Any, Namespaces),
+        on(Role::Any, DefaultServiceAccounts),
+        on(
+            Role::Any,
+            RootCaPublisher {
+                authority: config.authority.clone(),
+            },
+        ),
+        on(Role::Any, GarbageCollector),
+        on(Role::OwnNodes, PodGc),
     ]
 }
 

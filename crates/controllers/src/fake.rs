@@ -227,11 +227,18 @@ impl FakeCluster {
 
     fn keys(&self, controller: &dyn Reconciler) -> Vec<ObjectKey> {
         let mut keys = Vec::new();
-        for resource in controller.watches() {
-            for object in Cluster::list(self, resource, None) {
+        let named = controller.watches().iter().map(Resource::group_resource);
+        let served = self.resources().into_iter().map(|served| served.resource);
+        let resources: Vec<_> = if controller.watches_everything() {
+            served.collect()
+        } else {
+            named.collect()
+        };
+        for resource in &resources {
+            for object in self.list_any(resource, None) {
                 let change = Change {
                     cluster: self.id.clone(),
-                    resource: resource.group_resource(),
+                    resource: resource.clone(),
                     object,
                     previous: None,
                     deleted: false,
@@ -549,6 +556,19 @@ impl Cluster for FakeCluster {
             .filter(|((_, key), _)| namespace.is_none_or(|namespace| key.namespace == namespace))
             .map(|(_, object)| object.clone())
             .collect()
+    }
+}
+
+/// Certificates and tokens that say whose they are.
+pub(crate) struct FakeAuthority;
+
+impl crate::Authority for FakeAuthority {
+    fn root_ca(&self, cluster: &ClusterId) -> Option<String> {
+        Some(format!("PEM of {cluster}"))
+    }
+
+    fn secret_token(&self, _: &ClusterId, subject: &crate::TokenSubject<'_>) -> Option<String> {
+        Some(format!("{}/{}", subject.namespace, subject.account))
     }
 }
 

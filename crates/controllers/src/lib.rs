@@ -12,13 +12,17 @@ mod endpoint_slice;
 mod endpoints;
 #[cfg(test)]
 mod event;
+mod garbage_collector;
 mod job;
 mod label_selector;
+mod namespace;
+mod namespace_defaults;
 mod owner;
 mod percent;
 mod placement;
 mod pod;
 mod pod_control;
+mod pod_gc;
 mod replica_set;
 mod service_pods;
 mod stateful_set;

@@ -118,9 +118,14 @@ pub(crate) async fn claim(
     Ok(claimed)
 }
 
+/// The owner references of an object, as they are written.
+pub(crate) fn references_of(object: &Object) -> Vec<Value> {
+    object.to_value().items("/metadata/ownerReferences").to_vec()
+}
+
 /// The owner references of an object but those to one owner.
 pub(crate) fn references_without(object: &Object, uid: &SmolStr) -> Vec<Value> {
-    let mut references = object.to_value().items("/metadata/ownerReferences").to_vec();
+    let mut references = references_of(object);
     references.retain(|reference| reference.text("/uid") != uid);
     references
 }

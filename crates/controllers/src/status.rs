@@ -70,3 +70,8 @@ pub(crate) async fn write(
     value.set("/status", status);
     cluster.update(resource, Part::Status, value).await
 }
+
+/// The list at a JSON pointer, to be changed.
+pub(crate) fn list(value: &Value, pointer: &str) -> Vec<Value> {
+    value.items(pointer).to_vec()
+}

@@ -1,7 +1,6 @@
-//! CronJobs: a Job at each time of a schedule. Owns the shell; `schedule` reads expressions, `plan` decides what is due.
+//! CronJobs: a Job at each time of a schedule. Owns the shell; `plan` decides what is due.
 
 mod plan;
-mod schedule;
 
 use std::sync::Arc;
 
@@ -9,6 +8,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::{CronJobSpec, CronJobStatus};
 use serde_json::{Map, Value, json};
+use warren_apimachinery::cron::Schedule;
 use warren_apimachinery::resource::{CRON_JOBS, JOBS};
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{Object, ObjectKey, Resource, StatusReason};
@@ -24,7 +24,6 @@ use crate::timestamp;
 use crate::view::{Parts, view};
 
 use plan::{Child, Due};
-use schedule::Schedule;
 
 const RECORDER: Recorder = Recorder {
     component: "cronjob-controller",

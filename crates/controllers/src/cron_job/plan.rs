@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use k8s_openapi::api::batch::v1::{CronJobSpec, CronJobStatus, JobSpec, JobStatus};
 
 use super::CronJob;
-use super::schedule::Schedule;
+use warren_apimachinery::cron::Schedule;
 use crate::timestamp;
 use crate::view::Parts;
 
