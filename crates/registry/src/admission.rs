@@ -47,14 +47,18 @@ pub struct AdmissionRequest<'a> {
 /// The chain of admission steps of a cluster; `access` implements it.
 #[async_trait]
 pub trait Admission: Send + Sync + 'static {
-    /// Runs after defaulting and `prepare_for_*`, before validation; may change `object` (storage version).
-    /// Not called for deletions.
+    /// Runs after decoding, defaulting and the bookkeeping of field owners, before the strategy prepares and
+    /// validates; may change `object` (storage version). On an update, what the part may not change is already
+    /// the old object's. On a create, uid, times and a generated name are not there yet. Not called for
+    /// deletions, bindings, evictions and token requests.
     ///
     /// # Errors
     /// The refusal, as the client reads it.
     async fn mutate(&self, request: &AdmissionRequest<'_>, object: &mut Value) -> Result<(), Status>;
 
-    /// Runs after validation, right before the commit; `object` is `None` for deletions.
+    /// Runs after validation, right before the commit; `object` is `None` for deletions. For `binding`,
+    /// `eviction` and `token` it is what was posted, and the operation is `Create`; for `scale` it is the scaled
+    /// object.
     ///
     /// # Errors
     /// The refusal, as the client reads it.

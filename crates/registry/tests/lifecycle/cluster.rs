@@ -127,6 +127,12 @@ fn catalogue() -> Catalogue {
             definition("", "Service", "services", plain(status)),
             definition("", "ServiceAccount", "serviceaccounts", plain(Traits::default())),
             definition("apps", "Deployment", "deployments", plain(status)),
+            definition(
+                "certificates.k8s.io",
+                "CertificateSigningRequest",
+                "certificatesigningrequests",
+                plain(status),
+            ),
             definition("coordination.k8s.io", "Lease", "leases", plain(lease)),
             definition(
                 "policy",

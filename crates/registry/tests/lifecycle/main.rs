@@ -4,6 +4,7 @@
 mod cluster;
 mod create;
 mod delete;
+mod local;
 mod ownership;
 mod patch;
 mod services;

@@ -172,3 +172,55 @@ async fn a_token_is_issued_for_an_account_and_bound_to_its_pod() {
         "cannot bind token for serviceaccount \"sa\" to pod running with different serviceaccount name.",
     );
 }
+
+#[tokio::test]
+async fn parts_of_pods_change_nothing_else() {
+    let cluster = Cluster::new();
+    let mut object = cluster.create("pods", pod("p")).await.unwrap();
+    object.set(
+        "/spec/ephemeralContainers",
+        json!([{"name": "debug", "image": "busybox"}]),
+    );
+    object.set("/spec/containers/0/image", "other");
+    object.set("/spec/containers/0/resources", json!({"limits": {"cpu": "1"}}));
+    let part = Part::Sub("ephemeralcontainers");
+    let written = cluster.update("pods", part, object).await.unwrap();
+    let mut value = written.object.to_value();
+    assert_eq!(value.text("/spec/ephemeralContainers/0/name"), "debug");
+    assert_eq!(value.text("/spec/containers/0/image"), "i");
+    assert_eq!(value.at("/spec/containers/0/resources"), &json!({}));
+    assert_eq!(value.int("/metadata/generation"), Some(2));
+    value.set("/spec/containers/0/image", "other");
+    value.set("/spec/containers/0/resources", json!({"limits": {"cpu": "1"}}));
+    let written = cluster.update("pods", Part::Sub("resize"), value).await.unwrap();
+    let value = written.object.to_value();
+    assert_eq!(value.text("/spec/containers/0/image"), "i");
+    assert_eq!(value.text("/spec/containers/0/resources/limits/cpu"), "1");
+}
+
+#[tokio::test]
+async fn an_approval_takes_the_conditions_and_gives_them_times() {
+    let cluster = Cluster::new();
+    let object = json!({"metadata": {"name": "c"}, "spec": {"request": "eA==", "signerName": "ex.io/s"}});
+    let mut object = cluster
+        .create("certificatesigningrequests", object)
+        .await
+        .unwrap();
+    object.set("/spec/signerName", "ex.io/other");
+    object.set(
+        "/status",
+        json!({"certificate": "eA==",
+        "conditions": [{"type": "Approved", "status": "True", "reason": "Test"}]}),
+    );
+    let part = Part::Sub("approval");
+    let written = cluster
+        .update("certificatesigningrequests", part, object)
+        .await
+        .unwrap();
+    let value = written.object.to_value();
+    assert_eq!(value.text("/spec/signerName"), "ex.io/s");
+    assert!(value.at("/status/certificate").is_null());
+    let condition = value.at("/status/conditions/0");
+    assert_eq!(condition.text("/lastUpdateTime"), "2026-11-22T10:00:00Z");
+    assert_eq!(condition.text("/lastTransitionTime"), "2026-11-22T10:00:00Z");
+}
