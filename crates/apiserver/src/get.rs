@@ -26,7 +26,7 @@ pub(crate) fn object(cx: &Cx<'_>, served: &Served<'_>) -> Result<Response<Body>,
 pub(crate) fn part(cx: &Cx<'_>, served: &Served<'_>, part: Part) -> Result<Response<Body>, Status> {
     let accepted = cx.accepted()?;
     check_revision(cx)?;
-    let object = cx.registry().get_part(served.definition, part, &served.key())?;
+    let object = cx.registry().read_part(served.definition, part, &served.key())?;
     if is_own_kind(part) {
         answer::encoded(object.bytes().clone(), accepted.encoding, StatusCode::OK)
     } else {

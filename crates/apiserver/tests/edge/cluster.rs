@@ -1,5 +1,6 @@
 //! A whole cluster in the process: memory journal, the built-in kinds, and an administrator's token.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -8,8 +9,8 @@ use warren_access::{Access, Guard, Keys, Shared};
 use warren_apimachinery::{ClusterId, GroupResource, Object, Revision, UserInfo};
 use warren_apiserver::{ClusterApi, ClusterParts, Tunnel};
 use warren_pki::{Authority, TokenSigner};
-use warren_registry::admission::AdmitAll;
-use warren_registry::{Catalogue, NoReserve, Parts, Registry};
+use warren_registry::reserve::{Cidr, LocalAddresses};
+use warren_registry::{Catalogue, Parts, Registry};
 use warren_storage::{Journal, MemoryJournal, Silent, Store};
 
 /// The bearer token of a member of `system:masters`.
@@ -44,8 +45,8 @@ impl TestCluster {
         let registry = Registry::new(Parts {
             store,
             catalogue: Arc::new(Catalogue::new(warren_resources::definitions())),
-            admission: Arc::new(AdmitAll),
-            reserve: Arc::new(NoReserve),
+            admission: Arc::clone(&guard) as _,
+            reserve: Arc::new(LocalAddresses::new(Cidr::new(Ipv4Addr::new(10, 96, 0, 0), 16))),
             reviews: Arc::clone(&guard) as _,
             tokens: Arc::clone(&guard) as _,
             clock: Arc::new(Timestamp::now),
