@@ -5,7 +5,8 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 const STDERR: u8 = 2;
@@ -29,7 +30,11 @@ pub async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(upgraded: S, why: &str) -
         "message": format!("command terminated with non-zero exit code: {why}"),
         "details": {"causes": [{"reason": "ExitCode", "message": NOT_RUN.to_string()}]}});
     socket.send(frame(ERROR, status.to_string().as_bytes())).await?;
-    socket.close(None).await?;
+    let end = CloseFrame {
+        code: CloseCode::Normal,
+        reason: "".into(),
+    };
+    socket.close(Some(end)).await?;
     // The client answers the close; what it had sent before is of no use to anyone.
     while let Some(Ok(_)) = socket.next().await {}
     Ok(())
