@@ -27,7 +27,7 @@ impl Registry {
     ///
     /// # Errors
     /// 404 when it is not there.
-    pub fn get_part(
+    pub fn read_part(
         &self,
         definition: &Definition,
         part: Part,
