@@ -173,7 +173,7 @@ mod tests {
             include_str!("../tests/golden/discovery-apis-v2.json"),
         ] {
             let mut document: Value = serde_json::from_str(text).unwrap();
-            groups.extend(document["items"].as_array_mut().unwrap().drain(..));
+            groups.append(document["items"].as_array_mut().unwrap());
         }
         groups
     }

@@ -32,6 +32,14 @@ impl Strategy for DaemonSet {
 
     fn default(&self, object: &mut Value) {
         default_template(object, "/spec/template");
+        // Upstream's encoder always writes this counter, so whoever creates the set owns it.
+        if object
+            .at("/metadata/annotations")
+            .field(TEMPLATE_GENERATION)
+            .is_null()
+        {
+            set_template_generation(object, 0);
+        }
         if object.text("/spec/updateStrategy/type") == "RollingUpdate" {
             const ROLLING: &str = "/spec/updateStrategy/rollingUpdate";
             for (field, value) in [("maxUnavailable", 1), ("maxSurge", 0)] {

@@ -8,7 +8,7 @@ use warren_registry::strategy::{Column, Strategy, Traits};
 
 use super::workload::{self, Words};
 use crate::check::{self, Errors};
-use crate::pod_template::{default_template, hostname_warning, template_warnings};
+use crate::pod_template::{default_template, workload_warnings};
 use crate::table::{age, columns, containers_and_images, name, selector_text};
 
 const WORDS: Words = Words {
@@ -124,12 +124,7 @@ impl Strategy for Deployment {
     }
 
     fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
-        let mut warnings = hostname_warning(new, old);
-        warnings.extend(template_warnings(
-            &Path::new("spec.template"),
-            new.at("/spec/template"),
-        ));
-        warnings
+        workload_warnings("spec.template", new, old)
     }
 
     fn columns(&self) -> &'static [Column] {

@@ -9,7 +9,7 @@ use warren_registry::strategy::{Column, Strategy, Traits};
 
 use super::workload::{self, Words};
 use crate::check::{self, Errors};
-use crate::pod_template::{default_template, hostname_warning, replica_status, template_warnings};
+use crate::pod_template::{default_template, replica_status, workload_warnings};
 use crate::table::{age, columns, containers_and_images, name, selector_text};
 
 // Upstream names the deployment here, too.
@@ -65,12 +65,7 @@ impl Strategy for ReplicaSet {
     }
 
     fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
-        let mut warnings = hostname_warning(new, old);
-        warnings.extend(template_warnings(
-            &Path::new("spec.template"),
-            new.at("/spec/template"),
-        ));
-        warnings
+        workload_warnings("spec.template", new, old)
     }
 
     fn fields(&self, object: &Value) -> Box<[(SmolStr, SmolStr)]> {

@@ -9,9 +9,7 @@ use warren_registry::strategy::{Column, Strategy, Traits};
 
 use super::workload::{self, Words};
 use crate::check::{self, Errors};
-use crate::pod_template::{
-    always_restarted, default_template, elements, hostname_warning, template, template_warnings,
-};
+use crate::pod_template::{always_restarted, default_template, elements, template, workload_warnings};
 use crate::table::{age, columns, containers_and_images, name};
 
 const WORDS: Words = Words {
@@ -50,9 +48,6 @@ impl Strategy for StatefulSet {
         for claim in elements(object, "/spec/volumeClaimTemplates") {
             claim.set("/apiVersion", "v1");
             claim.set("/kind", "PersistentVolumeClaim");
-            if claim.at("/status/phase").is_null() {
-                claim.set("/status/phase", "Pending");
-            }
         }
     }
 
@@ -126,11 +121,7 @@ impl Strategy for StatefulSet {
     }
 
     fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
-        let mut warnings = hostname_warning(new, old);
-        warnings.extend(template_warnings(
-            &Path::new("spec.template"),
-            new.at("/spec/template"),
-        ));
+        let mut warnings = workload_warnings("spec.template", new, old);
         if new
             .int("/spec/revisionHistoryLimit")
             .is_some_and(|limit| limit < 0)

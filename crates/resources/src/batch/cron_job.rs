@@ -9,7 +9,7 @@ use warren_registry::strategy::{Column, Strategy, Traits};
 use super::job::template_of_jobs;
 use super::schedule;
 use crate::check::{self, Errors};
-use crate::pod_template::{default_template, hostname_warning, template_warnings};
+use crate::pod_template::{default_template, workload_warnings};
 use crate::table::{age, columns, containers_and_images, name, or_none, selector_text, since};
 
 /// Jobs add eleven characters to the name, and a name has at most 63.
@@ -89,11 +89,7 @@ impl Strategy for CronJob {
     }
 
     fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
-        let mut warnings = hostname_warning(new, old);
-        warnings.extend(template_warnings(
-            &Path::new("spec.jobTemplate.spec.template"),
-            new.at("/spec/jobTemplate/spec/template"),
-        ));
+        let mut warnings = workload_warnings("spec.jobTemplate.spec.template", new, old);
         let text = new.text("/spec/schedule");
         if text.contains("TZ") {
             warnings.push(

@@ -225,7 +225,10 @@ mod tests {
                 "failed to parse int from a: strconv.Atoi: parsing \"a\": invalid syntax",
             ),
             ("*/0 * * * *", "step of range should be a positive number: */0"),
-            ("5-1 * * * *", "beginning of range (5) beyond end of range (1): 5-1"),
+            (
+                "5-1 * * * *",
+                "beginning of range (5) beyond end of range (1): 5-1",
+            ),
             ("1-2-3 * * * *", "too many hyphens: 1-2-3"),
             ("@often", "unrecognized descriptor: @often"),
         ];

@@ -8,7 +8,6 @@ use warren_registry::strategy::{Column, Strategy, Traits};
 
 use super::service::non_special_ip;
 use crate::check::{self, Errors};
-use crate::pod_template::elements;
 use crate::table::{age, columns, name};
 
 const PROTOCOLS: &[&str] = &["SCTP", "TCP", "UDP"];
@@ -23,16 +22,6 @@ impl Strategy for Endpoints {
         Traits {
             create_on_update: true,
             ..Traits::default()
-        }
-    }
-
-    fn default(&self, object: &mut Value) {
-        for subset in elements(object, "/subsets") {
-            for port in elements(subset, "/ports") {
-                if port.text("/protocol").is_empty() {
-                    port.set("/protocol", "TCP");
-                }
-            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! Events of both groups: kept as core/v1, shown as events.k8s.io/v1 where that is asked for.
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use smol_str::SmolStr;
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::value::ValueExt;
@@ -49,22 +49,6 @@ impl Strategy for Event {
     fn convert_from_storage(&self, _version: &str, object: &mut Value) {
         if self.0 == View::Events {
             rename(object, |(events, core)| (core, events));
-        }
-    }
-
-    /// Upstream always writes these, empty where they are not known.
-    fn default(&self, object: &mut Value) {
-        let Some(event) = object.as_object_mut() else {
-            return;
-        };
-        for time in ["eventTime", "firstTimestamp", "lastTimestamp"] {
-            event.entry(time).or_insert(Value::Null);
-        }
-        for text in ["reportingComponent", "reportingInstance"] {
-            event.entry(text).or_insert_with(|| "".into());
-        }
-        for part in ["source", "involvedObject"] {
-            event.entry(part).or_insert_with(|| Map::new().into());
         }
     }
 

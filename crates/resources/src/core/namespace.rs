@@ -1,7 +1,7 @@
 //! Namespaces.
 
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use smol_str::SmolStr;
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::name as names;
@@ -28,9 +28,6 @@ impl Strategy for Namespace {
     }
 
     fn default(&self, object: &mut Value) {
-        if object.field("spec").is_null() {
-            object.set("/spec", Map::new());
-        }
         label_with_name(object);
     }
 

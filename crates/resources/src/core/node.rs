@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use smol_str::SmolStr;
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::name as names;
@@ -15,20 +15,6 @@ use crate::pod_template::{quantity_value, taints};
 use crate::table::{age, columns, name, or_none};
 
 const ROLE_PREFIX: &str = "node-role.kubernetes.io/";
-/// What a node tells about itself, empty until it does.
-const NODE_INFO: &[&str] = &[
-    "architecture",
-    "bootID",
-    "containerRuntimeVersion",
-    "kernelVersion",
-    "kubeProxyVersion",
-    "kubeletVersion",
-    "machineID",
-    "operatingSystem",
-    "osImage",
-    "systemUUID",
-];
-
 /// The strategy of nodes. A node may bring its status when it registers, so `status` is not dropped on create.
 pub(crate) struct Node;
 
@@ -38,24 +24,11 @@ impl Strategy for Node {
     }
 
     fn default(&self, object: &mut Value) {
-        if object.field("spec").is_null() {
-            object.set("/spec", Map::new());
-        }
         let first = object.at("/spec/podCIDRs/0").clone();
         match (object.text("/spec/podCIDR").to_owned(), first) {
             (only, Value::Null) if !only.is_empty() => object.set("/spec/podCIDRs", vec![only]),
             (only, first) if only.is_empty() && !first.is_null() => object.set("/spec/podCIDR", first),
             _ => {}
-        }
-        for field in NODE_INFO {
-            let pointer = format!("/status/nodeInfo/{field}");
-            if object.at(&pointer).is_null() {
-                object.set(&pointer, "");
-            }
-        }
-        const PORT: &str = "/status/daemonEndpoints/kubeletEndpoint/Port";
-        if object.at(PORT).is_null() {
-            object.set(PORT, 0);
         }
         if object.at("/status/allocatable").is_null() && !object.at("/status/capacity").is_null() {
             object.set("/status/allocatable", object.at("/status/capacity").clone());

@@ -51,21 +51,6 @@ impl Strategy for PersistentVolume {
         }
     }
 
-    fn default(&self, object: &mut Value) {
-        for (field, value) in [
-            ("/status/phase", "Pending"),
-            ("/spec/persistentVolumeReclaimPolicy", "Retain"),
-            ("/spec/volumeMode", "Filesystem"),
-        ] {
-            if object.text(field).is_empty() {
-                object.set(field, value);
-            }
-        }
-        if object.at("/spec/hostPath").is_object() && object.at("/spec/hostPath/type").is_null() {
-            object.set("/spec/hostPath/type", "");
-        }
-    }
-
     fn prepare_for_create(&self, object: &mut Value) {
         let mut status = json!({"phase": "Pending"});
         let created = object.at("/metadata/creationTimestamp");

@@ -35,9 +35,6 @@ impl Strategy for PersistentVolumeClaim {
 
     fn default(&self, object: &mut Value) {
         default_data_source(object);
-        if object.at("/status/phase").is_null() {
-            object.set("/status/phase", "Pending");
-        }
     }
 
     fn prepare_for_create(&self, object: &mut Value) {

@@ -9,9 +9,7 @@ use warren_apimachinery::value::ValueExt;
 use warren_registry::strategy::{Column, Strategy, Traits};
 
 use crate::check::{self, Errors};
-use crate::pod_template::{
-    always_restarted, default_template, hostname_warning, replica_status, template, template_warnings,
-};
+use crate::pod_template::{always_restarted, default_template, replica_status, template, workload_warnings};
 use crate::table::{age, columns, containers_and_images, map_text, name};
 
 /// The strategy of replication controllers.
@@ -82,12 +80,7 @@ impl Strategy for ReplicationController {
     }
 
     fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
-        let mut warnings = hostname_warning(new, old);
-        warnings.extend(template_warnings(
-            &Path::new("spec.template"),
-            new.at("/spec/template"),
-        ));
-        warnings
+        workload_warnings("spec.template", new, old)
     }
 
     fn fields(&self, object: &Value) -> Box<[(SmolStr, SmolStr)]> {

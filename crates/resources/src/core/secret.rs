@@ -35,9 +35,6 @@ impl Strategy for Secret {
                 }
             }
         }
-        if object.text("/type").is_empty() {
-            object.set("/type", "Opaque");
-        }
     }
 
     fn validate(&self, object: &Value) -> Vec<Error> {
@@ -184,10 +181,7 @@ mod tests {
     fn texts_become_data_and_win() {
         let mut secret = json!({"data": {"a": "eA==", "b": "eQ=="}, "stringData": {"a": "z"}});
         Secret.default(&mut secret);
-        assert_eq!(
-            secret,
-            json!({"data": {"a": "eg==", "b": "eQ=="}, "type": "Opaque"})
-        );
+        assert_eq!(secret, json!({"data": {"a": "eg==", "b": "eQ=="}}));
     }
 
     #[test]

@@ -1,15 +1,12 @@
 //! What upstream's defaulting functions do to a pod spec beyond the defaults that its schema carries.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use warren_apimachinery::value::ValueExt;
 
 /// Defaults a pod spec, in a pod or in a template.
 pub(crate) fn default_pod_spec(spec: &mut Value) {
     if !spec.is_object() {
         return;
-    }
-    if spec.field("securityContext").is_null() {
-        spec.set("/securityContext", Map::new());
     }
     default_service_account(spec);
     for list in ["/containers", "/initContainers", "/ephemeralContainers"] {
@@ -74,18 +71,6 @@ fn default_container(container: &mut Value) {
         let policy = pull_policy(container.text("/image"));
         container.set("/imagePullPolicy", policy);
     }
-    if container.field("resources").is_null() {
-        container.set("/resources", Map::new());
-    }
-    // A container that another writer left without these is defaulted like a new one.
-    for (field, value) in [
-        ("/terminationMessagePath", "/dev/termination-log"),
-        ("/terminationMessagePolicy", "File"),
-    ] {
-        if container.text(field).is_empty() {
-            container.set(field, value);
-        }
-    }
 }
 
 /// `Always` for an image without a tag or with `latest`; an image given by digest, or that is no reference at
@@ -137,7 +122,7 @@ fn default_host_ports(container: &mut Value) {
     }
 }
 
-/// A volume without a source is an empty directory; a claim template is a claim.
+/// A volume without a source is an empty directory.
 fn default_volume(volume: &mut Value) {
     let has_source = volume
         .as_object()
@@ -145,17 +130,12 @@ fn default_volume(volume: &mut Value) {
     if volume.is_object() && !has_source {
         volume.set("/emptyDir", Map::new());
     }
-    for source in elements(volume, "/projected/sources") {
-        if source.at("/serviceAccountToken").is_object()
-            && source.at("/serviceAccountToken/expirationSeconds").is_null()
-        {
-            source.set("/serviceAccountToken/expirationSeconds", json!(3600));
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

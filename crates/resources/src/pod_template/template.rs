@@ -1,6 +1,6 @@
 //! A `PodTemplateSpec`: its metadata and its spec.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::label;
 use warren_apimachinery::value::ValueExt;
@@ -14,9 +14,6 @@ pub(crate) fn default_template(object: &mut Value, pointer: &str) {
     let Some(template) = object.pointer_mut(pointer).filter(|value| value.is_object()) else {
         return;
     };
-    if template.field("metadata").is_null() {
-        template.set("/metadata", Map::new());
-    }
     if let Some(spec) = template.get_mut("spec") {
         default_pod_spec(spec);
     }

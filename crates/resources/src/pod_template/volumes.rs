@@ -169,13 +169,11 @@ fn one(errors: &mut Errors, path: &Path, kind: &str, source: &Value) {
         }
     }
     match kind {
-        "emptyDir" => {
-            if quantity(source.field("sizeLimit")) < Quantity::ZERO {
-                errors.push(Error::forbidden(
-                    &path.child("sizeLimit"),
-                    "SizeLimit field must be a valid resource quantity",
-                ));
-            }
+        "emptyDir" if quantity(source.field("sizeLimit")) < Quantity::ZERO => {
+            errors.push(Error::forbidden(
+                &path.child("sizeLimit"),
+                "SizeLimit field must be a valid resource quantity",
+            ));
         }
         "hostPath" => host_path(errors, path, source),
         "local" => no_backsteps(errors, &path.child("path"), source.text("/path")),

@@ -86,21 +86,30 @@ const VOLUMES: &[(&str, &str, &str)] = &[
     ("rbd", "rbd", "deprecated in v1.28, non-functional in v1.31+"),
 ];
 
-/// What to warn about in a pod.
-pub(crate) fn pod_warnings(pod: &Value, old: Option<&Value>) -> Vec<String> {
-    let mut warnings = name_warning(pod, old, "the Pod's hostname");
-    warnings.extend(template_warnings(&Path::root(), pod));
+/// What to warn about in a new pod.
+pub(crate) fn pod_warnings(pod: &Value) -> Vec<String> {
+    let mut warnings = name_warning(pod, "the Pod's hostname");
+    template(&mut warnings, &Path::root(), pod);
     warnings
 }
 
-/// A new workload's name becomes part of its pods' hostnames.
-pub(crate) fn hostname_warning(new: &Value, old: Option<&Value>) -> Vec<String> {
-    name_warning(new, old, "Pod names and hostnames")
+/// What to warn about in a workload whose template stands at a path such as `spec.template`: on create, and when
+/// an update changes more than metadata and status.
+pub(crate) fn workload_warnings(path: &str, new: &Value, old: Option<&Value>) -> Vec<String> {
+    let mut warnings = Vec::new();
+    match old {
+        None => warnings = name_warning(new, "Pod names and hostnames"),
+        Some(old) if old.field("spec") == new.field("spec") => return warnings,
+        Some(_) => {}
+    }
+    let pointer = format!("/{}", path.replace('.', "/"));
+    template(&mut warnings, &Path::new(path), new.at(&pointer));
+    warnings
 }
 
-fn name_warning(new: &Value, old: Option<&Value>, used_in: &str) -> Vec<String> {
+fn name_warning(new: &Value, used_in: &str) -> Vec<String> {
     let wrong = name::dns1123_label(new.text("/metadata/name"));
-    if old.is_some() || wrong.is_empty() {
+    if wrong.is_empty() {
         return Vec::new();
     }
     vec![format!(
@@ -110,12 +119,17 @@ fn name_warning(new: &Value, old: Option<&Value>, used_in: &str) -> Vec<String> 
 }
 
 /// What to warn about in a template at `path`.
-pub(crate) fn template_warnings(path: &Path, template: &Value) -> Vec<String> {
+pub(crate) fn template_warnings(path: &Path, value: &Value) -> Vec<String> {
     let mut warnings = Vec::new();
+    template(&mut warnings, path, value);
+    warnings
+}
+
+fn template(warnings: &mut Vec<String>, path: &Path, template: &Value) {
     let spec = template.field("spec");
     let spec_path = path.child("spec");
-    node_labels(&mut warnings, &spec_path, spec);
-    annotations(&mut warnings, path, template);
+    node_labels(warnings, &spec_path, spec);
+    annotations(warnings, path, template);
     for (at, volume) in spec.items("/volumes").iter().enumerate() {
         for (field, shown, message) in VOLUMES {
             if !volume.field(field).is_null() {
@@ -125,14 +139,14 @@ pub(crate) fn template_warnings(path: &Path, template: &Value) -> Vec<String> {
         }
     }
     repeated(
-        &mut warnings,
+        warnings,
         &spec_path.child("hostAliases"),
         spec.items("/hostAliases"),
         "ip",
     );
     let secrets = spec.items("/imagePullSecrets");
     let secrets_path = spec_path.child("imagePullSecrets");
-    repeated(&mut warnings, &secrets_path, secrets, "name");
+    repeated(warnings, &secrets_path, secrets, "name");
     for (at, secret) in secrets.iter().enumerate() {
         if secret.text("/name").is_empty() {
             let at = secrets_path.index(at).child("name");
@@ -140,10 +154,9 @@ pub(crate) fn template_warnings(path: &Path, template: &Value) -> Vec<String> {
         }
     }
     let overhead = spec.field("overhead");
-    fractions(&mut warnings, &spec_path.child("overhead"), overhead);
-    containers(&mut warnings, &spec_path, spec);
-    ports(&mut warnings, &spec_path, spec);
-    warnings
+    fractions(warnings, &spec_path.child("overhead"), overhead);
+    containers(warnings, &spec_path, spec);
+    ports(warnings, &spec_path, spec);
 }
 
 fn node_label(key: &str) -> Option<&'static str> {

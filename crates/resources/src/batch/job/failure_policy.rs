@@ -146,7 +146,11 @@ pub(super) fn success(errors: &mut Errors, path: &Path, spec: &Value) {
                 "at least one of succeededCount or succeededIndexes must be specified",
             ));
         }
-        check::not_negative(errors, &path.child("succeededCount"), rule.field("succeededCount"));
+        check::not_negative(
+            errors,
+            &path.child("succeededCount"),
+            rule.field("succeededCount"),
+        );
         if let (Some(count), Some(wanted)) = (count, spec.int("/completions"))
             && count > wanted
         {

@@ -8,12 +8,12 @@ mod validate;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use smol_str::SmolStr;
-use warren_apimachinery::field::{Error, Path};
+use warren_apimachinery::field::Error;
 use warren_apimachinery::value::ValueExt;
 use warren_registry::strategy::{Column, Strategy, Traits};
 
 use crate::check::{Errors, same};
-use crate::pod_template::{default_template, elements, hostname_warning, template_warnings};
+use crate::pod_template::{default_template, elements, workload_warnings};
 use crate::table::columns;
 
 pub(crate) use validate::template_of_jobs;
@@ -72,12 +72,7 @@ impl Strategy for Job {
     }
 
     fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
-        let mut warnings = hostname_warning(new, old);
-        warnings.extend(template_warnings(
-            &Path::new("spec.template"),
-            new.at("/spec/template"),
-        ));
-        warnings
+        workload_warnings("spec.template", new, old)
     }
 
     fn fields(&self, object: &Value) -> Box<[(SmolStr, SmolStr)]> {
@@ -151,9 +146,7 @@ fn generate_selector(job: &mut Value) {
     if let Some(labels) = job.object_at(LABELS) {
         for (keys, value) in [(NAME_LABELS, &name), (UID_LABELS, &uid)] {
             for key in keys {
-                labels
-                    .entry(*key)
-                    .or_insert_with(|| value.as_str().into());
+                labels.entry(*key).or_insert_with(|| value.as_str().into());
             }
         }
     }
@@ -162,8 +155,6 @@ fn generate_selector(job: &mut Value) {
         job.set("/metadata/labels", labels);
     }
     if let Some(selected) = job.object_at("/spec/selector/matchLabels") {
-        selected
-            .entry(CONTROLLER_UID)
-            .or_insert_with(|| uid.into());
+        selected.entry(CONTROLLER_UID).or_insert_with(|| uid.into());
     }
 }

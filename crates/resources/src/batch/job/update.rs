@@ -14,7 +14,13 @@ pub(super) fn validate(errors: &mut Errors, new: &Value, old: &Value) {
         check::immutable(errors, &path.child(field), spec.field(field), was.field(field));
     };
     fixed("selector");
-    for field in ["completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"] {
+    for field in [
+        "completionMode",
+        "podFailurePolicy",
+        "backoffLimitPerIndex",
+        "managedBy",
+        "successPolicy",
+    ] {
         fixed(field);
     }
     completions(errors, &path.child("completions"), spec, was);
@@ -126,10 +132,12 @@ mod tests {
 
     #[test]
     fn completions_stay_unless_indexed_jobs_scale() {
-        let job = |mode: &str, count: i64| {
-            json!({"spec": {"completionMode": mode, "completions": count, "parallelism": count}})
-        };
-        check(&job("NonIndexed", 1), &job("NonIndexed", 2), &["spec.completions"]);
+        let job = |mode: &str, count: i64| json!({"spec": {"completionMode": mode, "completions": count, "parallelism": count}});
+        check(
+            &job("NonIndexed", 1),
+            &job("NonIndexed", 2),
+            &["spec.completions"],
+        );
         check(&job("Indexed", 1), &job("Indexed", 2), &[]);
     }
 }

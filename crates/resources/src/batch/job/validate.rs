@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 use warren_apimachinery::field::{Error, Path};
+use warren_apimachinery::name;
 use warren_apimachinery::selector::LabelSelector;
 use warren_apimachinery::value::ValueExt;
-use warren_apimachinery::name;
 
 use super::{CONTROLLER_UID, NAME_LABELS, UID_LABELS, failure_policy};
 use crate::check::{self, Errors};
@@ -146,7 +146,10 @@ fn completion_mode(errors: &mut Errors, path: &Path, spec: &Value) {
             "when completion mode is Indexed",
         ));
     }
-    if let Some(parallelism) = spec.int("/parallelism").filter(|count| *count > PARALLEL_INDEXES_MAX) {
+    if let Some(parallelism) = spec
+        .int("/parallelism")
+        .filter(|count| *count > PARALLEL_INDEXES_MAX)
+    {
         errors.push(Error::invalid(
             &path.child("parallelism"),
             parallelism,

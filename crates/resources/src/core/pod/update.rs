@@ -3,7 +3,6 @@
 use serde_json::Value;
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::name;
-use warren_apimachinery::quantity::Quantity;
 use warren_apimachinery::value::ValueExt;
 
 use super::{qos_class, validate_pod};
@@ -339,28 +338,6 @@ fn one_resize(errors: &mut Errors, path: &Path, new: &Value, old: &Value) {
             ));
         }
     }
-    let policy = new
-        .items("/resizePolicy")
-        .iter()
-        .find(|policy| policy.text("/resourceName") == "memory")
-        .map(|policy| policy.text("/restartPolicy"))
-        .unwrap_or_default();
-    if policy == "RestartContainer" {
-        return;
-    }
-    let limit = |container: &Value| {
-        let limit = container.at("/resources/limits/memory");
-        (!limit.is_null()).then(|| Quantity::from_json(limit).unwrap_or(Quantity::ZERO))
-    };
-    let verb = match (limit(new), limit(old)) {
-        (Some(now), Some(was)) if now < was => "decreased",
-        (Some(_), None) => "added",
-        _ => return,
-    };
-    errors.push(Error::forbidden(
-        &path.child("limits").key("memory"),
-        format!("memory limits cannot be {verb} unless resizePolicy is RestartContainer"),
-    ));
 }
 
 fn forget_cpu_and_memory(container: &mut Value, was: &Value) {

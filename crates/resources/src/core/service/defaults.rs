@@ -1,6 +1,6 @@
-//! What upstream's defaulting functions do to a service.
+//! What upstream's defaulting functions do to a service beyond the defaults that its schema carries.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use warren_apimachinery::value::ValueExt;
 
 use super::is_external;
@@ -11,14 +11,6 @@ const AFFINITY_SECONDS: i64 = 10_800;
 
 /// Defaults a service.
 pub(super) fn default(service: &mut Value) {
-    if service.field("spec").is_null() {
-        service.set("/spec", Map::new());
-    }
-    for (field, value) in [("/spec/sessionAffinity", "None"), ("/spec/type", "ClusterIP")] {
-        if service.text(field).is_empty() {
-            service.set(field, value);
-        }
-    }
     match service.text("/spec/sessionAffinity") {
         "None" => {
             service.take_at("/spec/sessionAffinityConfig");
@@ -57,9 +49,6 @@ pub(super) fn default(service: &mut Value) {
 fn default_port(port: &mut Value) {
     if !port.is_object() {
         return;
-    }
-    if port.text("/protocol").is_empty() {
-        port.set("/protocol", "TCP");
     }
     let target = port.field("targetPort");
     if target.is_null() || target.as_i64() == Some(0) || target.as_str() == Some("") {
