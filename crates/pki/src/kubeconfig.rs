@@ -146,7 +146,7 @@ fn empty() -> Value {
         "current-context": "", "preferences": {}})
 }
 
-fn parse(text: &str) -> Result<Value, PkiError> {
+pub(crate) fn parse(text: &str) -> Result<Value, PkiError> {
     if text.trim().is_empty() {
         return Ok(empty());
     }
@@ -167,7 +167,7 @@ fn parse(text: &str) -> Result<Value, PkiError> {
 }
 
 /// In the place of the entry of that name, or at the end.
-fn replace(config: &mut Value, list: &str, name: &str, entry: Value) {
+pub(crate) fn replace(config: &mut Value, list: &str, name: &str, entry: Value) {
     let Some(items) = config.get_mut(list).and_then(Value::as_array_mut) else {
         config.set(&format!("/{list}"), Value::Array(vec![entry]));
         return;
@@ -178,7 +178,7 @@ fn replace(config: &mut Value, list: &str, name: &str, entry: Value) {
     }
 }
 
-fn yaml(config: &Value) -> String {
+pub(crate) fn yaml(config: &Value) -> String {
     // A value of maps with text keys always serialises.
     serde_saphyr::to_string(config).unwrap_or_default()
 }

@@ -8,6 +8,7 @@ mod client;
 mod error;
 mod issued;
 mod kubeconfig;
+mod kubeconfig_file;
 mod openid;
 mod server;
 mod subject;
@@ -20,6 +21,7 @@ pub use issued::Issued;
 pub use kubeconfig::{
     Credentials, Current, Kubeconfig, current_context, remove_context, set_current_context,
 };
+pub use kubeconfig_file::KubeconfigFile;
 pub use openid::{jwks, openid_configuration};
 pub use server::server_config;
 pub use token::{Claims, Named, Private, TokenPublicKey, TokenSigner};
