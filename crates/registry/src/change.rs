@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{Object, Status, field, time};
 use warren_reconciler::Part;
@@ -12,6 +12,7 @@ use crate::admission;
 use crate::commit::{Refusal, draft};
 use crate::create::Ownership;
 use crate::operation::Operation;
+use crate::strategy::Traits;
 use crate::{metadata, subresource};
 
 /// An object that is about to be changed: as it is kept, and parsed.
@@ -48,7 +49,6 @@ impl Operation<'_> {
             .await?;
         self.prepare(&mut new, old);
         let mut errors = metadata::validate_update(&new, old);
-        errors.extend(self.check_schema(&new));
         if self.part == Part::Status {
             errors.extend(strategy.validate_status_update(&new, old));
         } else {
@@ -68,7 +68,10 @@ impl Operation<'_> {
     async fn write(&self, current: &Current, mut new: Value) -> Result<Arc<Object>, Refusal> {
         let old = &current.value;
         let (registry, definition) = (self.registry, self.definition);
-        let reserved = self.reserve(&mut new, Some(old)).await?;
+        let mut reserved = None;
+        if self.part == Part::Main && !is_same(&new, old) {
+            reserved = self.reserve(&mut new, Some(old)).await?;
+        }
         if is_same(&new, old) && registry.is_durable(definition, &current.object) {
             return Ok(Arc::clone(&current.object));
         }
@@ -205,7 +208,7 @@ impl Operation<'_> {
         self.complete(new);
         let generation = old.int("/metadata/generation").unwrap_or_default();
         let untouched = new.int("/metadata/generation").unwrap_or_default() == generation;
-        if strategy.traits().generation && untouched && differs_in_substance(new, old) {
+        if strategy.traits().generation && untouched && differs_in_substance(new, old, strategy.traits()) {
             new.set("/metadata/generation", generation + 1);
         }
     }
@@ -215,21 +218,21 @@ fn is_empty(value: &Value) -> bool {
     value.is_null() || value.as_str() == Some("")
 }
 
-/// Whether anything but `metadata`, `status` and the kind's name differs.
-fn differs_in_substance(new: &Value, old: &Value) -> bool {
-    const ELSEWHERE: [&str; 4] = ["metadata", "status", "apiVersion", "kind"];
+/// Whether anything but `metadata`, the kind's name, and a status that is written apart differs.
+fn differs_in_substance(new: &Value, old: &Value, traits: Traits) -> bool {
+    let counts = |key: &str| match key {
+        "metadata" | "apiVersion" | "kind" => false,
+        "status" => !traits.status,
+        _ => true,
+    };
     let (Some(new), Some(old)) = (new.as_object(), old.as_object()) else {
         return false;
     };
-    let of = |map: &'_ serde_json::Map<String, Value>| {
-        map.keys()
-            .filter(|key| !ELSEWHERE.contains(&key.as_str()))
-            .count()
-    };
-    of(new) != of(old)
+    let count = |map: &Map<String, Value>| map.keys().filter(|key| counts(key)).count();
+    count(new) != count(old)
         || new
             .iter()
-            .any(|(key, value)| !ELSEWHERE.contains(&key.as_str()) && old.get(key) != Some(value))
+            .any(|(key, value)| counts(key) && old.get(key) != Some(value))
 }
 
 /// Whether the two are the same but for the times in `managedFields`: then nothing is written.

@@ -79,7 +79,6 @@ impl Operation<'_> {
         self.complete(&mut object);
         let builtin = self.registry.is_builtin(self.definition);
         let mut errors = metadata::validate(&object, self.definition, builtin);
-        errors.extend(self.check_schema(&object));
         errors.extend(strategy.validate(&object));
         errors.extend(strategy.validate_create(&object));
         errors.extend(strategy.validate_create(&object));

@@ -120,18 +120,6 @@ impl<'a> Operation<'a> {
         }
     }
 
-    /// What the schema of a custom resource says of the object; the rules of built-in kinds are their
-    /// strategies'.
-    pub(crate) fn check_schema(&self, object: &Value) -> Vec<field::Error> {
-        if self.registry.is_builtin(self.definition) {
-            return Vec::new();
-        }
-        self.registry
-            .storage_schema(self.definition)
-            .map(|schema| schema.validate(object, &field::Path::root()))
-            .unwrap_or_default()
-    }
-
     /// 422 with these errors, unless there are none.
     pub(crate) fn refuse(&self, object: &Value, errors: &[field::Error]) -> Result<(), Status> {
         if errors.is_empty() {

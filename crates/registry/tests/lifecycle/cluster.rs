@@ -20,13 +20,14 @@ use warren_registry::{
     Catalogue, Deleted, FieldValidation, NoReviews, Parts, Patch, Registry, Request, TokenIssuer, Warnings,
     Written,
 };
-use warren_schema::{Ref, definition_for, from_json_schema};
+use warren_schema::{Ref, Schema, definition_for, from_json_schema};
 use warren_storage::{Journal, MemoryJournal, Silent, Store};
 
 /// What a kind does beyond the lifecycle, as far as the tests need it.
 struct Toy {
     traits: Traits,
     grace: Option<i64>,
+    schema: Option<Arc<Schema>>,
 }
 
 impl Strategy for Toy {
@@ -35,6 +36,9 @@ impl Strategy for Toy {
     }
 
     fn validate(&self, object: &Value) -> Vec<field::Error> {
+        if let Some(schema) = &self.schema {
+            return schema.validate(object, &field::Path::root());
+        }
         match object.int("/spec/replicas") {
             Some(replicas) if replicas < 0 => vec![field::Error::invalid(
                 &field::Path::new("spec.replicas"),
@@ -104,7 +108,11 @@ fn definition(group: &str, kind: &str, plural: &str, toy: Toy) -> Definition {
 }
 
 fn catalogue() -> Catalogue {
-    let plain = |traits| Toy { traits, grace: None };
+    let plain = |traits| Toy {
+        traits,
+        grace: None,
+        schema: None,
+    };
     let status = Traits {
         status: true,
         generation: true,
@@ -113,6 +121,7 @@ fn catalogue() -> Catalogue {
     let pod = Toy {
         traits: status,
         grace: Some(30),
+        schema: None,
     };
     let lease = Traits {
         create_on_update: true,
@@ -148,24 +157,22 @@ fn catalogue() -> Catalogue {
 
 /// `foos.ex.io`: `spec.n` is a number, at most 5, 3 if not given.
 pub(crate) fn foo() -> Arc<Definition> {
-    let mut made = definition(
-        "",
-        "ConfigMap",
-        "configmaps",
-        Toy {
-            traits: Traits::default(),
-            grace: None,
-        },
-    );
     let schema = json!({"type": "object", "properties": {"spec": {"type": "object", "default": {}, "properties": {
         "n": {"type": "integer", "maximum": 5, "default": 3}}}}});
+    let schema = from_json_schema(&schema).unwrap();
+    let toy = Toy {
+        traits: Traits::default(),
+        grace: None,
+        schema: Some(Arc::clone(&schema)),
+    };
+    let mut made = definition("", "ConfigMap", "configmaps", toy);
     made.group = "ex.io".into();
     made.kind = "Foo".into();
     made.plural = "foos".into();
     made.storage = GroupResource::new("ex.io", "foos");
     made.storage_version.group = "ex.io".into();
     made.storage_version.kind = "Foo".into();
-    made.versions[0].schema = Ref::Inline(from_json_schema(&schema).unwrap());
+    made.versions[0].schema = Ref::Inline(schema);
     Arc::new(made)
 }
 
