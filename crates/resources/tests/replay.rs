@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use warren_apimachinery::resource::CUSTOM_RESOURCE_DEFINITIONS;
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{ClusterId, ObjectKey, Status, UserInfo};
 use warren_reconciler::Part;
@@ -337,6 +338,13 @@ async fn a_registry_answers_as_upstream_does() {
         }
     }
     let mut problems = settle("create:", &differing);
+    let crds = registry
+        .store()
+        .snapshot()
+        .list(&CUSTOM_RESOURCE_DEFINITIONS.group_resource(), None)
+        .map(|object| Arc::new(warren_resources::custom::definition(&object.to_value()).unwrap()))
+        .collect();
+    registry.set_custom(crds);
     // What was there before the first recorded request.
     let setup = json!({"request": {"method": "POST", "path": "/api/v1/namespaces/default/configmaps",
         "body": {"metadata": {"name": "e1"}, "data": {"a": "1"}}}});
