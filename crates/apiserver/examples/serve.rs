@@ -51,9 +51,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let cluster = cluster::TestCluster::new(Arc::new(NoTunnel));
     let now = Timestamp::now();
     let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let issued = cluster.authority.issue_server(&["localhost".to_owned()], &[loopback], now)?;
+    let issued = cluster
+        .authority
+        .issue_server(&["localhost".to_owned()], &[loopback], now)?;
     let tls = Arc::new(warren_pki::server_config(&issued, &[])?);
-    let admin = cluster.authority.issue_client("kubernetes-admin", &["system:masters".to_owned()], now)?;
+    let admin = cluster
+        .authority
+        .issue_client("kubernetes-admin", &["system:masters".to_owned()], now)?;
     let listener = TcpListener::bind((loopback, port)).await?;
     let kubeconfig = serde_json::json!({
         "apiVersion": "v1",

@@ -200,8 +200,14 @@ mod tests {
             "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json",
             Some((Json, Shape::Metadata("v1"))),
         );
-        check("application/json;as=Nothing;g=x;v=v1, application/json", Some((Json, Shape::Whole)));
-        check("application/json;q=0.1, application/yaml;q=0.9", Some((Yaml, Shape::Whole)));
+        check(
+            "application/json;as=Nothing;g=x;v=v1, application/json",
+            Some((Json, Shape::Whole)),
+        );
+        check(
+            "application/json;q=0.1, application/yaml;q=0.9",
+            Some((Yaml, Shape::Whole)),
+        );
         check("application/vnd.kubernetes.protobuf", None);
         check("text/html", None);
     }

@@ -106,7 +106,9 @@ pub(crate) fn failure(status: &Status, encoding: Encoding) -> Response<Body> {
     let mut response = with(code, encoding.content_type(), Body::full(bytes));
     let retry = status.details().map_or(0, |details| details.retry_after_seconds);
     if retry > 0 {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry));
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from(retry));
     }
     response
 }

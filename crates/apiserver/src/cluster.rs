@@ -69,7 +69,9 @@ impl ClusterApi {
     /// What the peer's certificate is worth; judged once per connection, unless it speaks to several clusters.
     pub(crate) fn identify(&self, peer: &Peer, now: Timestamp) -> Arc<Certificate> {
         let judge = || self.access.identify(&peer.certificates, now);
-        let (cluster, certificate) = peer.certificate.get_or_init(|| (self.id.clone(), Arc::new(judge())));
+        let (cluster, certificate) = peer
+            .certificate
+            .get_or_init(|| (self.id.clone(), Arc::new(judge())));
         if *cluster == self.id {
             Arc::clone(certificate)
         } else {

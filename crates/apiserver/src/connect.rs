@@ -9,7 +9,7 @@ use warren_apimachinery::{ObjectKey, Status};
 use warren_registry::admission::{AdmissionRequest, Operation};
 
 use crate::body::Body;
-use crate::cx::{Cx, Served};
+use crate::cx::{Cx, Payload, Served};
 use crate::options::number;
 use crate::query::Query;
 use crate::tunnel::{Connect, ProxyTarget};
@@ -27,7 +27,7 @@ pub(crate) async fn object(
     cx: &Cx<'_>,
     served: &Served<'_>,
     subresource: &'static str,
-    request: Request<Body>,
+    payload: Payload,
 ) -> Result<Response<Body>, Status> {
     let is_stream = matches!(subresource, "exec" | "attach" | "portforward");
     let (name, target) = if subresource == "proxy" {
@@ -49,12 +49,19 @@ pub(crate) async fn object(
         check_log_options(&value, cx.query)?;
     }
     if is_stream && value.text("/spec/nodeName").is_empty() {
-        return Err(Status::bad_request(format!("pod {} does not have a host assigned", key.name)));
+        return Err(Status::bad_request(format!(
+            "pod {} does not have a host assigned",
+            key.name
+        )));
     }
     admit(cx, served, &key, subresource, &value).await?;
     if subresource == "log" && value.text("/spec/nodeName").is_empty() {
         // As upstream: a pod that runs nowhere has said nothing yet.
-        return Ok(crate::answer::with(http::StatusCode::OK, "text/plain", Body::empty()));
+        return Ok(crate::answer::with(
+            http::StatusCode::OK,
+            "text/plain",
+            Body::empty(),
+        ));
     }
     let connect = Connect {
         cluster: cx.cluster.id.clone(),
@@ -66,9 +73,19 @@ pub(crate) async fn object(
         target,
         query: cx.query.clone(),
         user: cx.user.clone(),
-        request,
+        request: whole(cx, payload),
     };
     cx.cluster.tunnel.connect(connect).await
+}
+
+/// The request as it came.
+fn whole(cx: &Cx<'_>, payload: Payload) -> Request<Body> {
+    let mut request = Request::new(payload.body);
+    *request.method_mut() = cx.method.clone();
+    *request.uri_mut() = cx.uri.clone();
+    *request.headers_mut() = cx.headers.clone();
+    *request.extensions_mut() = payload.extensions;
+    request
 }
 
 /// A WebSocket client opens exec with GET; it must hold the right to create nevertheless.
@@ -129,7 +146,9 @@ fn container(pod: &Value, asked: &str) -> Result<String, Status> {
         return if known.into_iter().any(|name| name == asked) {
             Ok(asked.to_owned())
         } else {
-            Err(Status::bad_request(format!("container {asked} is not valid for pod {pod_name}")))
+            Err(Status::bad_request(format!(
+                "container {asked} is not valid for pod {pod_name}"
+            )))
         };
     }
     let mut message = format!("a container name must be specified for pod {pod_name}");
@@ -150,7 +169,11 @@ fn check_log_options(pod: &Value, query: &Query) -> Result<(), Status> {
     let mut errors = Vec::new();
     let positive = "must be greater than 0";
     if let Some(lines) = number(query, "tailLines")?.filter(|lines| *lines < 0) {
-        errors.push(Error::invalid(&Path::new("tailLines"), lines, "must be greater than or equal to 0"));
+        errors.push(Error::invalid(
+            &Path::new("tailLines"),
+            lines,
+            "must be greater than or equal to 0",
+        ));
     }
     if let Some(bytes) = number(query, "limitBytes")?.filter(|bytes| *bytes < 1) {
         errors.push(Error::invalid(&Path::new("limitBytes"), bytes, positive));
@@ -167,13 +190,23 @@ fn check_log_options(pod: &Value, query: &Query) -> Result<(), Status> {
     if errors.is_empty() {
         Ok(())
     } else {
-        Err(Status::invalid("", "PodLogOptions", pod.text("/metadata/name"), &errors))
+        Err(Status::invalid(
+            "",
+            "PodLogOptions",
+            pod.text("/metadata/name"),
+            &errors,
+        ))
     }
 }
 
 /// Splits `scheme:name:port`, as services, pods and nodes take it in proxy paths.
 fn proxy_target(served: &Served<'_>) -> Result<(String, ProxyTarget), Status> {
-    let invalid = || Status::bad_request(format!("invalid {} request {:?}", served.path.resource, served.path.name));
+    let invalid = || {
+        Status::bad_request(format!(
+            "invalid {} request {:?}",
+            served.path.resource, served.path.name
+        ))
+    };
     let parts: Vec<&str> = served.path.name.split(':').collect();
     let (scheme, name, port) = match parts.as_slice() {
         [name] => ("", *name, ""),
@@ -214,7 +247,9 @@ mod tests {
         check(
             &two,
             "",
-            Err("a container name must be specified for pod p, choose one of: [a b] or one of the init containers: [i]"),
+            Err(
+                "a container name must be specified for pod p, choose one of: [a b] or one of the init containers: [i]",
+            ),
         );
     }
 }

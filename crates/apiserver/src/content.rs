@@ -40,7 +40,11 @@ pub(crate) struct Decoded {
 /// The `Content-Type` without its parameters, in lower case; empty when absent.
 pub(crate) fn media_type(header: Option<&str>) -> String {
     let text = header.unwrap_or_default();
-    text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    text.split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase()
 }
 
 /// The media type of an object that is sent; absent means JSON.
@@ -62,7 +66,9 @@ pub(crate) fn object_media(header: Option<&str>) -> Result<Media, Status> {
 pub(crate) fn unsupported(accepted: &str) -> Status {
     Status::new(
         StatusReason::UnsupportedMediaType,
-        format!("the body of the request was in an unknown format - accepted media types include: {accepted}"),
+        format!(
+            "the body of the request was in an unknown format - accepted media types include: {accepted}"
+        ),
     )
 }
 
@@ -112,7 +118,11 @@ fn too_large() -> Status {
 pub(crate) fn object(bytes: &[u8], media: Media, kind: &str) -> Result<Decoded, Status> {
     let decoded = match media {
         Media::Json => json(bytes).map_err(|why| {
-            unrecognized(kind, &format!("couldn't get version/kind; json parse error: {why}"), bytes)
+            unrecognized(
+                kind,
+                &format!("couldn't get version/kind; json parse error: {why}"),
+                bytes,
+            )
         })?,
         Media::Yaml => yaml(bytes).map_err(|why| unrecognized(kind, &why, bytes))?,
         Media::Protobuf => Decoded {
@@ -204,7 +214,12 @@ pub(crate) fn yaml(bytes: &[u8]) -> Result<Decoded, String> {
     let value = serde_saphyr::with_deserializer_from_str_with_options(text, options, |deserializer| {
         Seed::new(&duplicates).deserialize(deserializer)
     })
-    .map_err(|error| format!("error converting YAML to JSON: yaml: {}", first_line(&error.to_string())))?;
+    .map_err(|error| {
+        format!(
+            "error converting YAML to JSON: yaml: {}",
+            first_line(&error.to_string())
+        )
+    })?;
     Ok(Decoded {
         value,
         duplicates: duplicates.into_inner().found,
@@ -375,13 +390,19 @@ mod tests {
             value!({"a": {"mode": 420, "on_": "yes", "n": null, "f": 1.5}, "list": [1, "x"], "1": "k"})
         );
         let twice = yaml(b"a: 1\na: 2\n").unwrap();
-        assert_eq!((twice.value, twice.duplicates), (value!({"a": 2}), vec!["a".to_owned()]));
+        assert_eq!(
+            (twice.value, twice.duplicates),
+            (value!({"a": 2}), vec!["a".to_owned()])
+        );
     }
 
     #[test]
     fn malformed_bodies_are_refused_in_upstreams_words() {
         let check = |body: &str, expect: &str| {
-            assert_eq!(object(body.as_bytes(), Media::Json, "Pod").unwrap_err().message(), expect);
+            assert_eq!(
+                object(body.as_bytes(), Media::Json, "Pod").unwrap_err().message(),
+                expect
+            );
         };
         check(
             "{not json",
@@ -396,9 +417,15 @@ mod tests {
     #[test]
     fn media_types_that_nobody_reads_are_refused() {
         assert_eq!(object_media(None).unwrap(), Media::Json);
-        assert_eq!(object_media(Some("application/json; charset=utf-8")).unwrap(), Media::Json);
+        assert_eq!(
+            object_media(Some("application/json; charset=utf-8")).unwrap(),
+            Media::Json
+        );
         assert_eq!(object_media(Some("application/YAML")).unwrap(), Media::Yaml);
-        assert_eq!(object_media(Some("application/vnd.kubernetes.protobuf")).unwrap(), Media::Protobuf);
+        assert_eq!(
+            object_media(Some("application/vnd.kubernetes.protobuf")).unwrap(),
+            Media::Protobuf
+        );
         assert_eq!(object_media(Some("text/plain")).unwrap_err().code(), 415);
     }
 }

@@ -28,7 +28,11 @@ pub(crate) async fn object(cx: &Cx<'_>, served: &Served<'_>, body: Body) -> Resu
         .create(&request, served.definition, served.namespace(), decoded.value)
         .await?;
     if served.definition.is_review() {
-        return answer::encoded(object.bytes().clone(), cx.accepted()?.encoding, StatusCode::CREATED);
+        return answer::encoded(
+            object.bytes().clone(),
+            cx.accepted()?.encoding,
+            StatusCode::CREATED,
+        );
     }
     answer::object(cx, served, &object, StatusCode::CREATED)
 }
@@ -41,9 +45,14 @@ async fn bindings(
     binding: Value,
 ) -> Result<Response<Body>, Status> {
     let catalogue = cx.registry().catalogue();
-    let pods = catalogue.resource("", "pods").ok_or_else(Status::path_not_found)?;
+    let pods = catalogue
+        .resource("", "pods")
+        .ok_or_else(Status::path_not_found)?;
     let key = ObjectKey::namespaced(served.namespace(), binding.text("/metadata/name"));
-    let answered = cx.registry().post(request, pods, &key, "binding", binding).await?;
+    let answered = cx
+        .registry()
+        .post(request, pods, &key, "binding", binding)
+        .await?;
     answer::value(cx, &answered, StatusCode::CREATED)
 }
 

@@ -1,24 +1,34 @@
 //! `Cx`: what every verb is told about the request that it answers.
 
-use http::{HeaderMap, HeaderName, Method, header};
-use jiff::Timestamp;
 use std::sync::Arc;
+
+use http::{Extensions, HeaderMap, HeaderName, Method, Uri, header};
+use jiff::Timestamp;
 use warren_apimachinery::{GroupResource, ObjectKey, Status, UserInfo};
 use warren_registry::definition::Definition;
 use warren_registry::{Registry, Warnings};
 
 use crate::accept::{self, Accepted};
+use crate::body::Body;
 use crate::cluster::ClusterApi;
 use crate::path::ResourcePath;
 use crate::query::Query;
 use crate::route::Stop;
 use crate::server::ApiServer;
 
+/// What a request carries beyond its head: read by writes, handed over whole by connects.
+pub(crate) struct Payload {
+    /// Where the connection's upgrade is.
+    pub(crate) extensions: Extensions,
+    pub(crate) body: Body,
+}
+
 /// The context of one request.
 pub(crate) struct Cx<'a> {
     pub(crate) server: &'a ApiServer,
     pub(crate) cluster: &'a ClusterApi,
     pub(crate) method: &'a Method,
+    pub(crate) uri: &'a Uri,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) query: &'a Query,
     pub(crate) user: &'a UserInfo,
@@ -54,9 +64,11 @@ impl<'a> Cx<'a> {
     pub(crate) fn wants_pretty(&self) -> bool {
         match self.query.value("pretty") {
             Some(value) if !value.is_empty() => matches!(value, "1" | "t" | "T" | "true" | "TRUE" | "True"),
-            _ => self
-                .header(header::USER_AGENT)
-                .is_some_and(|agent| ["curl", "Wget", "Mozilla/5.0"].iter().any(|tool| agent.starts_with(tool))),
+            _ => self.header(header::USER_AGENT).is_some_and(|agent| {
+                ["curl", "Wget", "Mozilla/5.0"]
+                    .iter()
+                    .any(|tool| agent.starts_with(tool))
+            }),
         }
     }
 }

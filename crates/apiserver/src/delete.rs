@@ -50,7 +50,13 @@ pub(crate) async fn collection(
     let selection = Selection::new(move |meta| selectors.matches(meta));
     let objects = cx
         .registry()
-        .delete_collection(&request, served.definition, served.namespace(), &selection, options)
+        .delete_collection(
+            &request,
+            served.definition,
+            served.namespace(),
+            &selection,
+            options,
+        )
         .await?;
     list::deleted(cx, served, objects.iter().map(AsRef::as_ref))
 }

@@ -41,7 +41,10 @@ struct Document {
 impl Document {
     fn new(value: &Value) -> Self {
         let bytes = answer::json(value);
-        let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02X}")).collect();
+        let digest: String = Sha256::digest(&bytes)
+            .iter()
+            .map(|byte| format!("{byte:02X}"))
+            .collect();
         Self {
             bytes,
             tag: HeaderValue::try_from(format!("\"{digest}\"")).unwrap_or(HeaderValue::from_static("\"\"")),
@@ -52,7 +55,9 @@ impl Document {
 impl Documents {
     fn of(&self, catalogue: &Arc<Catalogue>) -> Arc<Aggregated> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = kept.iter().find(|(of, _)| of.as_ptr() == Arc::as_ptr(catalogue) && of.strong_count() > 0);
+        let found = kept
+            .iter()
+            .find(|(of, _)| of.as_ptr() == Arc::as_ptr(catalogue) && of.strong_count() > 0);
         if let Some((_, documents)) = found {
             return Arc::clone(documents);
         }
@@ -76,9 +81,15 @@ impl Documents {
 pub(crate) fn root(cx: &Cx<'_>, core: bool) -> Result<Response<Body>, Status> {
     let catalogue = cx.registry().catalogue();
     if !wants_aggregated(cx.accept().unwrap_or_default()) {
-        let legacy = if core { api_versions() } else { group_list(&catalogue) };
+        let legacy = if core {
+            api_versions()
+        } else {
+            group_list(&catalogue)
+        };
         let mut response = answer::value(cx, &legacy, StatusCode::OK)?;
-        response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
+        response
+            .headers_mut()
+            .insert(header::VARY, HeaderValue::from_static("Accept"));
         return Ok(response);
     }
     let documents = cx.server.documents.of(&catalogue);
@@ -99,7 +110,9 @@ pub(crate) fn root(cx: &Cx<'_>, core: bool) -> Result<Response<Body>, Status> {
         )
     };
     response.headers_mut().insert(header::ETAG, document.tag.clone());
-    response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
+    response
+        .headers_mut()
+        .insert(header::VARY, HeaderValue::from_static("Accept"));
     Ok(response)
 }
 
@@ -108,13 +121,16 @@ fn wants_aggregated(accept: &str) -> bool {
     accept::clauses(accept)
         .into_iter()
         .find_map(|clause| {
-            let json = matches!((clause.main, clause.sub), ("application", "json" | "*") | ("*", "*"));
+            let json = matches!(
+                (clause.main, clause.sub),
+                ("application", "json" | "*") | ("*", "*")
+            );
             match clause.parameter("as") {
                 "" => json.then_some(false),
-                "APIGroupDiscoveryList" => (json
-                    && clause.parameter("g") == "apidiscovery.k8s.io"
-                    && clause.parameter("v") == "v2")
-                    .then_some(true),
+                "APIGroupDiscoveryList" => {
+                    (json && clause.parameter("g") == "apidiscovery.k8s.io" && clause.parameter("v") == "v2")
+                        .then_some(true)
+                }
                 _ => None,
             }
         })
@@ -152,10 +168,16 @@ pub(crate) struct Group<'a> {
 pub(crate) fn groups(catalogue: &Catalogue) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     for definition in catalogue.iter() {
-        let at = groups.iter().position(|group| group.name == definition.group).unwrap_or_else(|| {
-            groups.push(Group { name: definition.group.clone(), versions: Vec::new() });
-            groups.len() - 1
-        });
+        let at = groups
+            .iter()
+            .position(|group| group.name == definition.group)
+            .unwrap_or_else(|| {
+                groups.push(Group {
+                    name: definition.group.clone(),
+                    versions: Vec::new(),
+                });
+                groups.len() - 1
+            });
         let Some(group) = groups.get_mut(at) else { continue };
         for version in &definition.versions {
             match group.versions.iter_mut().find(|(name, _)| *name == version.name) {
@@ -165,14 +187,18 @@ pub(crate) fn groups(catalogue: &Catalogue) -> Vec<Group<'_>> {
         }
     }
     for group in &mut groups {
-        group.versions.sort_by_key(|(version, _)| std::cmp::Reverse(priority(version)));
+        group
+            .versions
+            .sort_by_key(|(version, _)| std::cmp::Reverse(priority(version)));
     }
     groups
 }
 
 /// Orders versions as upstream does: stable before beta before alpha, each with the highest number first.
 fn priority(version: &str) -> (u8, u32, u32) {
-    let Some(digits) = version.strip_prefix('v') else { return (0, 0, 0) };
+    let Some(digits) = version.strip_prefix('v') else {
+        return (0, 0, 0);
+    };
     let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
     let (major, rest) = digits.split_at(end);
     let major = major.parse().unwrap_or(0);
@@ -191,13 +217,21 @@ fn aggregated(catalogue: &Catalogue, core: bool) -> Value {
         .iter()
         .filter(|group| group.name.is_empty() == core)
         .map(|group| {
-            let metadata = if core { json!({}) } else { json!({"name": group.name}) };
+            let metadata = if core {
+                json!({})
+            } else {
+                json!({"name": group.name})
+            };
             let versions: Vec<Value> = group
                 .versions
                 .iter()
                 .map(|(version, definitions)| {
                     let mut resources: Vec<_> = definitions.iter().map(|d| aggregated_resource(d)).collect();
-                    resources.sort_by(|a, b| a.get("resource").and_then(Value::as_str).cmp(&b.get("resource").and_then(Value::as_str)));
+                    resources.sort_by(|a, b| {
+                        a.get("resource")
+                            .and_then(Value::as_str)
+                            .cmp(&b.get("resource").and_then(Value::as_str))
+                    });
                     json!({"version": version, "freshness": "Current", "resources": resources})
                 })
                 .collect();
@@ -231,7 +265,10 @@ fn aggregated_resource(definition: &Definition) -> Value {
     let subresources: Vec<Value> = parts
         .into_iter()
         .map(|part| {
-            let kind = part.kind.as_ref().map_or_else(|| own.clone(), |kind| response_kind(definition, kind));
+            let kind = part
+                .kind
+                .as_ref()
+                .map_or_else(|| own.clone(), |kind| response_kind(definition, kind));
             json!({"subresource": part.name, "responseKind": kind, "verbs": part.verbs})
         })
         .collect();
@@ -301,7 +338,10 @@ fn resource_list(catalogue: &Catalogue, group: &str, version: &str) -> Option<Va
                 "kind": part.kind.as_ref().map_or(&definition.kind, |kind| &kind.kind),
                 "verbs": part.verbs,
             });
-            let foreign = part.kind.as_ref().filter(|kind| kind.group != group || kind.version != version);
+            let foreign = part
+                .kind
+                .as_ref()
+                .filter(|kind| kind.group != group || kind.version != version);
             if let (Some(kind), Some(map)) = (foreign, value.as_object_mut()) {
                 map.insert("group".into(), kind.group.as_str().into());
                 map.insert("version".into(), kind.version.as_str().into());
@@ -309,8 +349,16 @@ fn resource_list(catalogue: &Catalogue, group: &str, version: &str) -> Option<Va
             value
         }));
     }
-    resources.sort_by(|a, b| a.get("name").and_then(Value::as_str).cmp(&b.get("name").and_then(Value::as_str)));
-    let group_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
+    resources.sort_by(|a, b| {
+        a.get("name")
+            .and_then(Value::as_str)
+            .cmp(&b.get("name").and_then(Value::as_str))
+    });
+    let group_version = if group.is_empty() {
+        version.to_owned()
+    } else {
+        format!("{group}/{version}")
+    };
     Some(json!({
         "kind": "APIResourceList",
         "apiVersion": "v1",
@@ -337,4 +385,3 @@ fn legacy_resource(definition: &Definition) -> Value {
     }
     value
 }
-

@@ -36,7 +36,10 @@ impl Fairness {
             return Ok(permit);
         }
         let _waiter = Waiter::enter(&self.waiting).ok_or_else(refusal)?;
-        Arc::clone(&self.turns).acquire_owned().await.map_err(|_| refusal())
+        Arc::clone(&self.turns)
+            .acquire_owned()
+            .await
+            .map_err(|_| refusal())
     }
 }
 
@@ -81,7 +84,10 @@ mod tests {
             tokio::task::yield_now().await;
         }
         let refused = fairness.turn().await.unwrap_err();
-        assert_eq!((refused.code(), refused.details().unwrap().retry_after_seconds), (429, 1));
+        assert_eq!(
+            (refused.code(), refused.details().unwrap().retry_after_seconds),
+            (429, 1)
+        );
         drop(held);
         for waiter in waiters {
             assert!(waiter.await.unwrap());

@@ -1,8 +1,8 @@
 //! GET of one object: the stored bytes.
 
 use http::{Response, StatusCode};
-use warren_apimachinery::{Revision, Status, StatusReason};
 use warren_apimachinery::status::{Cause, Details};
+use warren_apimachinery::{Revision, Status, StatusReason};
 use warren_reconciler::Part;
 
 use crate::answer;

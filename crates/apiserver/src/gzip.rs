@@ -19,7 +19,10 @@ pub(crate) fn accepted(headers: &HeaderMap) -> bool {
     headers
         .get(header::ACCEPT_ENCODING)
         .and_then(|value| value.to_str().ok())
-        .is_some_and(|text| text.split(',').any(|part| part.split(';').next().unwrap_or("").trim() == "gzip"))
+        .is_some_and(|text| {
+            text.split(',')
+                .any(|part| part.split(';').next().unwrap_or("").trim() == "gzip")
+        })
 }
 
 /// Compresses an answer whose length is known and large enough.
@@ -29,10 +32,15 @@ pub(crate) fn apply(response: Response<Body>) -> Response<Body> {
         return response;
     }
     let (mut head, body) = response.into_parts();
-    head.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    head.headers.append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    head.headers
+        .insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    head.headers
+        .append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
     let encoder = GzEncoder::new(Vec::new(), Compression::new(1));
-    let body = Body::stream(Compressed { body, encoder: Some(encoder) });
+    let body = Body::stream(Compressed {
+        body,
+        encoder: Some(encoder),
+    });
     Response::from_parts(head, body)
 }
 

@@ -20,16 +20,30 @@ struct Endpoint {
 }
 
 const ENDPOINTS: [Endpoint; 3] = [
-    Endpoint { name: "healthz", checks: ALIVE },
-    Endpoint { name: "livez", checks: ALIVE },
-    Endpoint { name: "readyz", checks: READY },
+    Endpoint {
+        name: "healthz",
+        checks: ALIVE,
+    },
+    Endpoint {
+        name: "livez",
+        checks: ALIVE,
+    },
+    Endpoint {
+        name: "readyz",
+        checks: READY,
+    },
 ];
 
 /// All paths below `/healthz`, `/livez` and `/readyz`.
 pub(crate) fn paths() -> impl Iterator<Item = String> {
     ENDPOINTS.into_iter().flat_map(|endpoint| {
         let own = std::iter::once(format!("/{}", endpoint.name));
-        own.chain(endpoint.checks.lines().map(move |check| format!("/{}/{check}", endpoint.name)))
+        own.chain(
+            endpoint
+                .checks
+                .lines()
+                .map(move |check| format!("/{}/{check}", endpoint.name)),
+        )
     })
 }
 
@@ -45,14 +59,19 @@ pub(crate) fn answer(cluster: &ClusterApi, path: &str, query: &Query) -> Option<
     Some(if holds(cluster, check) {
         answer::text(StatusCode::OK, "ok")
     } else {
-        answer::text(StatusCode::INTERNAL_SERVER_ERROR, "internal server error: reason withheld\n")
+        answer::text(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal server error: reason withheld\n",
+        )
     })
 }
 
 fn holds(cluster: &ClusterApi, check: &str) -> bool {
     // A store whose journal failed is read-only: neither alive nor ready for a cluster's clients.
-    !matches!(check, "etcd" | "storage-readiness" | "informer-sync" | "poststarthook/storage-readiness")
-        || cluster.registry.store().failure().is_none()
+    !matches!(
+        check,
+        "etcd" | "storage-readiness" | "informer-sync" | "poststarthook/storage-readiness"
+    ) || cluster.registry.store().failure().is_none()
 }
 
 fn all(cluster: &ClusterApi, endpoint: Endpoint, query: &Query) -> Response<Body> {

@@ -72,7 +72,10 @@ fn start(
         return match cx.cluster.pages.at(revision, current) {
             Some(snapshot) => Ok((snapshot, Some(after))),
             None => {
-                let token = Continue { revision: None, after };
+                let token = Continue {
+                    revision: None,
+                    after,
+                };
                 Err(Refusal::Continuable(Status::expired(TOO_OLD), token.encode()))
             }
         };
@@ -87,9 +90,11 @@ fn start(
     if !exact {
         return Ok((current, None));
     }
-    let snapshot = cx.cluster.pages.at(asked, current).ok_or_else(|| {
-        Status::expired("The resourceVersion for the provided list is too old.")
-    })?;
+    let snapshot = cx
+        .cluster
+        .pages
+        .at(asked, current)
+        .ok_or_else(|| Status::expired("The resourceVersion for the provided list is too old."))?;
     Ok((snapshot, None))
 }
 
@@ -113,11 +118,16 @@ fn page(
     let namespace = Some(served.namespace()).filter(|namespace| !namespace.is_empty());
     let answer = |object: &Object| cx.registry().answer(served.definition, served.version(), object);
     let mut metadata = Map::new();
-    metadata.insert("resourceVersion".to_owned(), snapshot.revision().to_string().into());
+    metadata.insert(
+        "resourceVersion".to_owned(),
+        snapshot.revision().to_string().into(),
+    );
     let mut items = Vec::new();
     if let (Some(name), false, None) = (selectors.name(), served.namespace().is_empty(), &after) {
         let key = ObjectKey::namespaced(served.namespace(), name);
-        let found = snapshot.get(storage, &key).filter(|object| selectors.matches(object.meta()));
+        let found = snapshot
+            .get(storage, &key)
+            .filter(|object| selectors.matches(object.meta()));
         items.extend(found.map(|object| answer(object)));
         return Page { items, metadata };
     }
@@ -126,7 +136,11 @@ fn page(
         Some(after) => Box::new(snapshot.list_from(storage, namespace, after)),
         None => Box::new(snapshot.list(storage, namespace)),
     };
-    let limit = if options.limit == 0 { usize::MAX } else { options.limit };
+    let limit = if options.limit == 0 {
+        usize::MAX
+    } else {
+        options.limit
+    };
     let mut last = None;
     for object in objects.by_ref() {
         if !everything && !selectors.matches(object.meta()) {
@@ -168,7 +182,10 @@ fn answered(
         Shape::Metadata(version) => (
             "PartialObjectMetadataList".to_owned(),
             format!("meta.k8s.io/{version}"),
-            page.items.iter().map(|bytes| answer::partial(bytes, version)).collect(),
+            page.items
+                .iter()
+                .map(|bytes| answer::partial(bytes, version))
+                .collect(),
         ),
         Shape::Table(version) => {
             let metadata = Value::Object(page.metadata);
@@ -184,7 +201,11 @@ fn answered(
     let tail = Bytes::from_static(b"]}\n");
     if accepted.encoding == Encoding::Json {
         let body = Body::list(head.into(), items, tail);
-        return Ok(answer::with(StatusCode::OK, accepted.encoding.content_type(), body));
+        return Ok(answer::with(
+            StatusCode::OK,
+            accepted.encoding.content_type(),
+            body,
+        ));
     }
     let mut bytes = head.into_bytes();
     bytes.extend_from_slice(&items.join(&b","[..]));

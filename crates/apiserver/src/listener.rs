@@ -80,7 +80,11 @@ pub async fn serve(
             limits,
             stop: stop.clone(),
         };
-        let hello = Hello { server_name: None, local, remote };
+        let hello = Hello {
+            server_name: None,
+            local,
+            remote,
+        };
         connections.spawn(async move {
             connection.run(stream, hello).await;
             drop(place);
@@ -106,7 +110,9 @@ impl Connection {
         // Answers are small and often: waiting to fill packets only adds latency.
         let _ = stream.set_nodelay(true);
         let handshake = tokio::time::timeout(self.limits.handshake, self.handshake(stream, hello));
-        let Ok(Some((stream, hello))) = handshake.await else { return };
+        let Ok(Some((stream, hello))) = handshake.await else {
+            return;
+        };
         let (_, session) = stream.get_ref();
         let is_h2 = session.alpn_protocol() == Some(b"h2");
         let certificates = presented(session);
@@ -115,7 +121,9 @@ impl Connection {
     }
 
     async fn handshake(&self, stream: TcpStream, mut hello: Hello) -> Option<(TlsStream<TcpStream>, Hello)> {
-        let start = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream).await.ok()?;
+        let start = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream)
+            .await
+            .ok()?;
         hello.server_name = start.client_hello().server_name().map(SmolStr::new);
         let config = self.route.tls(&hello)?;
         let stream = start.into_stream(config).await.ok()?;
@@ -123,7 +131,12 @@ impl Connection {
     }
 
     async fn speak(self, io: TokioIo<TlsStream<TcpStream>>, peer: Arc<Peer>, is_h2: bool) {
-        let Self { server, route, mut stop, .. } = self;
+        let Self {
+            server,
+            route,
+            mut stop,
+            ..
+        } = self;
         let told = stop.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(told.clone());
@@ -133,7 +146,9 @@ impl Connection {
                 Ok::<_, std::convert::Infallible>(match routed {
                     Ok(routed) => {
                         let request = request.map(Body::from);
-                        server.handle(&routed.cluster, &peer, request, routed.prefix).await
+                        server
+                            .handle(&routed.cluster, &peer, request, routed.prefix)
+                            .await
                     }
                     Err(status) => server::unrouted(&status),
                 })

@@ -128,10 +128,7 @@ impl Scanner<'_> {
     fn literal(&mut self, word: &str) -> Scan {
         for expected in word.bytes() {
             if self.peek() != Some(expected) {
-                return Err(self.unexpected(&format!(
-                    "in literal {word} (expecting {})",
-                    quoted(expected)
-                )));
+                return Err(self.unexpected(&format!("in literal {word} (expecting {})", quoted(expected))));
             }
             self.at += 1;
         }
@@ -233,9 +230,15 @@ mod tests {
         };
         check("", "unexpected end of JSON input");
         check("{\"a\":", "unexpected end of JSON input");
-        check("{not", "invalid character 'n' looking for beginning of object key string");
+        check(
+            "{not",
+            "invalid character 'n' looking for beginning of object key string",
+        );
         check("{\"a\" 1}", "invalid character '1' after object key");
-        check("{\"a\":1 \"b\"}", "invalid character '\"' after object key:value pair");
+        check(
+            "{\"a\":1 \"b\"}",
+            "invalid character '\"' after object key:value pair",
+        );
         check("[1 2]", "invalid character '2' after array element");
         check("[1,]", "invalid character ']' looking for beginning of value");
         check("{} x", "invalid character 'x' after top-level value");

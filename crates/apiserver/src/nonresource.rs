@@ -40,7 +40,11 @@ pub(crate) fn answer(cx: &Cx<'_>, path: &str) -> Result<Response<Body>, Status> 
         "/openid/v1/jwks" => {
             let key = cx.cluster.access.guard().token_signer().public_key();
             let keys = answer::json(&jwks(&[key]));
-            Ok(answer::with(StatusCode::OK, "application/jwk-set+json", Body::full(keys)))
+            Ok(answer::with(
+                StatusCode::OK,
+                "application/jwk-set+json",
+                Body::full(keys),
+            ))
         }
         _ => other(cx, path),
     }
@@ -117,7 +121,12 @@ fn paths(cx: &Cx<'_>) -> Vec<String> {
             paths.push(root.clone());
             root
         };
-        paths.extend(group.versions.iter().map(|(version, _)| format!("{root}/{version}")));
+        paths.extend(
+            group
+                .versions
+                .iter()
+                .map(|(version, _)| format!("{root}/{version}")),
+        );
     }
     paths.sort_unstable();
     paths

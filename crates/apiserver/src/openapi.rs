@@ -4,11 +4,13 @@
 //! same share them; the cache is bounded in bytes.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
-use warren_apimachinery::{GroupVersionKind, Status};
+use warren_apimachinery::resource::CUSTOM_RESOURCE_DEFINITIONS;
+use warren_apimachinery::value::ValueExt;
+use warren_apimachinery::{GroupVersionKind, ObjectKey, Status, Value};
 use warren_registry::definition::{Definition, Version};
 use warren_schema::Ref;
 use warren_schema::openapi::{self, ResourceDoc, Shape, SubresourceDoc};
@@ -44,7 +46,9 @@ impl Documents {
 
     fn find(&self, hash: &str) -> Option<Bytes> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.iter().find(|(of, _)| of == hash).map(|(_, bytes)| bytes.clone())
+        kept.iter()
+            .find(|(of, _)| of == hash)
+            .map(|(_, bytes)| bytes.clone())
     }
 }
 
@@ -58,10 +62,13 @@ pub(crate) fn v2(cx: &Cx<'_>) -> Result<Response<Body>, Status> {
     let docs: Vec<ResourceDoc> = groups(&catalogue)
         .iter()
         .flat_map(|group| &group.versions)
-        .flat_map(|(version, definitions)| documented(version, definitions))
+        .flat_map(|(version, definitions)| documented(cx, version, definitions))
         .collect();
     let hash = format!("v2-{}", openapi::hash(&docs));
-    let bytes = cx.server.openapi.get_or_make(&hash, || openapi::v2(&docs, KUBERNETES_VERSION));
+    let bytes = cx
+        .server
+        .openapi
+        .get_or_make(&hash, || openapi::v2(&docs, KUBERNETES_VERSION));
     Ok(document(cx, &hash, bytes))
 }
 
@@ -75,7 +82,7 @@ pub(crate) fn index(cx: &Cx<'_>) -> Result<Response<Body>, Status> {
     let mut listed: Vec<(String, String)> = Vec::new();
     for group in groups(&catalogue) {
         for (version, definitions) in &group.versions {
-            let docs = documented(version, definitions);
+            let docs = documented(cx, version, definitions);
             if !docs.is_empty() {
                 listed.push((path(&group.name, version), openapi::hash(&docs)));
             }
@@ -83,7 +90,11 @@ pub(crate) fn index(cx: &Cx<'_>) -> Result<Response<Body>, Status> {
     }
     let pairs = listed.iter().map(|(path, hash)| (path.as_str(), hash.as_str()));
     let bytes = Bytes::from(openapi::index(pairs));
-    Ok(answer::with(StatusCode::OK, "application/json", Body::full(bytes)))
+    Ok(answer::with(
+        StatusCode::OK,
+        "application/json",
+        Body::full(bytes),
+    ))
 }
 
 /// `/openapi/v3/{path}` of one group and version.
@@ -98,14 +109,17 @@ pub(crate) fn v3(cx: &Cx<'_>, asked: &str) -> Result<Response<Body>, Status> {
             .versions
             .iter()
             .find(|(version, _)| path(&group.name, version) == asked.trim_end_matches('/'))?;
-        Some(documented(version, definitions))
+        Some(documented(cx, version, definitions))
     });
     let Some(docs) = found.filter(|docs| !docs.is_empty()) else {
         return Ok(answer::not_found_page());
     };
     check_json(cx)?;
     let hash = openapi::hash(&docs);
-    let bytes = cx.server.openapi.get_or_make(&hash, || openapi::v3(&docs, KUBERNETES_VERSION));
+    let bytes = cx
+        .server
+        .openapi
+        .get_or_make(&hash, || openapi::v3(&docs, KUBERNETES_VERSION));
     let mut response = document(cx, &hash, bytes);
     if cx.query.text("hash") == hash {
         // The address names the content, so it never changes.
@@ -127,14 +141,19 @@ fn path(group: &str, version: &str) -> String {
 
 fn document(cx: &Cx<'_>, hash: &str, bytes: Bytes) -> Response<Body> {
     let tag = HeaderValue::try_from(format!("\"{hash}\"")).unwrap_or(HeaderValue::from_static("\"\""));
-    let known = cx.headers.get(header::IF_NONE_MATCH).is_some_and(|tags| *tags == tag);
+    let known = cx
+        .headers
+        .get(header::IF_NONE_MATCH)
+        .is_some_and(|tags| *tags == tag);
     let mut response = if known {
         answer::with(StatusCode::NOT_MODIFIED, "application/json", Body::empty())
     } else {
         answer::with(StatusCode::OK, "application/json", Body::full(bytes))
     };
     response.headers_mut().insert(header::ETAG, tag);
-    response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
+    response
+        .headers_mut()
+        .insert(header::VARY, HeaderValue::from_static("Accept"));
     response
 }
 
@@ -142,25 +161,34 @@ fn document(cx: &Cx<'_>, hash: &str, bytes: Bytes) -> Response<Body> {
 fn check_json(cx: &Cx<'_>) -> Result<(), Status> {
     let header = cx.accept().unwrap_or("*/*");
     let takes = accept::clauses(header).iter().any(|clause| {
-        matches!((clause.main, clause.sub), ("application", "json" | "*") | ("*", "*"))
-            || (clause.main == "application"
-                && clause.sub.starts_with("com.github.proto-openapi.spec")
-                && clause.sub.ends_with("+json"))
+        matches!(
+            (clause.main, clause.sub),
+            ("application", "json" | "*") | ("*", "*")
+        ) || (clause.main == "application"
+            && clause.sub.starts_with("com.github.proto-openapi.spec")
+            && clause.sub.ends_with("+json"))
     });
-    if takes { Ok(()) } else { Err(not_acceptable("application/json")) }
+    if takes {
+        Ok(())
+    } else {
+        Err(not_acceptable("application/json"))
+    }
 }
 
 /// What is published of the resources of one group and version.
-fn documented(version: &str, definitions: &[&std::sync::Arc<Definition>]) -> Vec<ResourceDoc> {
+fn documented(cx: &Cx<'_>, version: &str, definitions: &[&Arc<Definition>]) -> Vec<ResourceDoc> {
     definitions
         .iter()
-        .filter_map(|definition| resource(definition, definition.version(version)?))
+        .filter_map(|definition| resource(cx, definition, definition.version(version)?))
         .collect()
 }
 
-/// `None` for shapes that are not published: those of custom resources come with their definitions.
-fn resource(definition: &Definition, version: &Version) -> Option<ResourceDoc> {
-    let Ref::Named(shape) = &version.schema else { return None };
+/// `None` for a custom resource whose definition is gone meanwhile or says no shape.
+fn resource(cx: &Cx<'_>, definition: &Definition, version: &Version) -> Option<ResourceDoc> {
+    let shape = match &version.schema {
+        Ref::Named(name) => Shape::Builtin(name.clone()),
+        Ref::Inline(_) => Shape::Custom(Arc::new(custom_schema(cx, definition, &version.name)?)),
+    };
     Some(ResourceDoc {
         kind: GroupVersionKind {
             group: definition.group.clone(),
@@ -179,6 +207,20 @@ fn resource(definition: &Definition, version: &Version) -> Option<ResourceDoc> {
                 verbs: part.verbs.to_vec(),
             })
             .collect(),
-        shape: Shape::Builtin(shape.clone()),
+        shape,
     })
+}
+
+/// The schema that a custom resource's definition gives a version, as its author wrote it.
+fn custom_schema(cx: &Cx<'_>, definition: &Definition, version: &str) -> Option<Value> {
+    let key = ObjectKey::cluster(format!("{}.{}", definition.plural, definition.group));
+    let snapshot = cx.registry().store().snapshot();
+    let object = snapshot
+        .get(&CUSTOM_RESOURCE_DEFINITIONS.group_resource(), &key)?
+        .to_value();
+    let found = object
+        .items("/spec/versions")
+        .iter()
+        .find(|candidate| candidate.text("/name") == version)?;
+    Some(found.at("/schema/openAPIV3Schema").clone()).filter(Value::is_object)
 }

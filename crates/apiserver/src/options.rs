@@ -66,7 +66,10 @@ impl WriteOptions {
         let asked = query.text("fieldManager");
         match kind {
             WriteKind::Apply if asked.is_empty() => {
-                errors.push(Error::required(&Path::new("fieldManager"), "is required for apply patch"));
+                errors.push(Error::required(
+                    &Path::new("fieldManager"),
+                    "is required for apply patch",
+                ));
             }
             WriteKind::Patch if query.value("force").is_some() => {
                 errors.push(Error::forbidden(
@@ -118,7 +121,11 @@ fn manager_errors(manager: &str) -> Vec<Error> {
         errors.push(Error::too_long(&path, 128));
     }
     if manager.chars().any(char::is_control) {
-        errors.push(Error::invalid(&path, manager, "should only contain printable characters"));
+        errors.push(Error::invalid(
+            &path,
+            manager,
+            "should only contain printable characters",
+        ));
     }
     errors
 }
@@ -220,7 +227,9 @@ fn query_delete(query: &Query) -> Result<DeleteParts, Status> {
         options,
         query.all("dryRun").map(str::to_owned).collect(),
         query.value("propagationPolicy").map(str::to_owned),
-        query.value("orphanDependents").map(|_| query.flag("orphanDependents")),
+        query
+            .value("orphanDependents")
+            .map(|_| query.flag("orphanDependents")),
     ))
 }
 
@@ -231,9 +240,10 @@ fn query_delete(query: &Query) -> Result<DeleteParts, Status> {
 pub(crate) fn number(query: &Query, name: &str) -> Result<Option<i64>, Status> {
     match query.value(name) {
         None | Some("") => Ok(None),
-        Some(text) => text.parse().map(Some).map_err(|_| {
-            Status::bad_request(format!("strconv.ParseInt: parsing {text:?}: invalid syntax"))
-        }),
+        Some(text) => text
+            .parse()
+            .map(Some)
+            .map_err(|_| Status::bad_request(format!("strconv.ParseInt: parsing {text:?}: invalid syntax"))),
     }
 }
 
@@ -314,12 +324,7 @@ pub(crate) fn parse_revision(text: &str) -> Result<Option<Revision>, Status> {
     })
 }
 
-fn list_errors(
-    revision: &str,
-    matching: &str,
-    continues: &str,
-    initial_events: Option<bool>,
-) -> Vec<Error> {
+fn list_errors(revision: &str, matching: &str, continues: &str, initial_events: Option<bool>) -> Vec<Error> {
     let path = Path::new("resourceVersionMatch");
     let mut errors = Vec::new();
     if !matching.is_empty() {
@@ -375,7 +380,11 @@ fn watch_errors(matching: &str, continues: &str, initial_events: Option<bool>) -
             ));
         }
         if matching != "NotOlderThan" {
-            errors.push(not_supported("resourceVersionMatch", matching.into(), r#""NotOlderThan""#));
+            errors.push(not_supported(
+                "resourceVersionMatch",
+                matching.into(),
+                r#""NotOlderThan""#,
+            ));
         }
         if !continues.is_empty() {
             errors.push(Error::forbidden(
@@ -444,7 +453,10 @@ mod tests {
         let body = json!({"kind": "DeleteOptions", "propagationPolicy": "Foreground", "preconditions": {"uid": "x"}});
         let (options, dry) = delete(Some(&body), &query("dryRun=All")).unwrap();
         assert!(!dry);
-        assert_eq!((options.propagation, options.uid.as_deref()), (Some(Propagation::Foreground), Some("x")));
+        assert_eq!(
+            (options.propagation, options.uid.as_deref()),
+            (Some(Propagation::Foreground), Some("x"))
+        );
         let refused = delete(Some(&json!({"propagationPolicy": "Nope"})), &Query::default()).unwrap_err();
         assert_eq!(
             refused.message(),
@@ -476,6 +488,11 @@ mod tests {
             422,
             "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
         );
-        check("limit=x", false, 400, "strconv.ParseInt: parsing \"x\": invalid syntax");
+        check(
+            "limit=x",
+            false,
+            400,
+            "strconv.ParseInt: parsing \"x\": invalid syntax",
+        );
     }
 }

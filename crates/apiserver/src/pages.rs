@@ -76,7 +76,9 @@ impl Continue {
     pub(crate) fn encode(&self) -> String {
         let token = Token {
             v: VERSION.to_owned(),
-            rv: self.revision.map_or(-1, |revision| i64::try_from(revision.0).unwrap_or(-1)),
+            rv: self
+                .revision
+                .map_or(-1, |revision| i64::try_from(revision.0).unwrap_or(-1)),
             start: format!("{}\0", self.after),
         };
         URL_SAFE_NO_PAD.encode(serde_json::to_vec(&token).unwrap_or_default())
@@ -88,7 +90,9 @@ impl Continue {
     /// 400 in upstream's words.
     pub(crate) fn decode(text: &str) -> Result<Self, Status> {
         let refuse = |why: &str| {
-            Status::bad_request(format!("invalid continue token: continue key is not valid: {why}"))
+            Status::bad_request(format!(
+                "invalid continue token: continue key is not valid: {why}"
+            ))
         };
         let bytes = URL_SAFE_NO_PAD
             .decode(text.trim_end_matches('='))
@@ -96,7 +100,10 @@ impl Continue {
         let value = content::json(&bytes).map_err(|why| refuse(&why))?.value;
         let token: Token = serde_json::from_value(value).map_err(|_| refuse("it is of another shape"))?;
         if token.v != VERSION {
-            return Err(refuse(&format!("server does not recognize this encoded version {:?}", token.v)));
+            return Err(refuse(&format!(
+                "server does not recognize this encoded version {:?}",
+                token.v
+            )));
         }
         if token.rv == 0 {
             return Err(refuse(&format!(
@@ -124,8 +131,14 @@ mod tests {
     #[test]
     fn tokens_read_back() {
         for token in [
-            Continue { revision: Some(Revision(7)), after: ObjectKey::namespaced("a", "b") },
-            Continue { revision: None, after: ObjectKey::cluster("n") },
+            Continue {
+                revision: Some(Revision(7)),
+                after: ObjectKey::namespaced("a", "b"),
+            },
+            Continue {
+                revision: None,
+                after: ObjectKey::cluster("n"),
+            },
         ] {
             assert_eq!(Continue::decode(&token.encode()).unwrap(), token);
         }

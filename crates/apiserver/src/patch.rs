@@ -85,7 +85,11 @@ fn decode(format: Format, bytes: &[u8], force: bool) -> Result<(Patch, Vec<Strin
         },
     };
     // Positions in a JSON patch are no fields of the object.
-    let duplicates = if format == Format::Json { Vec::new() } else { duplicates };
+    let duplicates = if format == Format::Json {
+        Vec::new()
+    } else {
+        duplicates
+    };
     Ok((patch, duplicates))
 }
 
@@ -113,7 +117,10 @@ mod tests {
 
     #[test]
     fn patches_are_told_apart_and_refused_in_upstreams_words() {
-        assert_eq!(format(Some("application/merge-patch+json; charset=utf-8"), true).unwrap(), Format::Merge);
+        assert_eq!(
+            format(Some("application/merge-patch+json; charset=utf-8"), true).unwrap(),
+            Format::Merge
+        );
         let check = |content_type: &str, custom, expect: &str| {
             let status = format(Some(content_type), custom).unwrap_err();
             assert_eq!((status.code(), status.message()), (415, expect));
@@ -125,7 +132,10 @@ mod tests {
             "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
         );
         let broken = decode(Format::Merge, b"{\"data\":", false).unwrap_err();
-        assert_eq!(broken.message(), "error decoding patch: unexpected end of JSON input");
+        assert_eq!(
+            broken.message(),
+            "error decoding patch: unexpected end of JSON input"
+        );
         let object = decode(Format::Json, b"{}", false).unwrap_err();
         assert_eq!(
             object.message(),

@@ -69,7 +69,11 @@ fn resource_path(path: &str) -> Option<ResourcePath> {
     let name = parts.next().unwrap_or(&"");
     let subresource = parts.next().unwrap_or(&"");
     let behind: Vec<&str> = parts.copied().collect();
-    let trailing = if path.ends_with('/') && !subresource.is_empty() { "/" } else { "" };
+    let trailing = if path.ends_with('/') && !subresource.is_empty() {
+        "/"
+    } else {
+        ""
+    };
     let behind = if behind.is_empty() {
         trailing.to_owned()
     } else {
@@ -132,20 +136,40 @@ mod tests {
         check("/api/v1/pods", ["", "v1", "", "pods", "", "", ""]);
         check("/api/v1/namespaces", ["", "v1", "", "namespaces", "", "", ""]);
         check("/api/v1/namespaces/x", ["", "v1", "x", "namespaces", "x", "", ""]);
-        check("/api/v1/namespaces/x/finalize", ["", "v1", "x", "namespaces", "x", "finalize", ""]);
-        check("/api/v1/namespaces/x/pods/y/log", ["", "v1", "x", "pods", "y", "log", ""]);
-        check("/apis/apps/v1/namespaces/x/deployments/", ["apps", "v1", "x", "deployments", "", "", ""]);
+        check(
+            "/api/v1/namespaces/x/finalize",
+            ["", "v1", "x", "namespaces", "x", "finalize", ""],
+        );
+        check(
+            "/api/v1/namespaces/x/pods/y/log",
+            ["", "v1", "x", "pods", "y", "log", ""],
+        );
+        check(
+            "/apis/apps/v1/namespaces/x/deployments/",
+            ["apps", "v1", "x", "deployments", "", "", ""],
+        );
         check(
             "/api/v1/namespaces/x/services/https:y:443/proxy/a/b/",
             ["", "v1", "x", "services", "https:y:443", "proxy", "/a/b/"],
         );
         check("/api/v1/nodes/a%3Ab", ["", "v1", "", "nodes", "a:b", "", ""]);
-        check("/api/v1/watch/namespaces/x/pods", ["", "v1", "x", "pods", "", "", ""]);
+        check(
+            "/api/v1/watch/namespaces/x/pods",
+            ["", "v1", "x", "pods", "", "", ""],
+        );
     }
 
     #[test]
     fn everything_else_is_a_path() {
-        for path in ["/", "/api", "/apis/", "/apis/apps", "/apis/apps/v1", "/api/v1/", "/healthz/ping"] {
+        for path in [
+            "/",
+            "/api",
+            "/apis/",
+            "/apis/apps",
+            "/apis/apps/v1",
+            "/api/v1/",
+            "/healthz/ping",
+        ] {
             assert_eq!(parse(path), Target::Path(path.to_owned()));
         }
     }
@@ -154,8 +178,12 @@ mod tests {
     fn verbs_follow_method_name_and_watch() {
         let watch = Query::parse(Some("watch=1"));
         let none = Query::default();
-        let Target::Resource(one) = parse("/api/v1/nodes/n") else { panic!() };
-        let Target::Resource(all) = parse("/api/v1/nodes") else { panic!() };
+        let Target::Resource(one) = parse("/api/v1/nodes/n") else {
+            panic!()
+        };
+        let Target::Resource(all) = parse("/api/v1/nodes") else {
+            panic!()
+        };
         assert_eq!(verb(&Method::GET, &one, &none), "get");
         assert_eq!(verb(&Method::GET, &all, &none), "list");
         assert_eq!(verb(&Method::GET, &all, &watch), "watch");

@@ -78,7 +78,9 @@ impl Form {
             "MicroTime" => Self::MicroTime,
             "RawExtension" | "FieldsV1" | "JSON" => Self::Embedded,
             "ExtraValue" => Self::List,
-            "JSONSchemaPropsOrBool" | "JSONSchemaPropsOrArray" | "JSONSchemaPropsOrStringArray" => Self::Either,
+            "JSONSchemaPropsOrBool" | "JSONSchemaPropsOrArray" | "JSONSchemaPropsOrStringArray" => {
+                Self::Either
+            }
             _ => Self::Object,
         }
     }
@@ -87,13 +89,19 @@ impl Form {
 impl Table {
     fn read(text: &'static str) -> Self {
         let lines: Vec<(&str, &str)> = text.lines().filter_map(|line| line.split_once('\t')).collect();
-        let by_name: HashMap<&str, usize> =
-            lines.iter().enumerate().map(|(at, (name, _))| (*name, at)).collect();
+        let by_name: HashMap<&str, usize> = lines
+            .iter()
+            .enumerate()
+            .map(|(at, (name, _))| (*name, at))
+            .collect();
         let messages = lines
             .iter()
             .map(|(name, fields)| Message {
                 form: Form::of(name),
-                fields: fields.split(' ').filter_map(|field| Field::read(field, &by_name)).collect(),
+                fields: fields
+                    .split(' ')
+                    .filter_map(|field| Field::read(field, &by_name))
+                    .collect(),
             })
             .collect();
         Self { by_name, messages }
@@ -119,7 +127,12 @@ impl Field {
             "d" => Kind::Double,
             message => Kind::Message(*by_name.get(message)?),
         };
-        Some(Self { number, name, repeat, kind })
+        Some(Self {
+            number,
+            name,
+            repeat,
+            kind,
+        })
     }
 }
 
@@ -133,7 +146,10 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Value, String> {
     })?;
     let envelope = Envelope::read(body).ok_or_else(broken)?;
     let message = message_of(&envelope).ok_or_else(|| {
-        format!("no kind {:?} is registered for version {:?}", envelope.kind, envelope.api_version)
+        format!(
+            "no kind {:?} is registered for version {:?}",
+            envelope.kind, envelope.api_version
+        )
     })?;
     let mut value = message_value(message, envelope.raw, 0).ok_or_else(broken)?;
     if let Some(map) = value.as_object_mut() {
@@ -335,7 +351,9 @@ fn single(kind: Kind, item: &Item<'_>, depth: usize) -> Option<Value> {
 /// A moment; `None` for Go's zero time, which is sent as nothing.
 fn moment(map: &Map<String, Value>) -> Option<Timestamp> {
     let part = |name: &str| map.get(name).and_then(Value::as_i64);
-    let nanos = part("nanos").and_then(|nanos| i32::try_from(nanos).ok()).unwrap_or(0);
+    let nanos = part("nanos")
+        .and_then(|nanos| i32::try_from(nanos).ok())
+        .unwrap_or(0);
     Timestamp::new(part("seconds")?, nanos).ok()
 }
 
@@ -387,8 +405,14 @@ mod tests {
         assert_eq!(value["metadata"]["name"], "web");
         assert_eq!(value["metadata"]["labels"], json!({"k": "v"}));
         assert_eq!(value["metadata"]["creationTimestamp"], "2025-12-01T08:27:44Z");
-        assert_eq!(value["spec"]["volumes"], json!([{"name": "data", "emptyDir": {}}]));
-        assert_eq!((&value["apiVersion"], &value["kind"]), (&json!("v1"), &json!("Pod")));
+        assert_eq!(
+            value["spec"]["volumes"],
+            json!([{"name": "data", "emptyDir": {}}])
+        );
+        assert_eq!(
+            (&value["apiVersion"], &value["kind"]),
+            (&json!("v1"), &json!("Pod"))
+        );
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! From a resource's path to its verb: the route table. 404 and 405 as upstream.
 
-use http::{Method, Request, Response};
+use http::{Method, Response};
 use warren_apimachinery::Status;
 use warren_reconciler::Part;
 
 use crate::answer;
 use crate::body::Body;
-use crate::cx::{Cx, Served};
+use crate::cx::{Cx, Payload, Served};
 use crate::path::ResourcePath;
 use crate::{connect, create, delete, get, list, patch, update, watch};
 
@@ -16,12 +16,14 @@ pub(crate) async fn answer(
     cx: &Cx<'_>,
     path: &ResourcePath,
     verb: &'static str,
-    request: Request<Body>,
+    payload: Payload,
 ) -> Result<Response<Body>, Status> {
     let catalogue = cx.registry().catalogue();
     let Some((definition, version)) = catalogue.served(&path.group, &path.version, &path.resource) else {
         let is_builtin = catalogue.serves(&path.group, &path.version)
-            && !catalogue.custom().any(|definition| definition.group == path.group);
+            && !catalogue
+                .custom()
+                .any(|definition| definition.group == path.group);
         return if is_builtin {
             Err(Status::path_not_found())
         } else {
@@ -31,17 +33,22 @@ pub(crate) async fn answer(
     let served = Served {
         definition,
         path,
-        custom: catalogue.custom().any(|custom| std::sync::Arc::ptr_eq(custom, definition)),
+        custom: catalogue
+            .custom()
+            .any(|custom| std::sync::Arc::ptr_eq(custom, definition)),
     };
     check_scope(&served, verb)?;
-    let deprecation = definition.versions.get(version).and_then(|version| version.deprecation.as_ref());
+    let deprecation = definition
+        .versions
+        .get(version)
+        .and_then(|version| version.deprecation.as_ref());
     if let Some(warning) = deprecation {
         cx.warnings.add(warning.clone());
     }
     if path.subresource.is_empty() {
-        main(cx, &served, verb, request).await
+        main(cx, &served, verb, payload).await
     } else {
-        sub(cx, &served, request).await
+        sub(cx, &served, payload).await
     }
 }
 
@@ -50,7 +57,11 @@ fn check_scope(served: &Served<'_>, verb: &str) -> Result<(), Status> {
     let path = served.path;
     let in_namespace = !path.namespace.is_empty() && path.resource != "namespaces";
     if !served.definition.is_namespaced() {
-        return if in_namespace { Err(Status::path_not_found()) } else { Ok(()) };
+        return if in_namespace {
+            Err(Status::path_not_found())
+        } else {
+            Ok(())
+        };
     }
     match (in_namespace, path.name.is_empty(), verb) {
         (true, ..) | (false, true, "list" | "watch") => Ok(()),
@@ -63,13 +74,13 @@ async fn main(
     cx: &Cx<'_>,
     served: &Served<'_>,
     verb: &'static str,
-    request: Request<Body>,
+    payload: Payload,
 ) -> Result<Response<Body>, Status> {
     let posts_to_object = verb == "create" && !served.path.name.is_empty();
     if posts_to_object || !served.definition.verbs.iter().any(|known| known == verb) {
         return Err(Status::method_not_allowed());
     }
-    let body = request.into_body();
+    let body = payload.body;
     match verb {
         "get" => get::object(cx, served),
         "list" => list::objects(cx, served),
@@ -83,11 +94,14 @@ async fn main(
     }
 }
 
-async fn sub(cx: &Cx<'_>, served: &Served<'_>, request: Request<Body>) -> Result<Response<Body>, Status> {
+async fn sub(cx: &Cx<'_>, served: &Served<'_>, payload: Payload) -> Result<Response<Body>, Status> {
     let name = served.path.subresource.as_str();
-    let known = served.definition.subresource(name).ok_or_else(Status::path_not_found)?;
+    let known = served
+        .definition
+        .subresource(name)
+        .ok_or_else(Status::path_not_found)?;
     if let Some(connects) = connect::subresource(name) {
-        return connect::object(cx, served, connects, request).await;
+        return connect::object(cx, served, connects, payload).await;
     }
     if !served.path.rest.is_empty() {
         return Err(Status::path_not_found());
@@ -105,9 +119,9 @@ async fn sub(cx: &Cx<'_>, served: &Served<'_>, request: Request<Body>) -> Result
     }
     match verb {
         "get" => get::part(cx, served, part),
-        "create" => create::part(cx, served, request.into_body()).await,
-        "update" => update::object(cx, served, part, request.into_body()).await,
-        _ => patch::object(cx, served, part, request.into_body()).await,
+        "create" => create::part(cx, served, payload.body).await,
+        "update" => update::object(cx, served, part, payload.body).await,
+        _ => patch::object(cx, served, part, payload.body).await,
     }
 }
 

@@ -61,9 +61,7 @@ fn check_fields(fields: &FieldSelector, definition: &Definition) -> Result<(), S
             continue;
         }
         return Err(Status::bad_request(if own.is_empty() {
-            format!(
-                "{path:?} is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
-            )
+            format!("{path:?} is not a known field selector: only \"metadata.name\", \"metadata.namespace\"")
         } else {
             format!("field label not supported: {path}")
         }));

@@ -16,7 +16,7 @@ use crate::accept::Encoding;
 use crate::answer;
 use crate::body::Body;
 use crate::cluster::ClusterApi;
-use crate::cx::Cx;
+use crate::cx::{Cx, Payload};
 use crate::discovery::Documents;
 use crate::gzip;
 use crate::nonresource;
@@ -49,7 +49,11 @@ struct Asked {
 
 impl Asked {
     fn read(method: &Method, uri: &Uri, prefix: usize) -> Self {
-        let path = uri.path().get(prefix..).filter(|path| !path.is_empty()).unwrap_or("/");
+        let path = uri
+            .path()
+            .get(prefix..)
+            .filter(|path| !path.is_empty())
+            .unwrap_or("/");
         let query = Query::parse(uri.query());
         let target = path::parse(path);
         let verb = match &target {
@@ -63,7 +67,10 @@ impl Asked {
         match &self.target {
             Target::Resource(path) => {
                 self.verb == "watch"
-                    || matches!(path.subresource.as_str(), "log" | "exec" | "attach" | "portforward" | "proxy")
+                    || matches!(
+                        path.subresource.as_str(),
+                        "log" | "exec" | "attach" | "portforward" | "proxy"
+                    )
             }
             Target::Path(_) => false,
         }
@@ -113,7 +120,8 @@ impl ApiServer {
         if accepts_gzip && asked.verb != "watch" {
             response = gzip::apply(response);
         }
-        self.metrics.answered(labels, response.status().as_u16(), began.elapsed());
+        self.metrics
+            .answered(labels, response.status().as_u16(), began.elapsed());
         response
     }
 
@@ -123,46 +131,45 @@ impl ApiServer {
         peer: &Peer,
         asked: &Asked,
         warnings: &Warnings,
-        (head, body): (request::Parts, Body),
+        (mut head, body): (request::Parts, Body),
     ) -> Result<Response<Body>, (Status, Encoding)> {
         let plain = |status| (status, Encoding::Json);
         let now = Timestamp::now();
         let user = authenticate(cluster, peer, &head, now).map_err(plain)?;
         authorize(cluster, &user, asked).map_err(plain)?;
-        let headers = head.headers.clone();
-        let method = head.method.clone();
+        let payload = Payload {
+            extensions: std::mem::take(&mut head.extensions),
+            body,
+        };
         let cx = Cx {
             server: self,
             cluster,
-            method: &method,
-            headers: &headers,
+            method: &head.method,
+            uri: &head.uri,
+            headers: &head.headers,
             query: &asked.query,
             user: &user,
             warnings,
             now,
-            stop: head.extensions.get::<Stop>().cloned(),
+            stop: payload.extensions.get::<Stop>().cloned(),
         };
-        let request = Request::from_parts(head, body);
         let encoding = cx.accepted().map_or(Encoding::Json, |accepted| accepted.encoding);
-        self.in_time(&cx, asked, request).await.map_err(|status| (status, encoding))
+        self.in_time(&cx, asked, payload)
+            .await
+            .map_err(|status| (status, encoding))
     }
 
     /// Waits for a turn and answers, both within the request's time.
-    async fn in_time(
-        &self,
-        cx: &Cx<'_>,
-        asked: &Asked,
-        request: Request<Body>,
-    ) -> Result<Response<Body>, Status> {
+    async fn in_time(&self, cx: &Cx<'_>, asked: &Asked, payload: Payload) -> Result<Response<Body>, Status> {
         if asked.is_long_running() {
-            return dispatch(cx, asked, request).await;
+            return dispatch(cx, asked, payload).await;
         }
         let mutating = !matches!(*cx.method, Method::GET | Method::HEAD);
         let timeout = timeout(cx.query)?;
         let _running = self.metrics.inflight(mutating);
         let work = async {
             let _turn = cx.cluster.fairness.turn().await?;
-            dispatch(cx, asked, request).await
+            dispatch(cx, asked, payload).await
         };
         tokio::time::timeout(timeout, work)
             .await
@@ -177,9 +184,9 @@ impl ApiServer {
     }
 }
 
-async fn dispatch(cx: &Cx<'_>, asked: &Asked, request: Request<Body>) -> Result<Response<Body>, Status> {
+async fn dispatch(cx: &Cx<'_>, asked: &Asked, payload: Payload) -> Result<Response<Body>, Status> {
     match &asked.target {
-        Target::Resource(path) => resource::answer(cx, path, asked.verb, request).await,
+        Target::Resource(path) => resource::answer(cx, path, asked.verb, payload).await,
         Target::Path(path) => nonresource::answer(cx, path),
     }
 }
@@ -217,7 +224,9 @@ fn authenticate(
 
 fn authorize(cluster: &ClusterApi, user: &UserInfo, asked: &Asked) -> Result<(), Status> {
     match &asked.target {
-        Target::Path(path) => cluster.access.authorize(user, &Attributes::path(asked.verb, path)),
+        Target::Path(path) => cluster
+            .access
+            .authorize(user, &Attributes::path(asked.verb, path)),
         Target::Resource(path) => {
             let selected = match asked.verb {
                 "list" | "watch" | "deletecollection" if path.name.is_empty() => {
@@ -226,7 +235,9 @@ fn authorize(cluster: &ClusterApi, user: &UserInfo, asked: &Asked) -> Result<(),
                 _ => None,
             };
             let name = selected.as_deref().unwrap_or(&path.name);
-            cluster.access.authorize(user, &attributes(path, asked.verb, name))
+            cluster
+                .access
+                .authorize(user, &attributes(path, asked.verb, name))
         }
     }
 }
@@ -249,7 +260,13 @@ fn timeout(query: &Query) -> Result<Duration, Status> {
     match query.text("timeout") {
         "" => Ok(TIMEOUT),
         text => crate::duration::parse(text)
-            .map(|asked| if asked.is_zero() { TIMEOUT } else { asked.min(TIMEOUT) })
+            .map(|asked| {
+                if asked.is_zero() {
+                    TIMEOUT
+                } else {
+                    asked.min(TIMEOUT)
+                }
+            })
             .ok_or_else(|| {
                 Status::bad_request(format!(
                     "invalid timeout specified in the request URL - time: invalid duration {text:?}"
@@ -304,9 +321,15 @@ fn labels(cluster: &ClusterApi, asked: &Asked, method: &Method) -> RequestLabels
             path.subresource.is_empty() || definition.subresource(&path.subresource).is_some()
         });
     let Some((definition, _)) = known else {
-        return RequestLabels { verb, ..RequestLabels::default() };
+        return RequestLabels {
+            verb,
+            ..RequestLabels::default()
+        };
     };
-    if catalogue.custom().any(|custom| std::sync::Arc::ptr_eq(custom, definition)) {
+    if catalogue
+        .custom()
+        .any(|custom| std::sync::Arc::ptr_eq(custom, definition))
+    {
         return RequestLabels {
             verb,
             resource: "customresources".to_owned(),
@@ -365,7 +388,10 @@ mod tests {
     #[test]
     fn timeouts_are_read_as_go_durations() {
         assert_eq!(timeout(&Query::parse(Some("timeout=1m30s"))).unwrap(), TIMEOUT);
-        assert_eq!(timeout(&Query::parse(Some("timeout=250ms"))).unwrap(), Duration::from_millis(250));
+        assert_eq!(
+            timeout(&Query::parse(Some("timeout=250ms"))).unwrap(),
+            Duration::from_millis(250)
+        );
         let refused = timeout(&Query::parse(Some("timeout=soon"))).unwrap_err();
         assert_eq!(
             refused.message(),

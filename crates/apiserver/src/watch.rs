@@ -47,10 +47,13 @@ pub(crate) fn objects(cx: &Cx<'_>, served: &Served<'_>) -> Result<Response<Body>
         Shape::Table(version) => Some(Printer::new(cx, version)?),
         Shape::Whole | Shape::Metadata(_) => None,
     };
-    let life = options.timeout_seconds.filter(|seconds| *seconds > 0).map_or_else(
-        || MIN_LIFE + Duration::from_millis(cx.server.jitter(MIN_LIFE)),
-        Duration::from_secs,
-    );
+    let life = options
+        .timeout_seconds
+        .filter(|seconds| *seconds > 0)
+        .map_or_else(
+            || MIN_LIFE + Duration::from_millis(cx.server.jitter(MIN_LIFE)),
+            Duration::from_secs,
+        );
     let ends = Instant::now() + life;
     let mut stream = Stream {
         frames: Frames {
@@ -113,7 +116,10 @@ impl Stream {
                     .collect();
             }
             if options.initial_events == Some(true) && options.bookmarks {
-                self.then = Some(self.frames.bookmark(snapshot.revision(), Bookmark::InitialEventsEnd));
+                self.then = Some(
+                    self.frames
+                        .bookmark(snapshot.revision(), Bookmark::InitialEventsEnd),
+                );
             }
             snapshot.revision()
         } else {
@@ -132,7 +138,9 @@ impl Stream {
     fn initial(&mut self) -> Bytes {
         let mut piece = BytesMut::new();
         while piece.len() < PIECE {
-            let Some(object) = self.initial.pop_front() else { break };
+            let Some(object) = self.initial.pop_front() else {
+                break;
+            };
             self.frames.write("ADDED", &object, &mut piece);
         }
         piece.freeze()
@@ -157,7 +165,11 @@ async fn step(mut stream: Stream) -> (Stream, Option<Bytes>) {
         return (stream, Some(frame));
     }
     loop {
-        let wakes = if stream.bookmarks { stream.next_bookmark.min(stream.ends) } else { stream.ends };
+        let wakes = if stream.bookmarks {
+            stream.next_bookmark.min(stream.ends)
+        } else {
+            stream.ends
+        };
         let Some(watch) = stream.watch.as_mut() else {
             return (stream, None);
         };

@@ -54,7 +54,11 @@ pub(crate) fn written(
     part: Part,
     written: &Written,
 ) -> Result<http::Response<Body>, Status> {
-    let code = if written.created { StatusCode::CREATED } else { StatusCode::OK };
+    let code = if written.created {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
     if is_own_kind(part) {
         return answer::encoded(written.object.bytes().clone(), cx.accepted()?.encoding, code);
     }

@@ -83,12 +83,36 @@ impl ApiMetrics {
         let connections = Gauge::default();
         let dropped = Counter::default();
         let api = registry.sub_registry_with_prefix("apiserver");
-        api.register("request", "Requests, by what was asked for and how it was answered", Family::clone(&total));
-        api.register("request_duration_seconds", "Time until the answer began", Family::clone(&duration));
-        api.register("current_inflight_requests", "Requests that are being answered", Family::clone(&inflight));
-        api.register("longrunning_requests", "Watches and streams that are open", Family::clone(&longrunning));
-        api.register("open_connections", "Connections that are open", Gauge::clone(&connections));
-        api.register("dropped_requests", "Requests refused with 429", Counter::clone(&dropped));
+        api.register(
+            "request",
+            "Requests, by what was asked for and how it was answered",
+            Family::clone(&total),
+        );
+        api.register(
+            "request_duration_seconds",
+            "Time until the answer began",
+            Family::clone(&duration),
+        );
+        api.register(
+            "current_inflight_requests",
+            "Requests that are being answered",
+            Family::clone(&inflight),
+        );
+        api.register(
+            "longrunning_requests",
+            "Watches and streams that are open",
+            Family::clone(&longrunning),
+        );
+        api.register(
+            "open_connections",
+            "Connections that are open",
+            Gauge::clone(&connections),
+        );
+        api.register(
+            "dropped_requests",
+            "Requests refused with 429",
+            Counter::clone(&dropped),
+        );
         Self {
             registry,
             total,
@@ -126,7 +150,10 @@ impl ApiMetrics {
     /// A short request is under way until the guard is dropped.
     pub fn inflight(&self, mutating: bool) -> Running {
         let request_kind = if mutating { "mutating" } else { "readOnly" };
-        Running::start(self.inflight.get_or_create_owned(&InflightLabels { request_kind }))
+        Running::start(
+            self.inflight
+                .get_or_create_owned(&InflightLabels { request_kind }),
+        )
     }
 
     /// A watch or stream is open until the guard is dropped.
@@ -182,9 +209,19 @@ mod tests {
         metrics.answered(labels, 200, Duration::from_millis(2));
         let text = metrics.render();
         assert!(text.contains(r#"apiserver_request_total{verb="LIST",group="",version="v1",resource="pods",subresource="",scope="namespace",component="apiserver",code="200"} 1"#), "{text}");
-        assert!(text.contains("apiserver_request_duration_seconds_bucket"), "{text}");
-        assert!(text.contains(r#"apiserver_longrunning_requests{verb="WATCH"} 1"#), "{text}");
+        assert!(
+            text.contains("apiserver_request_duration_seconds_bucket"),
+            "{text}"
+        );
+        assert!(
+            text.contains(r#"apiserver_longrunning_requests{verb="WATCH"} 1"#),
+            "{text}"
+        );
         drop(watching);
-        assert!(metrics.render().contains(r#"apiserver_longrunning_requests{verb="WATCH"} 0"#));
+        assert!(
+            metrics
+                .render()
+                .contains(r#"apiserver_longrunning_requests{verb="WATCH"} 0"#)
+        );
     }
 }

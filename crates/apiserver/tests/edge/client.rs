@@ -55,18 +55,30 @@ impl Client {
         Self {
             cluster: TestCluster::new(tunnel),
             server: ApiServer::new(),
-            peer: Peer::new(Hello { server_name: None, local: nowhere, remote: nowhere }, Vec::new()),
+            peer: Peer::new(
+                Hello {
+                    server_name: None,
+                    local: nowhere,
+                    remote: nowhere,
+                },
+                Vec::new(),
+            ),
         }
     }
 
     /// Begins to answer; the body may go on, as of a watch.
     pub(crate) async fn open(&self, request: Request<Body>) -> http::Response<Body> {
-        self.server.handle(&self.cluster.api, &self.peer, request, 0).await
+        self.server
+            .handle(&self.cluster.api, &self.peer, request, 0)
+            .await
     }
 
     pub(crate) async fn send(&self, mut request: Request<Body>) -> Reply {
         let bearer = format!("Bearer {TOKEN}").parse().unwrap();
-        request.headers_mut().entry(header::AUTHORIZATION).or_insert(bearer);
+        request
+            .headers_mut()
+            .entry(header::AUTHORIZATION)
+            .or_insert(bearer);
         let (head, body) = self.open(request).await.into_parts();
         Reply {
             status: head.status,
@@ -84,12 +96,22 @@ impl Client {
         self.send(request.body(Body::empty()).unwrap()).await
     }
 
-    pub(crate) async fn call(&self, method: Method, path: &str, content_type: &str, body: impl Into<Bytes>) -> Reply {
-        let request = Request::builder().method(method).uri(path).header(header::CONTENT_TYPE, content_type);
+    pub(crate) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        content_type: &str,
+        body: impl Into<Bytes>,
+    ) -> Reply {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::CONTENT_TYPE, content_type);
         self.send(request.body(Body::full(body)).unwrap()).await
     }
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Reply {
-        self.call(Method::POST, path, "application/json", body.to_string()).await
+        self.call(Method::POST, path, "application/json", body.to_string())
+            .await
     }
 }

@@ -73,7 +73,10 @@ fn administrator() -> UserInfo {
 fn bootstrap() -> Vec<(GroupResource, Arc<Object>)> {
     let mut objects = Vec::new();
     let mut add = |resource: &str, value: Value| {
-        objects.push((GroupResource::parse(resource), Arc::new(Object::from_value(&value))));
+        objects.push((
+            GroupResource::parse(resource),
+            Arc::new(Object::from_value(&value)),
+        ));
     };
     let metadata = |name: &str| {
         json!({"name": name, "uid": format!("00000000-0000-4000-8000-{name:0>12}"), "resourceVersion": "1",

@@ -28,9 +28,15 @@ async fn aggregated_discovery_is_upstreams() {
         api.header("content-type"),
         "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
     );
-    pretty(&api.json(), &golden(include_str!("../golden/discovery-api-v2.json")));
+    pretty(
+        &api.json(),
+        &golden(include_str!("../golden/discovery-api-v2.json")),
+    );
     let apis = client.get_as("/apis", AGGREGATED).await;
-    pretty(&without_own(apis.json()), &golden(include_str!("../golden/discovery-apis-v2.json")));
+    pretty(
+        &without_own(apis.json()),
+        &golden(include_str!("../golden/discovery-apis-v2.json")),
+    );
 }
 
 /// Compares as text, so that a difference is found by reading.
@@ -45,9 +51,12 @@ fn differences(at: &str, got: &Value, expect: &Value) -> Vec<String> {
             .chain(b.keys().filter(|key| !a.contains_key(*key)))
             .flat_map(|key| differences(&format!("{at}.{key}"), &got[key], &expect[key]))
             .collect(),
-        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
-            a.iter().zip(b).enumerate().flat_map(|(n, (a, b))| differences(&format!("{at}[{n}]"), a, b)).collect()
-        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => a
+            .iter()
+            .zip(b)
+            .enumerate()
+            .flat_map(|(n, (a, b))| differences(&format!("{at}[{n}]"), a, b))
+            .collect(),
         _ if got == expect => Vec::new(),
         _ => vec![format!("{at}: {got} instead of {expect}")],
     }
@@ -68,13 +77,29 @@ async fn known_discovery_is_not_sent_again() {
 async fn legacy_discovery_tells_the_same() {
     let client = Client::new();
     let versions = client.get("/api").await.json();
-    assert_eq!((&versions["kind"], &versions["versions"][0]), (&"APIVersions".into(), &"v1".into()));
+    assert_eq!(
+        (&versions["kind"], &versions["versions"][0]),
+        (&"APIVersions".into(), &"v1".into())
+    );
     let groups = client.get("/apis").await.json();
-    let autoscaling = groups["groups"].as_array().unwrap().iter().find(|g| g["name"] == "autoscaling").unwrap();
+    let autoscaling = groups["groups"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|g| g["name"] == "autoscaling")
+        .unwrap();
     assert_eq!(autoscaling["preferredVersion"]["groupVersion"], "autoscaling/v2");
     let apps = client.get("/apis/apps/v1").await.json();
-    let scale = apps["resources"].as_array().unwrap().iter().find(|r| r["name"] == "deployments/scale").unwrap();
-    assert_eq!((&scale["kind"], &scale["group"], &scale["version"]), (&"Scale".into(), &"autoscaling".into(), &"v1".into()));
+    let scale = apps["resources"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|r| r["name"] == "deployments/scale")
+        .unwrap();
+    assert_eq!(
+        (&scale["kind"], &scale["group"], &scale["version"]),
+        (&"Scale".into(), &"autoscaling".into(), &"v1".into())
+    );
     assert_eq!(client.get("/apis/apps").await.json()["kind"], "APIGroup");
     assert_eq!(client.get("/apis/none/v1").await.text(), "404 page not found\n");
 }
@@ -108,7 +133,14 @@ async fn the_version_is_upstreams() {
     let client = Client::new();
     let got = client.get("/version").await.json();
     let expect = golden(include_str!("../golden/version.json"));
-    for field in ["major", "minor", "gitVersion", "emulationMinor", "minCompatibilityMinor", "gitTreeState"] {
+    for field in [
+        "major",
+        "minor",
+        "gitVersion",
+        "emulationMinor",
+        "minCompatibilityMinor",
+        "gitTreeState",
+    ] {
         assert_eq!(got[field], expect[field], "{field}");
     }
 }

@@ -20,20 +20,34 @@ async fn with_maps(count: usize) -> Client {
 
 fn names(list: &Value) -> Vec<String> {
     let items = list["items"].as_array().unwrap().iter();
-    items.map(|item| item["metadata"]["name"].as_str().unwrap().to_owned()).collect()
+    items
+        .map(|item| item["metadata"]["name"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[tokio::test]
 async fn lists_are_selected_by_labels_and_fields() {
     let client = with_maps(4).await;
     let all = client.get(MAPS).await.json();
-    assert_eq!((&all["kind"], &all["apiVersion"]), (&json!("ConfigMapList"), &json!("v1")));
+    assert_eq!(
+        (&all["kind"], &all["apiVersion"]),
+        (&json!("ConfigMapList"), &json!("v1"))
+    );
     assert_eq!(names(&all), ["m0", "m1", "m2", "m3"]);
-    let even = client.get(&format!("{MAPS}?labelSelector=parity%3Deven")).await.json();
+    let even = client
+        .get(&format!("{MAPS}?labelSelector=parity%3Deven"))
+        .await
+        .json();
     assert_eq!(names(&even), ["m0", "m2"]);
-    let one = client.get(&format!("{MAPS}?fieldSelector=metadata.name%3Dm3")).await.json();
+    let one = client
+        .get(&format!("{MAPS}?fieldSelector=metadata.name%3Dm3"))
+        .await
+        .json();
     assert_eq!(names(&one), ["m3"]);
-    let others = client.get(&format!("{MAPS}?fieldSelector=metadata.name%21%3Dm3")).await.json();
+    let others = client
+        .get(&format!("{MAPS}?fieldSelector=metadata.name%21%3Dm3"))
+        .await
+        .json();
     assert_eq!(names(&others), ["m0", "m1", "m2"]);
     let everywhere = client.get("/api/v1/configmaps").await.json();
     assert_eq!(names(&everywhere).len(), 4);
@@ -45,13 +59,24 @@ async fn pages_are_of_one_revision_although_objects_change() {
     let first = client.get(&format!("{MAPS}?limit=2")).await.json();
     assert_eq!(names(&first), ["m0", "m1"]);
     assert_eq!(first["metadata"]["remainingItemCount"], 3);
-    client.call(Method::DELETE, &format!("{MAPS}/m3"), "application/json", "").await;
+    client
+        .call(Method::DELETE, &format!("{MAPS}/m3"), "application/json", "")
+        .await;
     let token = first["metadata"]["continue"].as_str().unwrap();
-    let second = client.get(&format!("{MAPS}?limit=2&continue={token}")).await.json();
+    let second = client
+        .get(&format!("{MAPS}?limit=2&continue={token}"))
+        .await
+        .json();
     assert_eq!(names(&second), ["m2", "m3"]);
-    assert_eq!(second["metadata"]["resourceVersion"], first["metadata"]["resourceVersion"]);
+    assert_eq!(
+        second["metadata"]["resourceVersion"],
+        first["metadata"]["resourceVersion"]
+    );
     let token = second["metadata"]["continue"].as_str().unwrap();
-    let last = client.get(&format!("{MAPS}?limit=2&continue={token}")).await.json();
+    let last = client
+        .get(&format!("{MAPS}?limit=2&continue={token}"))
+        .await
+        .json();
     assert_eq!(names(&last), ["m4"]);
     assert!(last["metadata"].get("continue").is_none());
 }
@@ -67,10 +92,18 @@ async fn a_token_whose_revision_is_gone_comes_with_one_that_goes_on() {
         client.post(MAPS, &map).await;
         client.get(&format!("{MAPS}?limit=1")).await;
     }
-    let gone = client.get(&format!("/api/v1/configmaps?limit=1&continue={token}")).await;
-    assert_eq!((gone.status.as_u16(), gone.json()["reason"].clone()), (410, json!("Expired")));
+    let gone = client
+        .get(&format!("/api/v1/configmaps?limit=1&continue={token}"))
+        .await;
+    assert_eq!(
+        (gone.status.as_u16(), gone.json()["reason"].clone()),
+        (410, json!("Expired"))
+    );
     let token = gone.json()["metadata"]["continue"].as_str().unwrap().to_owned();
-    let rest = client.get(&format!("/api/v1/configmaps?continue={token}")).await.json();
+    let rest = client
+        .get(&format!("/api/v1/configmaps?continue={token}"))
+        .await
+        .json();
     assert_eq!(names(&rest)[..2], ["m1", "m2"]);
 }
 
@@ -80,28 +113,49 @@ async fn revisions_to_come_are_too_large() {
     for path in [MAPS.to_owned(), format!("{MAPS}/m0")] {
         let reply = client.get(&format!("{path}?resourceVersion=99999999")).await;
         assert_eq!(reply.status.as_u16(), 504, "{path}");
-        assert_eq!(reply.json()["details"]["causes"][0]["reason"], "ResourceVersionTooLarge");
+        assert_eq!(
+            reply.json()["details"]["causes"][0]["reason"],
+            "ResourceVersionTooLarge"
+        );
     }
-    let now = client.get(MAPS).await.json()["metadata"]["resourceVersion"].as_str().unwrap().to_owned();
-    let exact = client.get(&format!("{MAPS}?resourceVersionMatch=Exact&resourceVersion={now}")).await;
+    let now = client.get(MAPS).await.json()["metadata"]["resourceVersion"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let exact = client
+        .get(&format!(
+            "{MAPS}?resourceVersionMatch=Exact&resourceVersion={now}"
+        ))
+        .await;
     assert_eq!(exact.status.as_u16(), 200);
-    let old = client.get(&format!("{MAPS}?resourceVersionMatch=Exact&resourceVersion=1")).await;
+    let old = client
+        .get(&format!("{MAPS}?resourceVersionMatch=Exact&resourceVersion=1"))
+        .await;
     assert_eq!(old.status.as_u16(), 410);
 }
 
 #[tokio::test]
 async fn lists_come_as_tables_and_as_metadata() {
     let client = with_maps(2).await;
-    let table = client.get_as(MAPS, "application/json;as=Table;v=v1;g=meta.k8s.io").await.json();
+    let table = client
+        .get_as(MAPS, "application/json;as=Table;v=v1;g=meta.k8s.io")
+        .await
+        .json();
     assert_eq!(table["rows"].as_array().unwrap().len(), 2);
     assert_eq!(table["rows"][1]["cells"][0], "m1");
     let bare = client
-        .get_as(&format!("{MAPS}?includeObject=None"), "application/json;as=Table;v=v1;g=meta.k8s.io")
+        .get_as(
+            &format!("{MAPS}?includeObject=None"),
+            "application/json;as=Table;v=v1;g=meta.k8s.io",
+        )
         .await
         .json();
     assert!(bare["rows"][0].get("object").is_none());
     let metadata = client
-        .get_as(MAPS, "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1")
+        .get_as(
+            MAPS,
+            "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
+        )
         .await
         .json();
     assert_eq!(metadata["kind"], "PartialObjectMetadataList");
@@ -114,6 +168,9 @@ async fn collections_are_deleted_by_selector() {
     let client = with_maps(4).await;
     let path = format!("{MAPS}?labelSelector=parity%3Dodd");
     let reply = client.call(Method::DELETE, &path, "application/json", "").await;
-    assert_eq!((reply.status.as_u16(), reply.json()["kind"].clone()), (200, json!("ConfigMapList")));
+    assert_eq!(
+        (reply.status.as_u16(), reply.json()["kind"].clone()),
+        (200, json!("ConfigMapList"))
+    );
     assert_eq!(names(&client.get(MAPS).await.json()), ["m0", "m2"]);
 }

@@ -11,13 +11,31 @@ async fn objects_are_served_in_the_shape_that_is_asked_for() {
     let client = Client::new();
     let path = "/api/v1/namespaces/default";
     let whole = client.get(path).await;
-    assert_eq!((whole.status.as_u16(), whole.header("content-type")), (200, "application/json"));
+    assert_eq!(
+        (whole.status.as_u16(), whole.header("content-type")),
+        (200, "application/json")
+    );
     assert_eq!(whole.json()["metadata"]["name"], "default");
     let yaml = client.get_as(path, "application/yaml").await;
     assert!(yaml.text().contains("kind: Namespace"), "{}", yaml.text());
-    let partial = client.get_as(path, "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1").await.json();
-    assert_eq!((&partial["kind"], &partial["spec"]), (&json!("PartialObjectMetadata"), &json!(null)));
-    let table = client.get_as("/api/v1/namespaces", "application/json;as=Table;v=v1;g=meta.k8s.io").await.json();
+    let partial = client
+        .get_as(
+            path,
+            "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
+        )
+        .await
+        .json();
+    assert_eq!(
+        (&partial["kind"], &partial["spec"]),
+        (&json!("PartialObjectMetadata"), &json!(null))
+    );
+    let table = client
+        .get_as(
+            "/api/v1/namespaces",
+            "application/json;as=Table;v=v1;g=meta.k8s.io",
+        )
+        .await
+        .json();
     assert_eq!(table["kind"], "Table");
     assert_eq!(table["columnDefinitions"][0]["name"], "Name");
     assert_eq!(table["rows"][0]["cells"][0], "default");
@@ -48,9 +66,13 @@ async fn people_read_indented_json() {
 #[tokio::test]
 async fn strangers_are_told_what_they_may_not() {
     let client = Client::new();
-    let anonymous = Request::get("/api/v1/namespaces/default/pods").header(header::AUTHORIZATION, "Bearer nobody");
+    let anonymous =
+        Request::get("/api/v1/namespaces/default/pods").header(header::AUTHORIZATION, "Bearer nobody");
     let reply = client.send(anonymous.body(Body::empty()).unwrap()).await;
-    assert_eq!((reply.status.as_u16(), reply.json()["reason"].clone()), (401, json!("Unauthorized")));
+    assert_eq!(
+        (reply.status.as_u16(), reply.json()["reason"].clone()),
+        (401, json!("Unauthorized"))
+    );
     let request = Request::get("/api/v1/namespaces/default/pods")
         .header("impersonate-user", "jane")
         .header("impersonate-group", "staff");
@@ -66,16 +88,24 @@ async fn strangers_are_told_what_they_may_not() {
 async fn oversized_bodies_are_refused() {
     let client = Client::new();
     let body = vec![b' '; 3 * 1024 * 1024 + 1];
-    let reply = client.call(Method::POST, "/api/v1/namespaces", "application/json", body).await;
+    let reply = client
+        .call(Method::POST, "/api/v1/namespaces", "application/json", body)
+        .await;
     assert_eq!(reply.status.as_u16(), 413);
-    assert_eq!(reply.json()["message"], "Request entity too large: limit is 3145728");
+    assert_eq!(
+        reply.json()["message"],
+        "Request entity too large: limit is 3145728"
+    );
 }
 
 #[tokio::test]
 async fn health_is_told_check_by_check() {
     let client = Client::new();
     assert_eq!(client.get("/readyz").await.text(), "ok");
-    let verbose = client.get("/livez?verbose&exclude=etcd&exclude=nope").await.text();
+    let verbose = client
+        .get("/livez?verbose&exclude=etcd&exclude=nope")
+        .await
+        .text();
     assert!(verbose.starts_with("[+]"), "{verbose}");
     assert!(verbose.contains("[+]etcd excluded: ok\n"), "{verbose}");
     assert!(

@@ -45,7 +45,10 @@ impl Route for One {
             return Err(Status::new(StatusReason::NotFound, "there is no such cluster"));
         }
         let prefix = if path.starts_with(PREFIX) { PREFIX.len() } else { 0 };
-        Ok(Routed { cluster: Arc::clone(&self.cluster.api), prefix })
+        Ok(Routed {
+            cluster: Arc::clone(&self.cluster.api),
+            prefix,
+        })
     }
 }
 
@@ -84,7 +87,9 @@ impl Serving {
         let cluster = TestCluster::new(Arc::new(Echo));
         let authority = Arc::clone(&cluster.authority);
         let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let issued = authority.issue_server(&["localhost".to_owned()], &[loopback], Timestamp::now()).unwrap();
+        let issued = authority
+            .issue_server(&["localhost".to_owned()], &[loopback], Timestamp::now())
+            .unwrap();
         let tls = Arc::new(warren_pki::server_config(&issued, &[]).unwrap());
         let listener = TcpListener::bind((loopback, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -92,11 +97,18 @@ impl Serving {
         let route = Arc::new(One { cluster, tls });
         let server = Arc::new(ApiServer::new());
         let task = tokio::spawn(serve(listener, server, route, Limits::default(), stopped));
-        Self { address, authority, stop, task }
+        Self {
+            address,
+            authority,
+            stop,
+            task,
+        }
     }
 
     fn admin(&self) -> Issued {
-        self.authority.issue_client("root", &["system:masters".to_owned()], Timestamp::now()).unwrap()
+        self.authority
+            .issue_client("root", &["system:masters".to_owned()], Timestamp::now())
+            .unwrap()
     }
 
     async fn connect(&self, alpn: &str, client: Option<&Issued>) -> TlsStream<TcpStream> {
@@ -119,14 +131,23 @@ impl Serving {
         config.alpn_protocols = vec![alpn.as_bytes().to_vec()];
         let stream = TcpStream::connect(self.address).await.unwrap();
         let name = ServerName::try_from("localhost").unwrap();
-        TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap()
+        TlsConnector::from(Arc::new(config))
+            .connect(name, stream)
+            .await
+            .unwrap()
     }
 
-    async fn send(&self, alpn: &str, client: Option<&Issued>, request: Request<Full<Bytes>>) -> Response<Incoming> {
+    async fn send(
+        &self,
+        alpn: &str,
+        client: Option<&Issued>,
+        request: Request<Full<Bytes>>,
+    ) -> Response<Incoming> {
         let io = TokioIo::new(self.connect(alpn, client).await);
         if alpn == "h2" {
-            let (mut sender, connection) =
-                hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
+            let (mut sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io)
+                .await
+                .unwrap();
             tokio::spawn(connection);
             sender.send_request(request).await.unwrap()
         } else {
@@ -138,7 +159,10 @@ impl Serving {
 }
 
 fn get(path: &str) -> Request<Full<Bytes>> {
-    Request::get(path).header(header::HOST, "localhost").body(Full::default()).unwrap()
+    Request::get(path)
+        .header(header::HOST, "localhost")
+        .body(Full::default())
+        .unwrap()
 }
 
 async fn json_of(response: Response<Incoming>) -> Value {
@@ -149,9 +173,24 @@ async fn json_of(response: Response<Incoming>) -> Value {
 async fn both_http_versions_are_spoken_below_a_prefix_too() {
     let serving = Serving::start().await;
     let admin = serving.admin();
-    for (alpn, prefix) in [("http/1.1", ""), ("http/1.1", "/clusters/one"), ("h2", ""), ("h2", "/clusters/one")] {
-        let uri = if alpn == "h2" { format!("https://localhost{prefix}") } else { prefix.to_owned() };
-        let response = serving.send(alpn, Some(&admin), get(&format!("{uri}/api/v1/namespaces/default"))).await;
+    for (alpn, prefix) in [
+        ("http/1.1", ""),
+        ("http/1.1", "/clusters/one"),
+        ("h2", ""),
+        ("h2", "/clusters/one"),
+    ] {
+        let uri = if alpn == "h2" {
+            format!("https://localhost{prefix}")
+        } else {
+            prefix.to_owned()
+        };
+        let response = serving
+            .send(
+                alpn,
+                Some(&admin),
+                get(&format!("{uri}/api/v1/namespaces/default")),
+            )
+            .await;
         assert_eq!(response.status(), 200, "{alpn} {prefix}");
         assert_eq!(json_of(response).await["kind"], "Namespace");
     }
@@ -164,16 +203,30 @@ async fn both_http_versions_are_spoken_below_a_prefix_too() {
 async fn a_client_certificate_says_who_asks() {
     let serving = Serving::start().await;
     let stranger = Authority::generate("other", Timestamp::now()).unwrap();
-    let foreign = stranger.issue_client("root", &["system:masters".to_owned()], Timestamp::now()).unwrap();
+    let foreign = stranger
+        .issue_client("root", &["system:masters".to_owned()], Timestamp::now())
+        .unwrap();
     let nobody = serving.send("http/1.1", None, get("/api/v1/pods")).await;
     assert_eq!(nobody.status(), 403);
     assert_eq!(
         json_of(nobody).await["message"],
         "pods is forbidden: User \"system:anonymous\" cannot list resource \"pods\" in API group \"\" at the cluster scope"
     );
-    assert_eq!(serving.send("h2", Some(&foreign), get("https://localhost/api/v1/pods")).await.status(), 401);
+    assert_eq!(
+        serving
+            .send("h2", Some(&foreign), get("https://localhost/api/v1/pods"))
+            .await
+            .status(),
+        401
+    );
     let admin = serving.admin();
-    assert_eq!(serving.send("h2", Some(&admin), get("https://localhost/api/v1/pods")).await.status(), 200);
+    assert_eq!(
+        serving
+            .send("h2", Some(&admin), get("https://localhost/api/v1/pods"))
+            .await
+            .status(),
+        200
+    );
 }
 
 #[tokio::test]
@@ -194,7 +247,10 @@ async fn an_upgrade_is_handed_over_as_raw_bytes() {
         .body(Full::default())
         .unwrap();
     let response = serving.send("http/1.1", Some(&admin), exec).await;
-    assert_eq!((response.status().as_u16(), &response.headers()["x-container"]), (101, &"c".parse().unwrap()));
+    assert_eq!(
+        (response.status().as_u16(), &response.headers()["x-container"]),
+        (101, &"c".parse().unwrap())
+    );
     let mut stream = TokioIo::new(hyper::upgrade::on(response).await.unwrap());
     stream.write_all(b"hello").await.unwrap();
     let mut back = Vec::new();
@@ -206,11 +262,20 @@ async fn an_upgrade_is_handed_over_as_raw_bytes() {
 async fn watches_end_when_the_listener_stops() {
     let serving = Serving::start().await;
     let admin = serving.admin();
-    let response = serving.send("h2", Some(&admin), get("https://localhost/api/v1/namespaces?watch=1")).await;
+    let response = serving
+        .send(
+            "h2",
+            Some(&admin),
+            get("https://localhost/api/v1/namespaces?watch=1"),
+        )
+        .await;
     let mut body = response.into_body();
     assert!(body.frame().await.is_some());
     serving.stop.send(true).unwrap();
     let ended = async { while body.frame().await.is_some() {} };
     tokio::time::timeout(Duration::from_secs(5), ended).await.unwrap();
-    tokio::time::timeout(Duration::from_secs(5), serving.task).await.unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(5), serving.task)
+        .await
+        .unwrap()
+        .unwrap();
 }

@@ -27,7 +27,10 @@ impl Watching {
             .unwrap();
         let response = client.open(request).await;
         assert_eq!(response.status().as_u16(), 200);
-        Self { body: response.into_body(), rest: Vec::new() }
+        Self {
+            body: response.into_body(),
+            rest: Vec::new(),
+        }
     }
 
     /// The next event; `None` at the end.
@@ -37,7 +40,9 @@ impl Watching {
                 let line: Vec<u8> = self.rest.drain(..=end).collect();
                 return Some(serde_json::from_slice(&line).unwrap());
             }
-            let frame = tokio::time::timeout(Duration::from_secs(10), self.body.frame()).await.unwrap()?;
+            let frame = tokio::time::timeout(Duration::from_secs(10), self.body.frame())
+                .await
+                .unwrap()?;
             self.rest.extend_from_slice(&frame.unwrap().into_data().unwrap());
         }
     }
@@ -55,10 +60,18 @@ fn is(kind: &str, name: &str) -> (String, String) {
 }
 
 async fn put(client: &Client, name: &str, label: &str) {
-    let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": {"l": label}}});
+    let map =
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": {"l": label}}});
     let reply = client.post(MAPS, &map).await;
     if reply.status.as_u16() == 409 {
-        let reply = client.call(Method::PUT, &format!("{MAPS}/{name}"), "application/json", map.to_string()).await;
+        let reply = client
+            .call(
+                Method::PUT,
+                &format!("{MAPS}/{name}"),
+                "application/json",
+                map.to_string(),
+            )
+            .await;
         assert_eq!(reply.status.as_u16(), 200, "{}", reply.text());
     }
 }
@@ -71,7 +84,9 @@ async fn a_watch_starts_with_what_is_there_and_goes_on_with_what_happens() {
     assert_eq!(watch.told().await, is("ADDED", "a"));
     put(&client, "b", "1").await;
     put(&client, "b", "2").await;
-    client.call(Method::DELETE, &format!("{MAPS}/a"), "application/json", "").await;
+    client
+        .call(Method::DELETE, &format!("{MAPS}/a"), "application/json", "")
+        .await;
     assert_eq!(watch.told().await, is("ADDED", "b"));
     assert_eq!(watch.told().await, is("MODIFIED", "b"));
     assert_eq!(watch.told().await, is("DELETED", "a"));
@@ -80,7 +95,10 @@ async fn a_watch_starts_with_what_is_there_and_goes_on_with_what_happens() {
 #[tokio::test]
 async fn what_leaves_a_selection_is_deleted_and_what_enters_is_added() {
     let client = Client::new();
-    let now = client.get(MAPS).await.json()["metadata"]["resourceVersion"].as_str().unwrap().to_owned();
+    let now = client.get(MAPS).await.json()["metadata"]["resourceVersion"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let query = format!("resourceVersion={now}&labelSelector=l%3Dyes");
     let mut watch = Watching::open(&client, &query, "application/json").await;
     for label in ["no", "yes", "yes2", "yes"] {
@@ -102,23 +120,39 @@ async fn the_initial_events_end_with_a_bookmark() {
     assert_eq!(watch.told().await, is("ADDED", "a"));
     let bookmark = watch.next().await.unwrap();
     assert_eq!(bookmark["type"], "BOOKMARK");
-    assert_eq!(bookmark["object"]["metadata"]["annotations"]["k8s.io/initial-events-end"], "true");
+    assert_eq!(
+        bookmark["object"]["metadata"]["annotations"]["k8s.io/initial-events-end"],
+        "true"
+    );
     assert_eq!(bookmark["object"]["kind"], "ConfigMap");
 }
 
 #[tokio::test(start_paused = true)]
 async fn bookmarks_come_each_minute_and_before_the_end() {
     let client = Client::new();
-    let now = client.get(MAPS).await.json()["metadata"]["resourceVersion"].as_str().unwrap().to_owned();
+    let now = client.get(MAPS).await.json()["metadata"]["resourceVersion"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let query = format!("resourceVersion={now}&allowWatchBookmarks=true&timeoutSeconds=90");
     let request = Request::get(format!("{MAPS}?watch=1&{query}"))
         .header(header::AUTHORIZATION, format!("Bearer {TOKEN}"))
         .body(Body::empty())
         .unwrap();
     let begun = tokio::time::Instant::now();
-    let body = client.open(request).await.into_body().collect().await.unwrap().to_bytes();
-    let events: Vec<Value> =
-        body.split(|b| *b == b'\n').filter(|l| !l.is_empty()).map(|l| serde_json::from_slice(l).unwrap()).collect();
+    let body = client
+        .open(request)
+        .await
+        .into_body()
+        .collect()
+        .await
+        .unwrap()
+        .to_bytes();
+    let events: Vec<Value> = body
+        .split(|b| *b == b'\n')
+        .filter(|l| !l.is_empty())
+        .map(|l| serde_json::from_slice(l).unwrap())
+        .collect();
     assert_eq!(events.len(), 2, "{events:?}");
     assert!(events.iter().all(|event| event["type"] == "BOOKMARK"));
     assert_eq!(begun.elapsed().as_secs(), 90);
@@ -133,8 +167,18 @@ async fn tables_have_headers_once() {
     let first = watch.next().await.unwrap();
     let second = watch.next().await.unwrap();
     assert_eq!(first["object"]["rows"][0]["cells"][0], "a");
-    assert!(!first["object"]["columnDefinitions"].as_array().unwrap().is_empty());
-    assert!(second["object"]["columnDefinitions"].as_array().unwrap().is_empty());
+    assert!(
+        !first["object"]["columnDefinitions"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
+    assert!(
+        second["object"]["columnDefinitions"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[tokio::test]
@@ -144,6 +188,9 @@ async fn a_revision_that_is_gone_ends_the_watch_with_an_error_event() {
     client.cluster.api.registry().store().trim();
     let mut watch = Watching::open(&client, "resourceVersion=1", "application/json").await;
     let event = watch.next().await.unwrap();
-    assert_eq!((&event["type"], &event["object"]["code"]), (&json!("ERROR"), &json!(410)));
+    assert_eq!(
+        (&event["type"], &event["object"]["code"]),
+        (&json!("ERROR"), &json!(410))
+    );
     assert!(watch.next().await.is_none());
 }
