@@ -10,6 +10,7 @@ use crate::daemon_set::DaemonSets;
 use crate::deployment::Deployments;
 use crate::endpoint_slice::EndpointSlices;
 use crate::endpoints::Endpoints;
+use crate::ephemeral_volume::EphemeralVolumes;
 use crate::garbage_collector::GarbageCollector;
 use crate::job::Jobs;
 use crate::namespace::Namespaces;
@@ -17,6 +18,8 @@ use crate::namespace_defaults::{DefaultServiceAccounts, RootCaPublisher};
 use crate::pod_gc::PodGc;
 use crate::replica_set::ReplicaSets;
 use crate::stateful_set::StatefulSets;
+use crate::storage_protection::{ClaimProtection, VolumeProtection};
+use crate::volume_binder::{ClaimBinder, VolumeFollower};
 
 /// On which clusters a controller has something to do. The fleet decides which cluster plays which role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +93,11 @@ pub fn all(config: &Config) -> Vec<Controller> {
         ),
         on(Role::Any, GarbageCollector),
         on(Role::OwnNodes, PodGc),
+        on(Role::OwnNodes, ClaimBinder),
+        on(Role::OwnNodes, VolumeFollower),
+        on(Role::OwnNodes, EphemeralVolumes),
+        on(Role::Any, ClaimProtection),
+        on(Role::Any, VolumeProtection),
     ]
 }
 

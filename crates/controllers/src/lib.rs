@@ -10,6 +10,7 @@ mod daemon_set;
 mod deployment;
 mod endpoint_slice;
 mod endpoints;
+mod ephemeral_volume;
 #[cfg(test)]
 mod event;
 mod garbage_collector;
@@ -27,9 +28,11 @@ mod replica_set;
 mod service_pods;
 mod stateful_set;
 mod status;
+mod storage_protection;
 mod template_hash;
 mod timestamp;
 mod view;
+mod volume_binder;
 
 mod catalog;
 #[cfg(test)]

@@ -5,9 +5,9 @@ use jiff::tz::TimeZone;
 use k8s_openapi::api::batch::v1::{CronJobSpec, CronJobStatus, JobSpec, JobStatus};
 
 use super::CronJob;
-use warren_apimachinery::cron::Schedule;
 use crate::timestamp;
 use crate::view::Parts;
+use warren_apimachinery::cron::Schedule;
 
 /// A Job that the CronJob made.
 #[derive(Clone, Debug)]
