@@ -65,6 +65,8 @@ pub enum ErrorType {
     Duplicate,
     /// `FieldValueInvalid`.
     Invalid,
+    /// `FieldValueInvalid`, too, with a value that is not printed.
+    InvalidWhole,
     /// `FieldValueNotSupported`: not among the allowed values.
     NotSupported,
     /// `FieldValueForbidden`.
@@ -86,7 +88,7 @@ impl ErrorType {
             Self::NotFound => "FieldValueNotFound",
             Self::Required => "FieldValueRequired",
             Self::Duplicate => "FieldValueDuplicate",
-            Self::Invalid => "FieldValueInvalid",
+            Self::Invalid | Self::InvalidWhole => "FieldValueInvalid",
             Self::NotSupported => "FieldValueNotSupported",
             Self::Forbidden => "FieldValueForbidden",
             Self::TooLong => "FieldValueTooLong",
@@ -101,7 +103,7 @@ impl ErrorType {
             Self::NotFound => "Not found",
             Self::Required => "Required value",
             Self::Duplicate => "Duplicate value",
-            Self::Invalid | Self::TypeInvalid => "Invalid value",
+            Self::Invalid | Self::InvalidWhole | Self::TypeInvalid => "Invalid value",
             Self::NotSupported => "Unsupported value",
             Self::Forbidden => "Forbidden",
             Self::TooLong => "Too long",
@@ -142,6 +144,11 @@ impl Error {
     /// `spec.x: Invalid value: "v": detail`.
     pub fn invalid(path: &Path, value: impl Into<Value>, detail: impl Into<String>) -> Self {
         Self::new(ErrorType::Invalid, path, value.into(), detail)
+    }
+
+    /// `spec.x: Invalid value: detail`: the value is too large to be shown, or has no text.
+    pub fn invalid_whole(path: &Path, detail: impl Into<String>) -> Self {
+        Self::new(ErrorType::InvalidWhole, path, Value::Null, detail)
     }
 
     /// `spec.x: Duplicate value: "v"`.
@@ -207,9 +214,11 @@ impl Error {
     pub fn body(&self) -> String {
         let words = self.kind.words();
         let head = match self.kind {
-            ErrorType::Required | ErrorType::Forbidden | ErrorType::TooLong | ErrorType::Internal => {
-                words.to_owned()
-            }
+            ErrorType::Required
+            | ErrorType::Forbidden
+            | ErrorType::TooLong
+            | ErrorType::Internal
+            | ErrorType::InvalidWhole => words.to_owned(),
             _ => format!("{words}: {}", printed(&self.value)),
         };
         if self.detail.is_empty() {
