@@ -1,5 +1,6 @@
 //! The apps group.
 
+mod controller_revision;
 mod daemon_set;
 mod deployment;
 mod replica_set;
@@ -13,6 +14,7 @@ use warren_registry::strategy::Strategy;
 /// The strategy of a resource of the group; `None` for one that has no file of its own.
 pub(crate) fn strategy(plural: &str) -> Option<Arc<dyn Strategy>> {
     Some(match plural {
+        "controllerrevisions" => Arc::new(controller_revision::ControllerRevision),
         "daemonsets" => Arc::new(daemon_set::DaemonSet),
         "deployments" => Arc::new(deployment::Deployment),
         "replicasets" => Arc::new(replica_set::ReplicaSet),

@@ -1,13 +1,15 @@
 //! Cron jobs.
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
+use warren_apimachinery::cron::Schedule;
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::value::ValueExt;
 use warren_registry::strategy::{Column, Strategy, Traits};
 
 use super::job::template_of_jobs;
-use super::schedule;
+use super::time_zone;
 use crate::check::{self, Errors};
 use crate::pod_template::{default_template, workload_warnings};
 use crate::table::{age, columns, containers_and_images, name, or_none, selector_text, since};
@@ -40,7 +42,7 @@ impl Strategy for CronJob {
         let (path, spec) = (Path::new("spec"), object.field("spec"));
         let text = spec.text("/schedule");
         if check::required(&mut errors, &path.child("schedule"), text)
-            && let Err(problem) = schedule::check(text)
+            && let Err(problem) = Schedule::parse(text, TimeZone::UTC)
         {
             errors.push(Error::invalid(&path.child("schedule"), text, problem));
         }
@@ -57,7 +59,7 @@ impl Strategy for CronJob {
         );
         template_of_jobs(&mut errors, &path.child("jobTemplate"), spec.field("jobTemplate"));
         if let Some(zone) = spec.field("timeZone").as_str()
-            && let Err(problem) = schedule::check_zone(zone)
+            && let Err(problem) = time_zone::check(zone)
         {
             errors.push(Error::invalid(&path.child("timeZone"), zone, problem));
         }

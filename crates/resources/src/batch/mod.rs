@@ -2,7 +2,7 @@
 
 mod cron_job;
 mod job;
-mod schedule;
+mod time_zone;
 
 use std::sync::Arc;
 

@@ -1,5 +1,6 @@
 //! The core group.
 
+mod component_status;
 mod config_map;
 mod endpoints;
 pub(crate) mod event;
@@ -23,6 +24,7 @@ use warren_registry::strategy::Strategy;
 /// The strategy of a resource of the group; `None` for one that has no file of its own.
 pub(crate) fn strategy(plural: &str) -> Option<Arc<dyn Strategy>> {
     Some(match plural {
+        "componentstatuses" => Arc::new(component_status::ComponentStatus),
         "configmaps" => Arc::new(config_map::ConfigMap),
         "endpoints" => Arc::new(endpoints::Endpoints),
         "events" => Arc::new(event::Event(event::View::Core)),

@@ -7,6 +7,8 @@ mod env;
 mod lifecycle;
 mod mounts;
 mod network;
+mod paths;
+mod projected;
 mod resources;
 mod scheduling;
 mod security;

@@ -6,8 +6,8 @@ use serde_json::Value;
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::value::ValueExt;
 
+use super::paths::{descending_path, has_backstep};
 use super::spec::Cx;
-use super::volumes::{descending_path, has_backstep};
 use crate::check::{self, Errors};
 
 /// Checks `volumeMounts`.

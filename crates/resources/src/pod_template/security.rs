@@ -7,7 +7,7 @@ use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::name;
 use warren_apimachinery::value::ValueExt;
 
-use super::volumes::descending_path;
+use super::paths::descending_path;
 use crate::check::{self, Errors};
 
 const PROFILE_TYPES: &[&str] = &["Localhost", "RuntimeDefault", "Unconfined"];

@@ -1,6 +1,6 @@
 //! Volumes: exactly one source each, and what every source needs.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use serde_json::Value;
 use warren_apimachinery::field::{Error, Path};
@@ -8,13 +8,13 @@ use warren_apimachinery::quantity::Quantity;
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{label, name};
 
-use super::env::{Place, field_ref, resource_field_ref};
+use super::paths::{descending_path, no_backsteps};
+use super::projected::{downward_file, keys, mode, projected};
 use super::resources::quantity;
 use super::spec::Of;
 use crate::check::{self, Errors};
 use crate::core::persistent_volume_claim;
 
-const FILE_MODE: &str = "must be a number between 0 and 0777 (octal), both inclusive";
 const HOST_PATH_TYPES: &[&str] = &[
     "",
     "BlockDevice",
@@ -296,171 +296,5 @@ fn claim_name(errors: &mut Errors, path: &Path, pod: &str, volume: &str) {
             volume,
             format!("PVC name {claim:?}: {message}"),
         ));
-    }
-}
-
-fn mode(errors: &mut Errors, path: &Path, mode: &Value) {
-    if let Some(bits) = mode.as_i64().filter(|bits| !(0..=0o777).contains(bits)) {
-        errors.push(Error::invalid(path, bits, FILE_MODE));
-    }
-}
-
-fn keys(errors: &mut Errors, path: &Path, items: &[Value]) {
-    for (at, item) in items.iter().enumerate() {
-        let path = path.index(at);
-        check::required(errors, &path.child("key"), item.text("/key"));
-        check::required(errors, &path.child("path"), item.text("/path"));
-        unreserved_path(errors, &path.child("path"), item.text("/path"));
-        mode(errors, &path.child("mode"), item.field("mode"));
-    }
-}
-
-fn downward_file(errors: &mut Errors, path: &Path, file: &Value) {
-    check::required(errors, &path.child("path"), file.text("/path"));
-    unreserved_path(errors, &path.child("path"), file.text("/path"));
-    let (field, resource) = (file.field("fieldRef"), file.field("resourceFieldRef"));
-    match (field.is_null(), resource.is_null()) {
-        (false, _) => {
-            field_ref(errors, &path.child("fieldRef"), field, Place::Volume);
-            if !resource.is_null() {
-                errors.push(Error::invalid(
-                    path,
-                    "resource",
-                    "fieldRef and resourceFieldRef can not be specified simultaneously",
-                ));
-            }
-        }
-        (true, false) => resource_field_ref(errors, &path.child("resourceFieldRef"), resource, Place::Volume),
-        (true, true) => errors.push(Error::required(
-            path,
-            "one of fieldRef and resourceFieldRef is required",
-        )),
-    }
-    mode(errors, &path.child("mode"), file.field("mode"));
-}
-
-fn projected(errors: &mut Errors, path: &Path, source: &Value) {
-    mode(errors, &path.child("defaultMode"), source.field("defaultMode"));
-    let mut paths = HashSet::new();
-    for (at, source) in source.items("/sources").iter().enumerate() {
-        let source_path = path.child("sources").index(at);
-        for kind in ["secret", "configMap"] {
-            let (keyed, at) = (source.field(kind), source_path.child(kind));
-            if keyed.is_null() {
-                continue;
-            }
-            let name = keyed.text("/name");
-            check::required(errors, &at.child("name"), name);
-            keys(errors, &at.child("items"), keyed.items("/items"));
-            for item in keyed.items("/items") {
-                unique_path(errors, path, &mut paths, item.text("/path"), name);
-            }
-        }
-        let downward = source.field("downwardAPI");
-        for file in downward.items("/items") {
-            downward_file(errors, &source_path.child("downwardAPI"), file);
-            let file = file.text("/path");
-            unique_path(errors, path, &mut paths, file, file);
-        }
-        let token = source.field("serviceAccountToken");
-        if !token.is_null() {
-            token_source(errors, path, &source_path.child("serviceAccountToken"), token);
-        }
-        let bundle = source.field("clusterTrustBundle");
-        if !bundle.is_null() {
-            let file = bundle.text("/path");
-            trust_bundle(errors, &source_path.child("clusterTrustBundle"), bundle);
-            unique_path(errors, path, &mut paths, file, file);
-        }
-        let given = source
-            .as_object()
-            .map_or(0, |map| map.values().filter(|value| !value.is_null()).count());
-        if given > 1 {
-            errors.push(Error::forbidden(
-                &source_path,
-                "may not specify more than 1 volume type per source",
-            ));
-        }
-    }
-}
-
-fn unique_path<'a>(
-    errors: &mut Errors,
-    path: &Path,
-    seen: &mut HashSet<&'a str>,
-    file: &'a str,
-    shown: &str,
-) {
-    if !file.is_empty() && !seen.insert(file) {
-        errors.push(Error::invalid(path, shown, "conflicting duplicate paths"));
-    }
-}
-
-fn token_source(errors: &mut Errors, volume: &Path, path: &Path, token: &Value) {
-    let seconds = token.int("/expirationSeconds").unwrap_or_default();
-    let expiration = path.child("expirationSeconds");
-    if seconds < 600 {
-        errors.push(Error::invalid(
-            &expiration,
-            seconds,
-            "may not specify a duration less than 10 minutes",
-        ));
-    }
-    if seconds > 1 << 32 {
-        errors.push(Error::invalid(
-            &expiration,
-            seconds,
-            "may not specify a duration larger than 2^32 seconds",
-        ));
-    }
-    // Upstream reports the path at the volume, not at the source.
-    let file = token.text("/path");
-    if check::required(errors, &volume.child("path"), file) {
-        unreserved_path(errors, &volume.child("path"), file);
-    }
-}
-
-fn trust_bundle(errors: &mut Errors, path: &Path, bundle: &Value) {
-    let (name, signer) = (bundle.field("name"), bundle.field("signerName"));
-    match (name.is_null(), signer.is_null()) {
-        (false, false) => errors.push(Error::invalid(
-            path,
-            bundle.clone(),
-            "only one of name and signerName may be used",
-        )),
-        (true, true) => errors.push(Error::required(
-            path,
-            "either name or signerName must be specified",
-        )),
-        _ => {}
-    }
-    check::required(errors, &path.child("path"), bundle.text("/path"));
-    unreserved_path(errors, &path.child("path"), bundle.text("/path"));
-}
-
-/// Whether a path climbs.
-pub(super) fn has_backstep(path: &str) -> bool {
-    path.split('/').any(|part| part == "..")
-}
-
-fn no_backsteps(errors: &mut Errors, path: &Path, value: &str) {
-    if has_backstep(value) {
-        errors.push(Error::invalid(path, value, "must not contain '..'"));
-    }
-}
-
-/// A relative path that does not climb.
-pub(super) fn descending_path(errors: &mut Errors, path: &Path, value: &str) {
-    if value.starts_with('/') {
-        errors.push(Error::invalid(path, value, "must be a relative path"));
-    }
-    no_backsteps(errors, path, value);
-}
-
-/// A descending path whose first part is not kept for the kubelet.
-fn unreserved_path(errors: &mut Errors, path: &Path, value: &str) {
-    descending_path(errors, path, value);
-    if value.starts_with("..") && !value.starts_with("../") {
-        errors.push(Error::invalid(path, value, "must not start with '..'"));
     }
 }

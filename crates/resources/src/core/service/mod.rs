@@ -3,9 +3,12 @@
 mod addresses;
 mod defaults;
 mod table;
+mod update;
 mod validate;
+mod validate_ips;
+mod warnings;
 
-pub(crate) use validate::non_special_ip;
+pub(crate) use validate_ips::non_special_ip;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -55,18 +58,18 @@ impl Strategy for Service {
 
     fn validate_update(&self, new: &Value, old: &Value) -> Vec<Error> {
         let mut errors = Errors::new();
-        validate::update(&mut errors, new, old);
+        update::validate(&mut errors, new, old);
         errors
     }
 
     fn validate_status_update(&self, new: &Value, _old: &Value) -> Vec<Error> {
         let mut errors = Errors::new();
-        validate::load_balancer_status(&mut errors, new);
+        update::load_balancer_status(&mut errors, new);
         errors
     }
 
     fn warnings(&self, new: &Value, _old: Option<&Value>) -> Vec<String> {
-        validate::warnings(new)
+        warnings::warnings(new)
     }
 
     fn fields(&self, object: &Value) -> Box<[(SmolStr, SmolStr)]> {
