@@ -30,7 +30,7 @@ const KEPT: usize = 8 * 1024 * 1024;
 pub(crate) struct Documents(Mutex<VecDeque<(String, Bytes)>>);
 
 impl Documents {
-    fn get_or_make(&self, hash: &str, make: impl FnOnce() -> Vec<u8>) -> Bytes {
+    fn find_or_make(&self, hash: &str, make: impl FnOnce() -> Vec<u8>) -> Bytes {
         if let Some(bytes) = self.find(hash) {
             return bytes;
         }
@@ -68,7 +68,7 @@ pub(crate) fn v2(cx: &Cx<'_>) -> Result<Response<Body>, Status> {
     let bytes = cx
         .server
         .openapi
-        .get_or_make(&hash, || openapi::v2(&docs, KUBERNETES_VERSION));
+        .find_or_make(&hash, || openapi::v2(&docs, KUBERNETES_VERSION));
     Ok(document(cx, &hash, bytes))
 }
 
@@ -119,7 +119,7 @@ pub(crate) fn v3(cx: &Cx<'_>, asked: &str) -> Result<Response<Body>, Status> {
     let bytes = cx
         .server
         .openapi
-        .get_or_make(&hash, || openapi::v3(&docs, KUBERNETES_VERSION));
+        .find_or_make(&hash, || openapi::v3(&docs, KUBERNETES_VERSION));
     let mut response = document(cx, &hash, bytes);
     if cx.query.text("hash") == hash {
         // The address names the content, so it never changes.

@@ -100,23 +100,25 @@ async fn sub(cx: &Cx<'_>, served: &Served<'_>, payload: Payload) -> Result<Respo
         .definition
         .subresource(name)
         .ok_or_else(Status::path_not_found)?;
+    let verb = match *cx.method {
+        Method::GET | Method::HEAD => "get",
+        Method::POST => "create",
+        Method::PUT => "update",
+        Method::PATCH => "patch",
+        Method::DELETE => "delete",
+        _ => "",
+    };
+    // Whatever a proxied request does is between the client and what is behind.
+    if name != "proxy" && !known.verbs.iter().any(|known| known == verb) {
+        return Err(Status::method_not_allowed());
+    }
     if let Some(connects) = connect::subresource(name) {
         return connect::object(cx, served, connects, payload).await;
     }
     if !served.path.rest.is_empty() {
         return Err(Status::path_not_found());
     }
-    let verb = match *cx.method {
-        Method::GET | Method::HEAD => "get",
-        Method::POST => "create",
-        Method::PUT => "update",
-        Method::PATCH => "patch",
-        _ => "",
-    };
     let part = part(name).ok_or_else(Status::path_not_found)?;
-    if !known.verbs.iter().any(|known| known == verb) {
-        return Err(Status::method_not_allowed());
-    }
     match verb {
         "get" => get::part(cx, served, part),
         "create" => create::part(cx, served, payload.body).await,

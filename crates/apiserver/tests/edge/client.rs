@@ -88,10 +88,10 @@ impl Client {
     }
 
     pub(crate) async fn get(&self, path: &str) -> Reply {
-        self.get_as(path, "application/json").await
+        self.read_as(path, "application/json").await
     }
 
-    pub(crate) async fn get_as(&self, path: &str, accept: &str) -> Reply {
+    pub(crate) async fn read_as(&self, path: &str, accept: &str) -> Reply {
         let request = Request::get(path).header(header::ACCEPT, accept);
         self.send(request.body(Body::empty()).unwrap()).await
     }

@@ -23,7 +23,7 @@ fn without_own(mut value: Value) -> Value {
 #[tokio::test]
 async fn aggregated_discovery_is_upstreams() {
     let client = Client::new();
-    let api = client.get_as("/api", AGGREGATED).await;
+    let api = client.read_as("/api", AGGREGATED).await;
     assert_eq!(
         api.header("content-type"),
         "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
@@ -32,7 +32,7 @@ async fn aggregated_discovery_is_upstreams() {
         &api.json(),
         &golden(include_str!("../golden/discovery-api-v2.json")),
     );
-    let apis = client.get_as("/apis", AGGREGATED).await;
+    let apis = client.read_as("/apis", AGGREGATED).await;
     pretty(
         &without_own(apis.json()),
         &golden(include_str!("../golden/discovery-apis-v2.json")),
@@ -65,7 +65,7 @@ fn differences(at: &str, got: &Value, expect: &Value) -> Vec<String> {
 #[tokio::test]
 async fn known_discovery_is_not_sent_again() {
     let client = Client::new();
-    let first = client.get_as("/apis", AGGREGATED).await;
+    let first = client.read_as("/apis", AGGREGATED).await;
     let request = Request::get("/apis")
         .header(header::ACCEPT, AGGREGATED)
         .header(header::IF_NONE_MATCH, first.header("etag"));

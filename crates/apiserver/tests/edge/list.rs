@@ -138,13 +138,13 @@ async fn revisions_to_come_are_too_large() {
 async fn lists_come_as_tables_and_as_metadata() {
     let client = with_maps(2).await;
     let table = client
-        .get_as(MAPS, "application/json;as=Table;v=v1;g=meta.k8s.io")
+        .read_as(MAPS, "application/json;as=Table;v=v1;g=meta.k8s.io")
         .await
         .json();
     assert_eq!(table["rows"].as_array().unwrap().len(), 2);
     assert_eq!(table["rows"][1]["cells"][0], "m1");
     let bare = client
-        .get_as(
+        .read_as(
             &format!("{MAPS}?includeObject=None"),
             "application/json;as=Table;v=v1;g=meta.k8s.io",
         )
@@ -152,7 +152,7 @@ async fn lists_come_as_tables_and_as_metadata() {
         .json();
     assert!(bare["rows"][0].get("object").is_none());
     let metadata = client
-        .get_as(
+        .read_as(
             MAPS,
             "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
         )

@@ -16,10 +16,10 @@ async fn objects_are_served_in_the_shape_that_is_asked_for() {
         (200, "application/json")
     );
     assert_eq!(whole.json()["metadata"]["name"], "default");
-    let yaml = client.get_as(path, "application/yaml").await;
+    let yaml = client.read_as(path, "application/yaml").await;
     assert!(yaml.text().contains("kind: Namespace"), "{}", yaml.text());
     let partial = client
-        .get_as(
+        .read_as(
             path,
             "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
         )
@@ -30,7 +30,7 @@ async fn objects_are_served_in_the_shape_that_is_asked_for() {
         (&json!("PartialObjectMetadata"), &json!(null))
     );
     let table = client
-        .get_as(
+        .read_as(
             "/api/v1/namespaces",
             "application/json;as=Table;v=v1;g=meta.k8s.io",
         )
@@ -40,7 +40,7 @@ async fn objects_are_served_in_the_shape_that_is_asked_for() {
     assert_eq!(table["columnDefinitions"][0]["name"], "Name");
     assert_eq!(table["rows"][0]["cells"][0], "default");
     assert_eq!(table["rows"][0]["object"]["kind"], "PartialObjectMetadata");
-    let refused = client.get_as(path, "application/vnd.kubernetes.protobuf").await;
+    let refused = client.read_as(path, "application/vnd.kubernetes.protobuf").await;
     assert_eq!(refused.status.as_u16(), 406);
     assert_eq!(
         refused.json()["message"],
