@@ -15,12 +15,15 @@ use crate::pod_template::{quantity_value, taints};
 use crate::table::{age, columns, name, or_none};
 
 const ROLE_PREFIX: &str = "node-role.kubernetes.io/";
-/// The strategy of nodes. A node may bring its status when it registers, so `status` is not dropped on create.
+/// The strategy of nodes. A node brings its status when it registers: the registry knows that.
 pub(crate) struct Node;
 
 impl Strategy for Node {
     fn traits(&self) -> Traits {
-        Traits::default()
+        Traits {
+            status: true,
+            ..Traits::default()
+        }
     }
 
     fn default(&self, object: &mut Value) {
@@ -33,10 +36,6 @@ impl Strategy for Node {
         if object.at("/status/allocatable").is_null() && !object.at("/status/capacity").is_null() {
             object.set("/status/allocatable", object.at("/status/capacity").clone());
         }
-    }
-
-    fn prepare_for_update(&self, new: &mut Value, old: &Value) {
-        new.set("/status", old.field("status").clone());
     }
 
     fn validate(&self, object: &Value) -> Vec<Error> {

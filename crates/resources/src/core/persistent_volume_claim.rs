@@ -53,6 +53,12 @@ impl Strategy for PersistentVolumeClaim {
         errors
     }
 
+    fn validate_status_update(&self, new: &Value, _old: &Value) -> Vec<Error> {
+        let mut errors = Errors::new();
+        status(&mut errors, &Path::new("status"), new.field("status"));
+        errors
+    }
+
     fn columns(&self) -> &'static [Column] {
         columns("persistentvolumeclaims")
     }
@@ -309,5 +315,35 @@ fn shrink(errors: &mut Errors, new: &Value, old: &Value) {
             &Path::new("spec.resources.requests.storage"),
             "field can not be less than status.capacity",
         ));
+    }
+}
+
+/// What a volume has, and how far its expansion is.
+fn status(errors: &mut Errors, path: &Path, status: &Value) {
+    const RESIZING: &[&str] = &[
+        "ControllerResizeInProgress",
+        "ControllerResizeInfeasible",
+        "NodeResizePending",
+        "NodeResizeInProgress",
+        "NodeResizeInfeasible",
+    ];
+    for list in ["capacity", "allocatedResources"] {
+        for (resource, value) in status.field(list).as_object().into_iter().flatten() {
+            let amount = Quantity::from_json(value).unwrap_or(Quantity::ZERO);
+            if amount < Quantity::ZERO {
+                errors.push(Error::invalid(
+                    &path.child(list).key(resource),
+                    amount.value(),
+                    "must be a valid resource quantity",
+                ));
+            }
+        }
+    }
+    let resizing = status.field("allocatedResourceStatuses").as_object();
+    for (resource, state) in resizing.into_iter().flatten() {
+        if !RESIZING.contains(&state.as_str().unwrap_or_default()) {
+            let path = path.child("allocatedResourceStatus");
+            errors.push(Error::not_supported(&path, resource.as_str(), RESIZING));
+        }
     }
 }
