@@ -442,7 +442,7 @@ impl Cluster for FakeCluster {
     }
 
     fn get(&self, resource: &Resource, key: &ObjectKey) -> Option<Arc<Object>> {
-        self.get_any(&resource.group_resource(), key)
+        self.find_any(&resource.group_resource(), key)
     }
 
     fn list(&self, resource: &Resource, namespace: Option<&str>) -> Vec<Arc<Object>> {
@@ -542,7 +542,7 @@ impl Cluster for FakeCluster {
         state.write(resource, Part::Main, value)
     }
 
-    fn get_any(&self, resource: &GroupResource, key: &ObjectKey) -> Option<Arc<Object>> {
+    fn find_any(&self, resource: &GroupResource, key: &ObjectKey) -> Option<Arc<Object>> {
         self.state()
             .objects
             .get(&(resource.clone(), key.clone()))

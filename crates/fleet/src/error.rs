@@ -64,6 +64,13 @@ pub enum FleetError {
     CutOff,
 }
 
+impl FleetError {
+    /// Whether another process holds the data.
+    pub fn is_data_in_use(&self) -> bool {
+        matches!(self, Self::Journal(JournalError::Locked))
+    }
+}
+
 impl From<JournalError> for FleetError {
     fn from(error: JournalError) -> Self {
         Self::Journal(error)

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
 
 use jiff::Timestamp;
 use tokio::net::TcpListener;
@@ -291,6 +291,19 @@ async fn journal(options: &Options) -> Result<Arc<dyn Journal>, FleetError> {
     };
     let opened = tokio::task::spawn_blocking(move || SqliteJournal::open(&directory)).await;
     Ok(Arc::new(opened.map_err(|_| FleetError::CutOff)??))
+}
+
+/// The fleet as its runtime sees it: the fleet owns the runtime, not the other way round.
+pub(crate) struct Found(pub(crate) Weak<Fleet>);
+
+impl Clusters for Found {
+    fn cluster(&self, id: &ClusterId, actor: &'static str) -> Option<Arc<dyn Cluster>> {
+        self.0.upgrade()?.cluster(id, actor)
+    }
+
+    fn ids(&self) -> Vec<ClusterId> {
+        self.0.upgrade().map(|fleet| fleet.ids()).unwrap_or_default()
+    }
 }
 
 impl Clusters for Fleet {

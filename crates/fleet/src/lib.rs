@@ -27,3 +27,4 @@ pub use options::Options;
 pub use tenant::Tenant;
 pub use up::{Embedded, namespace_of};
 pub use virtual_cluster::cluster_id;
+pub use warren_apiserver::KUBERNETES_VERSION;

@@ -16,7 +16,7 @@ use warren_registry::reserve::{Cidr, LocalAddresses};
 use crate::authority::FleetAuthority;
 use crate::bindings::BindingTable;
 use crate::error::FleetError;
-use crate::fleet::{Fleet, Nature, Port};
+use crate::fleet::{Fleet, Found, Nature, Port};
 use crate::host::{self, HOST, host_id};
 use crate::options::Options;
 use crate::tenant::Tenant;
@@ -296,5 +296,5 @@ fn runtime(fleet: &Arc<Fleet>) -> Arc<Runtime> {
         }),
         runs_in: |_| true,
     });
-    Runtime::new(Arc::clone(fleet) as Arc<dyn Clusters>, registrations)
+    Runtime::new(Arc::new(Found(Arc::downgrade(fleet))), registrations)
 }

@@ -133,7 +133,7 @@ pub trait Cluster: Send + Sync + 'static {
     ) -> Result<Arc<Object>, Status>;
 
     /// One object of a resource that is only known at run time, from the cache.
-    fn get_any(&self, resource: &GroupResource, key: &ObjectKey) -> Option<Arc<Object>>;
+    fn find_any(&self, resource: &GroupResource, key: &ObjectKey) -> Option<Arc<Object>>;
 
     /// All objects of a resource that is only known at run time (of one namespace), from the cache.
     fn list_any(&self, resource: &GroupResource, namespace: Option<&str>) -> Vec<Arc<Object>>;

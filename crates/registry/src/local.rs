@@ -237,7 +237,7 @@ impl Cluster for LocalCluster {
         Ok(written.object)
     }
 
-    fn get_any(&self, resource: &GroupResource, key: &ObjectKey) -> Option<Arc<Object>> {
+    fn find_any(&self, resource: &GroupResource, key: &ObjectKey) -> Option<Arc<Object>> {
         let definition = self.definition(&resource.group, &resource.resource).ok()?;
         self.registry.find(&definition, key)
     }

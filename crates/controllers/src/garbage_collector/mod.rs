@@ -87,7 +87,7 @@ impl Reconciler for GarbageCollector {
             return Ok(Next::Wait);
         };
         let cluster = cx.cluster.as_ref();
-        let Some(object) = cluster.get_any(&resource, &key) else {
+        let Some(object) = cluster.find_any(&resource, &key) else {
             return Ok(Next::Wait);
         };
         let meta = object.meta();
@@ -151,7 +151,7 @@ fn find(served: &[ServedResource], cluster: &dyn Cluster, dependent: &Meta, owne
         Scope::Namespaced => dependent.namespace.clone(),
     };
     let key = ObjectKey::namespaced(namespace, owner.name.clone());
-    match cluster.get_any(&of_kind.resource, &key) {
+    match cluster.find_any(&of_kind.resource, &key) {
         Some(found) if found.meta().uid == owner.uid => Found::At(of_kind.resource.clone(), found),
         _ => Found::Nowhere(of_kind.resource.clone()),
     }
@@ -320,7 +320,7 @@ async fn delete_dependents(
         };
         ignore_missing(cluster.delete_any(of_dependent, &dependent.key(), options).await)?;
         if cluster
-            .get_any(of_dependent, &dependent.key())
+            .find_any(of_dependent, &dependent.key())
             .is_none_or(|now| now.meta().uid != meta.uid)
         {
             blocking.remove(&meta.uid);
@@ -349,7 +349,7 @@ async fn drop_finalizer(
     object: &Object,
     finalizer: &str,
 ) -> Result<(), Status> {
-    let Some(current) = cluster.get_any(resource, &object.key()) else {
+    let Some(current) = cluster.find_any(resource, &object.key()) else {
         return Ok(());
     };
     let left: Vec<_> = current

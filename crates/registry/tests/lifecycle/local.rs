@@ -88,12 +88,12 @@ async fn resources_known_at_run_time_are_read_patched_and_deleted() {
         .patch_any(&foos, &at, json!({"spec": {"n": 5}}))
         .await
         .unwrap();
-    assert_eq!(port.get_any(&foos, &at).unwrap().bytes(), patched.bytes());
+    assert_eq!(port.find_any(&foos, &at).unwrap().bytes(), patched.bytes());
     assert_eq!(port.list_any(&foos, None).len(), 1);
     port.delete_any(&foos, &at, DeleteOptions::default())
         .await
         .unwrap();
-    assert!(port.get_any(&foos, &at).is_none());
+    assert!(port.find_any(&foos, &at).is_none());
     let nothing = GroupResource::new("no.where", "nothings");
     assert_eq!(
         port.patch_any(&nothing, &at, json!({})).await.unwrap_err().code(),
