@@ -12,6 +12,7 @@ mod discovery;
 mod golden;
 mod list;
 mod negotiation;
+mod openapi;
 mod serving;
 mod tunnel;
 mod watch;
