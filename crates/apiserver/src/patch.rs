@@ -38,6 +38,9 @@ pub(crate) async fn object(
     };
     let options = WriteOptions::read(kind, cx.query, write::agent(cx))?;
     let (patch, duplicates) = decode(format, &bytes, options.force)?;
+    if format == Format::Apply && part == Part::Main {
+        write::authorize_creation(cx, served)?;
+    }
     let request = write::request(cx, served, &options, &duplicates);
     let written = cx
         .registry()

@@ -28,6 +28,9 @@ pub(crate) async fn object(
         Part::Main | Part::Status => &served.definition.kind,
     };
     let decoded = write::body(cx, body, kind).await?;
+    if part == Part::Main && served.definition.strategy.traits().create_on_update {
+        write::authorize_creation(cx, served)?;
+    }
     let request = write::request(cx, served, &options, &decoded.duplicates);
     let written = cx
         .registry()

@@ -1,6 +1,7 @@
 //! What all writes share: the decoded body and the registry's request.
 
 use http::{StatusCode, header};
+use warren_access::Attributes;
 use warren_apimachinery::Status;
 use warren_reconciler::Part;
 use warren_registry::{Request, Written};
@@ -42,6 +43,30 @@ pub(crate) fn request<'a>(
         duplicate_fields: duplicates,
         warnings: cx.warnings,
     }
+}
+
+/// An apply, and a PUT of some kinds, makes what is not there: who does that must be allowed to create, too.
+///
+/// # Errors
+/// 403 in upstream's words.
+pub(crate) fn authorize_creation(cx: &Cx<'_>, served: &Served<'_>) -> Result<(), Status> {
+    if cx.registry().find(served.definition, &served.key()).is_some() {
+        return Ok(());
+    }
+    let path = served.path;
+    cx.cluster.access.authorize(
+        cx.user,
+        &Attributes {
+            verb: "create",
+            group: &path.group,
+            version: &path.version,
+            resource: &path.resource,
+            subresource: &path.subresource,
+            namespace: &path.namespace,
+            name: &path.name,
+            path: "",
+        },
+    )
 }
 
 /// What an update or patch answers.

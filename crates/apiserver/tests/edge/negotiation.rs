@@ -184,3 +184,46 @@ async fn large_answers_are_compressed_for_those_who_take_it() {
     std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&reply.bytes[..]), &mut plain).unwrap();
     assert_eq!(plain, client.get(path).await.bytes);
 }
+
+#[tokio::test]
+async fn an_apply_that_creates_needs_the_right_to_create() {
+    let client = Client::new();
+    let rbac = "/apis/rbac.authorization.k8s.io/v1/namespaces/default";
+    let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "patcher"},
+        "rules": [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["patch"]}]});
+    let binding = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+        "metadata": {"name": "patcher"}, "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role",
+        "name": "patcher"}, "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "jane"}]});
+    assert_eq!(
+        client.post(&format!("{rbac}/roles"), &role).await.status.as_u16(),
+        201
+    );
+    assert_eq!(
+        client
+            .post(&format!("{rbac}/rolebindings"), &binding)
+            .await
+            .status
+            .as_u16(),
+        201
+    );
+    let apply = |name: &str| {
+        let map =
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"a": "1"}});
+        Request::patch(format!(
+            "/api/v1/namespaces/default/configmaps/{name}?fieldManager=m"
+        ))
+        .header("impersonate-user", "jane")
+        .header(header::CONTENT_TYPE, "application/apply-patch+yaml")
+        .body(Body::full(map.to_string()))
+        .unwrap()
+    };
+    let there = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "there"}});
+    client.post("/api/v1/namespaces/default/configmaps", &there).await;
+    assert_eq!(client.send(apply("there")).await.status.as_u16(), 200);
+    let refused = client.send(apply("new")).await;
+    assert_eq!(refused.status.as_u16(), 403);
+    assert_eq!(
+        refused.json()["message"],
+        "configmaps \"new\" is forbidden: User \"jane\" cannot create resource \"configmaps\" in API group \"\" in the namespace \"default\""
+    );
+}
