@@ -10,6 +10,7 @@ mod fleet;
 mod host;
 mod keys;
 mod listener;
+mod mend;
 mod options;
 mod service_address;
 mod simulated;

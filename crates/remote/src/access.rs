@@ -20,7 +20,9 @@ pub struct Made {
     pub name: String,
     /// Its namespace on the host.
     pub namespace: String,
-    /// The context of the host.
+    /// The server of the host.
+    pub host: String,
+    /// The context of the host; empty where the kubeconfig holds none.
     pub host_context: String,
     /// The context that was current before.
     pub previous_context: String,
@@ -30,7 +32,7 @@ impl Made {
     /// As it stands in the extension.
     pub fn to_value(&self) -> Value {
         serde_json::json!({"virtualCluster": self.name, "namespace": self.namespace,
-            "hostContext": self.host_context, "previousContext": self.previous_context})
+            "host": self.host, "hostContext": self.host_context, "previousContext": self.previous_context})
     }
 
     /// Reads an extension.
@@ -39,6 +41,7 @@ impl Made {
         Self {
             name: text("/virtualCluster"),
             namespace: text("/namespace"),
+            host: text("/host"),
             host_context: text("/hostContext"),
             previous_context: text("/previousContext"),
         }
@@ -174,6 +177,7 @@ contexts:
         let made = Made {
             name: "a".into(),
             namespace: "b".into(),
+            host: "e".into(),
             host_context: "c".into(),
             previous_context: "d".into(),
         };

@@ -1,3 +1,29 @@
 //! The binary: parse arguments, call one function.
 
-fn main() {}
+use std::process::ExitCode;
+use std::time::Instant;
+
+mod command_line;
+mod completion;
+mod connect;
+mod create;
+mod delete;
+mod describe;
+mod disconnect;
+mod failure;
+mod host_access;
+mod list;
+mod output;
+mod progress;
+mod terminal;
+mod up;
+mod user_kubeconfig;
+mod version;
+mod virtual_cluster_name;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    command_line::run(Instant::now())
+}
