@@ -7,11 +7,12 @@ use warren_apimachinery::value::ValueExt;
 use warren_registry::strategy::{Column, Strategy, Traits};
 
 use super::persistent_volume_claim::{
-    VOLUME_MODES, access_modes, or_unset, positive_quantity, storage_class, validate_access_modes,
+    VOLUME_MODES, access_modes, annotation_warning, or_unset, positive_quantity, storage_class,
+    validate_access_modes,
 };
 use crate::check::{self, Errors, same};
 use crate::diff::diff;
-use crate::pod_template::{hosted_sources, node_selector};
+use crate::pod_template::{hosted_sources, node_selector, volume_warnings};
 use crate::table::{age, columns, name};
 
 /// The sources of a volume, in the order in which upstream looks at them.
@@ -73,13 +74,14 @@ impl Strategy for PersistentVolume {
     }
 
     fn warnings(&self, new: &Value, _old: Option<&Value>) -> Vec<String> {
-        let mut warnings = Vec::new();
+        let mut warnings: Vec<String> = annotation_warning(new).into_iter().collect();
         if new.text("/spec/persistentVolumeReclaimPolicy") == "Recycle" {
             warnings.push(
                 "spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning."
                     .to_owned(),
             );
         }
+        warnings.extend(volume_warnings(&Path::new("spec"), new.field("spec")));
         warnings
     }
 

@@ -33,12 +33,9 @@ impl Strategy for PersistentVolumeClaim {
         }
     }
 
-    fn default(&self, object: &mut Value) {
-        default_data_source(object);
-    }
-
     fn prepare_for_create(&self, object: &mut Value) {
         object.set("/status", json!({"phase": "Pending"}));
+        settle_data_source(object);
     }
 
     fn validate(&self, object: &Value) -> Vec<Error> {
@@ -57,6 +54,12 @@ impl Strategy for PersistentVolumeClaim {
         let mut errors = Errors::new();
         status(&mut errors, &Path::new("status"), new.field("status"));
         errors
+    }
+
+    fn warnings(&self, new: &Value, _old: Option<&Value>) -> Vec<String> {
+        let mut warnings: Vec<String> = annotation_warning(new).into_iter().collect();
+        warnings.extend(spec_warnings(&Path::new("spec"), new.field("spec")));
+        warnings
     }
 
     fn columns(&self) -> &'static [Column] {
@@ -121,17 +124,56 @@ pub(crate) fn access_modes(modes: &[Value]) -> String {
     .join(",")
 }
 
-/// `dataSource` and `dataSourceRef` say the same; whichever is given fills the other.
-fn default_data_source(object: &mut Value) {
-    let (source, reference) = (
-        object.at("/spec/dataSource").clone(),
-        object.at("/spec/dataSourceRef").clone(),
-    );
-    if reference.is_null() && !source.is_null() {
-        object.set("/spec/dataSourceRef", source);
-    } else if source.is_null() && !reference.is_null() && reference.text("/namespace").is_empty() {
-        object.set("/spec/dataSource", reference);
+/// `dataSource` and `dataSourceRef` say the same; whichever is given fills the other. Upstream drops what the old
+/// field could never hold, and what lies in another namespace.
+fn settle_data_source(claim: &mut Value) {
+    const SOURCE: &str = "/spec/dataSource";
+    const REFERENCE: &str = "/spec/dataSourceRef";
+    if !claim.at(REFERENCE).text("/namespace").is_empty() {
+        claim.take_at(REFERENCE);
     }
+    if claim.at(REFERENCE).is_null() {
+        let source = claim.at(SOURCE);
+        let is_known = matches!(
+            (source.text("/apiGroup"), source.text("/kind")),
+            ("", "PersistentVolumeClaim") | ("snapshot.storage.k8s.io", "VolumeSnapshot")
+        );
+        if !is_known {
+            claim.take_at(SOURCE);
+            return;
+        }
+        let source = source.clone();
+        claim.set(REFERENCE, source);
+    } else if claim.at(SOURCE).is_null() {
+        let reference = claim.at(REFERENCE).clone();
+        claim.set(SOURCE, reference);
+    }
+}
+
+/// What upstream warns about in the specification of a claim at `path`.
+pub(crate) fn spec_warnings(path: &Path, spec: &Value) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for list in ["requests", "limits"] {
+        let amount = spec.field("resources").field(list).field("storage");
+        let amount = Quantity::from_json(amount).unwrap_or(Quantity::ZERO);
+        if amount.milli_value() % 1000 != 0 {
+            let path = path.child("resources").child(list).key("storage");
+            warnings.push(format!(
+                "{path}: fractional byte value \"{amount}\" is invalid, must be an integer"
+            ));
+        }
+    }
+    warnings
+}
+
+/// The old annotation for the class of a claim or a volume.
+pub(crate) fn annotation_warning(object: &Value) -> Option<String> {
+    let annotation = object.at("/metadata/annotations").field(BETA_CLASS);
+    (!annotation.is_null()).then(|| {
+        format!(
+            "metadata.annotations[{BETA_CLASS}]: deprecated since v1.8; use \"storageClassName\" attribute instead"
+        )
+    })
 }
 
 /// Checks access modes, as volumes and claims have them.

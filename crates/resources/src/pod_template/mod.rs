@@ -23,4 +23,4 @@ pub(crate) use scheduling::{node_selector, taints};
 pub(crate) use spec::{Of, pod_annotations, pod_spec};
 pub(crate) use template::{always_restarted, default_template, replica_status, template};
 pub(crate) use volumes::hosted_sources;
-pub(crate) use warnings::{pod_warnings, template_warnings, workload_warnings};
+pub(crate) use warnings::{pod_warnings, template_warnings, volume_warnings, workload_warnings};

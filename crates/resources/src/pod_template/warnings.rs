@@ -8,6 +8,7 @@ use warren_apimachinery::name;
 use warren_apimachinery::value::ValueExt;
 
 use super::resources::quantity;
+use crate::core::persistent_volume_claim::spec_warnings;
 
 /// Labels of nodes that have newer names, or mean nothing any more.
 const NODE_LABELS: &[(&str, &str)] = &[
@@ -131,12 +132,11 @@ fn template(warnings: &mut Vec<String>, path: &Path, template: &Value) {
     node_labels(warnings, &spec_path, spec);
     annotations(warnings, path, template);
     for (at, volume) in spec.items("/volumes").iter().enumerate() {
-        for (field, shown, message) in VOLUMES {
-            if !volume.field(field).is_null() {
-                let at = spec_path.child("volumes").index(at).child(shown);
-                warnings.push(format!("{at}: {message}"));
-            }
-        }
+        let at = spec_path.child("volumes").index(at);
+        warnings.extend(volume_warnings(&at, volume));
+        let claim = volume.at("/ephemeral/volumeClaimTemplate/spec");
+        let claim_path = at.child("ephemeral.volumeClaimTemplate.spec");
+        warnings.extend(spec_warnings(&claim_path, claim));
     }
     repeated(
         warnings,
@@ -157,6 +157,15 @@ fn template(warnings: &mut Vec<String>, path: &Path, template: &Value) {
     fractions(warnings, &spec_path.child("overhead"), overhead);
     containers(warnings, &spec_path, spec);
     ports(warnings, &spec_path, spec);
+}
+
+/// Sources of volumes that no longer work.
+pub(crate) fn volume_warnings(path: &Path, volume: &Value) -> Vec<String> {
+    VOLUMES
+        .iter()
+        .filter(|(field, _, _)| !volume.field(field).is_null())
+        .map(|(_, shown, message)| format!("{}: {message}", path.child(shown)))
+        .collect()
 }
 
 fn node_label(key: &str) -> Option<&'static str> {
