@@ -5,7 +5,7 @@ mod daemon_set;
 mod deployment;
 mod replica_set;
 mod stateful_set;
-mod workload;
+pub(crate) mod workload;
 
 use std::sync::Arc;
 

@@ -73,14 +73,14 @@ pub(super) fn selects(errors: &mut Errors, template_path: &Path, spec: &Value) {
 }
 
 /// Counts that, when there, are not below zero.
-pub(super) fn counts(errors: &mut Errors, path: &Path, value: &Value, fields: &[&str]) {
+pub(crate) fn counts(errors: &mut Errors, path: &Path, value: &Value, fields: &[&str]) {
     for field in fields {
         check::not_negative(errors, &path.child(field), value.field(field));
     }
 }
 
 /// A count, or a share from 0% on.
-pub(super) fn count_or_percent(errors: &mut Errors, path: &Path, value: &Value) {
+pub(crate) fn count_or_percent(errors: &mut Errors, path: &Path, value: &Value) {
     match value.as_str() {
         Some(text) => check::text(errors, path, text, name::percent(text)),
         None => check::not_negative(errors, path, value),
@@ -88,7 +88,7 @@ pub(super) fn count_or_percent(errors: &mut Errors, path: &Path, value: &Value) 
 }
 
 /// A share of at most everything.
-pub(super) fn at_most_all(errors: &mut Errors, path: &Path, value: &Value) {
+pub(crate) fn at_most_all(errors: &mut Errors, path: &Path, value: &Value) {
     let percent = value.as_str().and_then(|text| text.strip_suffix('%'));
     if percent
         .and_then(|number| number.parse::<i64>().ok())
@@ -103,7 +103,7 @@ pub(super) fn at_most_all(errors: &mut Errors, path: &Path, value: &Value) {
 }
 
 /// Whether a count or a share is nothing.
-pub(super) fn is_zero(value: &Value) -> bool {
+pub(crate) fn is_zero(value: &Value) -> bool {
     match value.as_str() {
         Some(text) => {
             text.strip_suffix('%')
