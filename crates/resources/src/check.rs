@@ -119,6 +119,28 @@ fn same_objects(a: &Map<String, Value>, b: &Map<String, Value>) -> bool {
             .all(|(key, value)| a.contains_key(key) || is_empty(value))
 }
 
+/// A domain and a path, such as the name of a controller.
+pub(crate) fn domain_prefixed_path(errors: &mut Errors, path: &Path, value: &str) {
+    let is_path = |c: char| c.is_ascii_alphanumeric() || "/-._~%!$&'()*+,;=:".contains(c);
+    match value.split_once('/') {
+        Some((domain, rest)) if !domain.is_empty() && !rest.is_empty() => {
+            dns_subdomain(errors, path, domain);
+            if !rest.chars().all(is_path) {
+                errors.push(Error::invalid(
+                    path,
+                    rest,
+                    "Invalid path (regex used for validation is '[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+')",
+                ));
+            }
+        }
+        _ => errors.push(Error::invalid(
+            path,
+            value,
+            "must be a domain-prefixed path (such as \"acme.io/foo\")",
+        )),
+    }
+}
+
 /// What upstream's types hold when a field is absent.
 fn is_empty(value: &Value) -> bool {
     match value {
