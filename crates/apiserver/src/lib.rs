@@ -38,6 +38,7 @@ mod server;
 mod table;
 pub mod tunnel;
 mod unfold;
+mod unwind;
 mod update;
 mod watch;
 mod write;

@@ -26,6 +26,7 @@ use crate::query::Query;
 use crate::resource;
 use crate::route::{Peer, Stop};
 use crate::selection;
+use crate::unwind::caught;
 
 /// How long a request may take that is neither a watch nor a stream.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -162,14 +163,14 @@ impl ApiServer {
     /// Waits for a turn and answers, both within the request's time.
     async fn in_time(&self, cx: &Cx<'_>, asked: &Asked, payload: Payload) -> Result<Response<Body>, Status> {
         if asked.is_long_running() {
-            return dispatch(cx, asked, payload).await;
+            return caught(dispatch(cx, asked, payload)).await;
         }
         let mutating = !matches!(*cx.method, Method::GET | Method::HEAD);
         let timeout = timeout(cx.query)?;
         let _running = self.metrics.inflight(mutating);
         let work = async {
             let _turn = cx.cluster.fairness.turn().await?;
-            dispatch(cx, asked, payload).await
+            caught(dispatch(cx, asked, payload)).await
         };
         tokio::time::timeout(timeout, work)
             .await

@@ -16,6 +16,7 @@ struct Mirror;
 #[async_trait]
 impl Tunnel for Mirror {
     async fn connect(&self, connect: Connect) -> Result<Response<Body>, Status> {
+        assert!(connect.subresource != "attach", "a tunnel that is broken");
         let said = format!(
             "{} {} {} {} {:?} {}",
             connect.resource,
@@ -118,4 +119,18 @@ async fn what_is_wrong_is_told_as_upstream_does() {
         );
     }
     assert_eq!(ask(&client, Method::GET, "pods/idle/log").await.text(), "");
+}
+
+#[tokio::test]
+async fn a_panic_ends_its_request_alone() {
+    let client = with_pods().await;
+    let broken = ask(&client, Method::POST, "pods/one/attach").await;
+    assert_eq!(
+        (broken.status.as_u16(), broken.json()["message"].as_str()),
+        (
+            500,
+            Some("Internal error occurred: the request could not be answered")
+        )
+    );
+    assert_eq!(ask(&client, Method::GET, "pods/one").await.status.as_u16(), 200);
 }
