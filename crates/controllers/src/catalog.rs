@@ -5,20 +5,26 @@ use std::sync::Arc;
 use warren_apimachinery::ClusterId;
 use warren_reconciler::Reconciler;
 
+use crate::cluster_role_aggregation::ClusterRoleAggregation;
 use crate::cron_job::CronJobs;
 use crate::daemon_set::DaemonSets;
 use crate::deployment::Deployments;
+use crate::disruption::DisruptionBudgets;
 use crate::endpoint_slice::EndpointSlices;
 use crate::endpoints::Endpoints;
 use crate::ephemeral_volume::EphemeralVolumes;
 use crate::garbage_collector::GarbageCollector;
+use crate::horizontal_pod_autoscaler::HorizontalPodAutoscalers;
 use crate::job::Jobs;
 use crate::namespace::Namespaces;
 use crate::namespace_defaults::{DefaultServiceAccounts, RootCaPublisher};
 use crate::pod_gc::PodGc;
 use crate::replica_set::ReplicaSets;
+use crate::resource_quota::{QuotaUsage, ResourceQuotas};
+use crate::service_account_token::ServiceAccountTokens;
 use crate::stateful_set::StatefulSets;
 use crate::storage_protection::{ClaimProtection, VolumeProtection};
+use crate::ttl_after_finished::TtlAfterFinished;
 use crate::volume_binder::{ClaimBinder, VolumeFollower};
 
 /// On which clusters a controller has something to do. The fleet decides which cluster plays which role.
@@ -61,6 +67,8 @@ pub struct TokenSubject<'a> {
 pub struct Config {
     /// Certificates and tokens.
     pub authority: Arc<dyn Authority>,
+    /// How quotas are counted.
+    pub quota_usage: Arc<dyn QuotaUsage>,
 }
 
 /// A controller and where it belongs.
@@ -92,6 +100,22 @@ pub fn all(config: &Config) -> Vec<Controller> {
             },
         ),
         on(Role::Any, GarbageCollector),
+        on(Role::Any, TtlAfterFinished),
+        on(Role::Any, DisruptionBudgets),
+        on(Role::Any, HorizontalPodAutoscalers),
+        on(Role::Any, ClusterRoleAggregation),
+        on(
+            Role::Any,
+            ResourceQuotas {
+                usage: config.quota_usage.clone(),
+            },
+        ),
+        on(
+            Role::Any,
+            ServiceAccountTokens {
+                authority: config.authority.clone(),
+            },
+        ),
         on(Role::OwnNodes, PodGc),
         on(Role::OwnNodes, ClaimBinder),
         on(Role::OwnNodes, VolumeFollower),

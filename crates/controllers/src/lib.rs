@@ -4,16 +4,20 @@
 //! They see a cluster only through the `Cluster` port and keep no state between passes. What a pass wants to know of
 //! the past stands in the objects. The queue, retries and workers are `reconciler`'s.
 
+mod cluster_role_aggregation;
+mod condition;
 mod controller_revision;
 mod cron_job;
 mod daemon_set;
 mod deployment;
+mod disruption;
 mod endpoint_slice;
 mod endpoints;
 mod ephemeral_volume;
 #[cfg(test)]
 mod event;
 mod garbage_collector;
+mod horizontal_pod_autoscaler;
 mod job;
 mod label_selector;
 mod namespace;
@@ -25,12 +29,15 @@ mod pod;
 mod pod_control;
 mod pod_gc;
 mod replica_set;
+mod resource_quota;
+mod service_account_token;
 mod service_pods;
 mod stateful_set;
 mod status;
 mod storage_protection;
 mod template_hash;
 mod timestamp;
+mod ttl_after_finished;
 mod view;
 mod volume_binder;
 
@@ -39,3 +46,4 @@ mod catalog;
 mod fake;
 
 pub use catalog::{Authority, Config, Controller, Role, TokenSubject, all};
+pub use resource_quota::QuotaUsage;

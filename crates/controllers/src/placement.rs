@@ -108,7 +108,7 @@ mod tests {
         let taints = [json!({"key": "gpu", "value": "yes", "effect": "NoSchedule"})];
         let check = |toleration: Value, expect| {
             assert_eq!(
-                tolerates(&[toleration.clone()], &taints, &["NoSchedule"]),
+                tolerates(std::slice::from_ref(&toleration), &taints, &["NoSchedule"]),
                 expect,
                 "{toleration}"
             );

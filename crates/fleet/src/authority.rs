@@ -4,7 +4,8 @@ use std::sync::{Arc, Weak};
 
 use jiff::Timestamp;
 use warren_apimachinery::ClusterId;
-use warren_controllers::{Authority, TokenSubject};
+use warren_apimachinery::Value;
+use warren_controllers::{Authority, QuotaUsage, TokenSubject};
 
 use warren_registry::TokenIssuer;
 use warren_registry::token::{BoundObject, TokenClaims};
@@ -45,5 +46,12 @@ impl Authority for FleetAuthority {
             now: Timestamp::now(),
         };
         tenant.guard().issue(&claims).ok().map(|issued| issued.token)
+    }
+}
+
+impl QuotaUsage for FleetAuthority {
+    fn status(&self, cluster: &ClusterId, quota: &Value) -> Option<Value> {
+        let snapshot = self.tenant(cluster)?.store().snapshot();
+        Some(warren_access::quota_status(&snapshot, quota))
     }
 }

@@ -253,8 +253,10 @@ fn cluster(fleet: &Arc<Fleet>) -> Result<Arc<dyn Cluster>, FleetError> {
 /// life of virtual clusters.
 fn runtime(fleet: &Arc<Fleet>) -> Arc<Runtime> {
     let bindings = Arc::new(BindingTable::default());
+    let facts = Arc::new(FleetAuthority(Arc::downgrade(fleet)));
     let config = warren_controllers::Config {
-        authority: Arc::new(FleetAuthority(Arc::downgrade(fleet))),
+        authority: facts.clone(),
+        quota_usage: facts,
     };
     let mut registrations: Vec<Registration> = warren_controllers::all(&config)
         .into_iter()

@@ -30,13 +30,6 @@ pub(super) struct Plan {
     pub(super) delete: Vec<Value>,
 }
 
-impl Plan {
-    /// Nothing is to be written.
-    pub(super) fn is_empty(&self) -> bool {
-        self.update.is_empty() && self.create.is_empty() && self.delete.is_empty()
-    }
-}
-
 /// Brings the slices that exist to what is desired; `address_types` are those the Service has, each of which keeps at
 /// least one slice.
 pub(super) fn plan(mut desired: Desired, existing: Vec<Value>, address_types: &[&'static str]) -> Plan {
@@ -162,6 +155,12 @@ pub(super) fn ports_text(ports: &[Value]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Plan {
+        fn is_empty(&self) -> bool {
+            self.update.is_empty() && self.create.is_empty() && self.delete.is_empty()
+        }
+    }
 
     fn endpoint(name: usize) -> Value {
         json!({"addresses": [format!("10.0.0.{name:03}")], "targetRef": {"uid": format!("{name:03}")}})
