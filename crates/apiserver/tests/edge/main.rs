@@ -6,6 +6,7 @@
     reason = "helpers of tests fail the test"
 )]
 
+mod bad_input;
 mod client;
 mod cluster;
 mod discovery;
