@@ -3,16 +3,19 @@
 //! Every rule is a function of two clusters behind the `Cluster` port: what is observed on either side leads to
 //! writes on either side. Names and references cross only through `translate`. Nothing is kept per tenant.
 
+mod applied;
 mod binding;
+mod catalogue;
+mod config_map;
+mod difference;
+mod pod;
+mod referenced;
+mod secret;
 pub mod service;
-
-use std::sync::Arc;
-
-use warren_reconciler::Reconciler;
+mod sides;
+#[cfg(test)]
+mod testing;
+mod wording;
 
 pub use binding::{Binding, Bindings};
-
-/// Every rule, for the fleet's runtime. They run in all clusters: a change of the host concerns its tenants.
-pub fn all(_bindings: Arc<dyn Bindings>) -> Vec<Arc<dyn Reconciler>> {
-    Vec::new()
-}
+pub use catalogue::all;

@@ -8,10 +8,14 @@ use crate::label::{MANAGED_BY, NAMESPACE};
 use crate::side::Virtual;
 use crate::tenant::Tenant;
 
-const KIND: &str = "warren.dev/object-kind";
-const OBJECT_NAMESPACE: &str = "warren.dev/object-namespace";
-const NAME: &str = "warren.dev/object-name";
-const UID: &str = "warren.dev/object-uid";
+/// The annotation of a host object that names the kind of its virtual object.
+pub const OBJECT_KIND: &str = "warren.dev/object-kind";
+/// The annotation of a host object that names the namespace of its virtual object.
+pub const OBJECT_NAMESPACE: &str = "warren.dev/object-namespace";
+/// The annotation of a host object that names its virtual object.
+pub const OBJECT_NAME: &str = "warren.dev/object-name";
+/// The annotation of a host object that holds the uid of its virtual object.
+pub const OBJECT_UID: &str = "warren.dev/object-uid";
 
 /// The virtual object that a host object stands for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -43,28 +47,28 @@ impl Tenant {
             }
         }
         if let Some(annotations) = object.object_at("/metadata/annotations") {
-            annotations.insert(KIND.to_owned(), identity.kind.as_str().into());
+            annotations.insert(OBJECT_KIND.to_owned(), identity.kind.as_str().into());
             annotations.insert(
                 OBJECT_NAMESPACE.to_owned(),
                 identity.key.0.namespace.as_str().into(),
             );
-            annotations.insert(NAME.to_owned(), identity.key.0.name.as_str().into());
-            annotations.insert(UID.to_owned(), identity.uid.0.as_str().into());
+            annotations.insert(OBJECT_NAME.to_owned(), identity.key.0.name.as_str().into());
+            annotations.insert(OBJECT_UID.to_owned(), identity.uid.0.as_str().into());
         }
     }
 
-    /// Reads ownership. A label alone proves nothing: label and annotations must agree with each other and with
-    /// the name that the identity leads to, which `is_at` checks.
+    /// Reads ownership. A label alone proves nothing: label and annotations must agree with each other. That they
+    /// also lead to the object's own name is for the caller to check, who knows the resource.
     pub fn identify(&self, object: &Value) -> Ownership {
         let metadata = object.field("metadata");
         let labels = metadata.field("labels");
         let annotations = metadata.field("annotations");
         let text = |value: &Value| value.as_str().map(SmolStr::new);
         let (Some(kind), Some(namespace), Some(name), Some(uid)) = (
-            text(annotations.field(KIND)),
+            text(annotations.field(OBJECT_KIND)),
             text(annotations.field(OBJECT_NAMESPACE)),
-            text(annotations.field(NAME)),
-            text(annotations.field(UID)),
+            text(annotations.field(OBJECT_NAME)),
+            text(annotations.field(OBJECT_UID)),
         ) else {
             return Ownership::Foreign;
         };

@@ -9,7 +9,7 @@ mod name;
 mod side;
 mod tenant;
 
-pub use identity::{Identity, Ownership};
+pub use identity::{Identity, OBJECT_KIND, OBJECT_NAME, OBJECT_NAMESPACE, OBJECT_UID, Ownership};
 pub use label::{MANAGED_BY, NAMESPACE, namespace_label};
 pub use name::{HOST_NAME_MAX, NameForm};
 pub use side::{Host, Virtual};

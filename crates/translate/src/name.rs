@@ -70,6 +70,21 @@ pub(crate) fn host_cluster_name(name: &str, host_namespace: &str, cluster: &str)
     format!("warren-{start}-{}", digest(&[name, host_namespace, cluster]))
 }
 
+/// The name of a host object that stands for a part of a virtual object rather than for one of its own: always
+/// hashed, over more parts than `host_name` hashes, so that it meets none of those.
+pub(crate) fn host_part_name(part: &str, name: &str, namespace: &str, cluster: &str, uid: &str) -> String {
+    let start = name.replace(['.', ':'], "-");
+    let mut start = start
+        .get(..HOST_NAME_MAX - HASH_DIGITS - 1)
+        .unwrap_or(&start)
+        .to_owned();
+    while start.contains(SEPARATOR) {
+        start = start.replace(SEPARATOR, "-");
+    }
+    let digits = digest(&[part, name, namespace, cluster, uid]);
+    format!("{}-{digits}", start.trim_end_matches('-'))
+}
+
 /// A hash of parts that may not run into each other: names hold no NUL.
 pub(crate) fn digest(parts: &[&str]) -> String {
     let hash = Sha256::digest(parts.join("\0"));

@@ -8,7 +8,7 @@ use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{ObjectKey, Resource};
 
 use crate::label::{self, MANAGED_BY, NAMESPACE, namespace_label};
-use crate::name::{NameForm, host_cluster_name, host_name};
+use crate::name::{NameForm, host_cluster_name, host_name, host_part_name};
 use crate::side::{Host, Virtual};
 
 /// The config map that every namespace has and whose content is the same everywhere: one host object serves
@@ -69,6 +69,20 @@ impl Tenant {
             &self.host_namespace.0,
             &self.cluster,
         )))
+    }
+
+    /// The host object that holds a `part` of one virtual object (such as the tokens of a pod), apart from every
+    /// host object that stands for a virtual one. Another incarnation has another uid, and so another name.
+    pub fn host_part(
+        &self,
+        part: &str,
+        Virtual(key): &Virtual<ObjectKey>,
+        Virtual(uid): Virtual<&str>,
+    ) -> Host<ObjectKey> {
+        Host(ObjectKey {
+            namespace: self.host_namespace.0.clone(),
+            name: host_part_name(part, &key.name, &key.namespace, &self.cluster, uid).into(),
+        })
     }
 
     /// The tenant's labels as the host has them, without our own (`mark` adds those).

@@ -1,14 +1,17 @@
 //! The order of a Service's creation: first the host's, which gives the addresses, then the virtual one.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use warren_apimachinery::value::ValueExt;
-use warren_apimachinery::{GroupResource, ObjectKey, Status, StatusReason, resource};
+use warren_apimachinery::{GroupResource, Object, ObjectKey, Status, StatusReason, resource};
 use warren_reconciler::{Cluster, DeleteOptions, Part};
-use warren_translate::{Ownership, Virtual};
+use warren_translate::Virtual;
 
 use super::rule::{host_service, is_own_api, replaced};
 use crate::applied::APPLIED;
 use crate::binding::Binding;
+use crate::sides::ours;
 
 /// Makes or changes the host Service of `service`, which passed admission and validation and is about to be
 /// committed, and fills in the addresses that the host gave. A dry run touches nothing.
@@ -33,7 +36,7 @@ pub async fn reserve(
     let answered = match host.get(&resource::SERVICES, &key) {
         None => host.create(&resource::SERVICES, wanted).await,
         Some(there) => {
-            if binding.tenant.identify(&there.to_value()) == Ownership::Foreign {
+            if ours(binding, &there).is_none_or(|identity| identity.key.0 != virtual_key(service)) {
                 let why = "the name of its host object is taken";
                 return Err(refusal(service, StatusReason::Conflict, why));
             }
@@ -52,37 +55,42 @@ pub async fn reserve(
 
 /// Takes a reservation back whose commit failed.
 pub async fn undo(host: &dyn Cluster, binding: &Binding, service: &Value, old: Option<&Value>) {
-    let key = virtual_key(service);
-    if is_own_api(&key) {
-        return;
-    }
-    let key = Virtual(key);
-    let key = binding.tenant.host_key(&resource::SERVICES, &key).0;
-    let Some(there) = host.get(&resource::SERVICES, &key) else {
+    let Some(there) = reserved(host, binding, service) else {
         return;
     };
-    if old.is_some() {
+    let key = there.key();
+    let done = if old.is_some() {
         // Without its base the rule brings the host Service back to what the virtual one says.
         let patch = json!({"metadata": {"annotations": {APPLIED: null}}});
-        if let Err(status) = host
+        let patched = host
             .merge_patch(&resource::SERVICES, &key, Part::Main, patch)
-            .await
-        {
-            tracing::warn!(%key, %status, "a changed host service is left for the full pass");
-        }
-        return;
-    }
-    if let Ownership::Ours(identity) = binding.tenant.identify(&there.to_value())
-        && identity.uid.0 == service.text("/metadata/uid")
-    {
+            .await;
+        patched.map(|_| ())
+    } else {
         let options = DeleteOptions {
             uid: Some(there.meta().uid.to_string()),
             ..DeleteOptions::default()
         };
-        if let Err(status) = host.delete(&resource::SERVICES, &key, options).await {
-            tracing::warn!(%key, %status, "a reserved host service is left for the full pass");
-        }
+        host.delete(&resource::SERVICES, &key, options).await
+    };
+    if let Err(status) = done {
+        tracing::warn!(%key, %status, "a reserved host service is left for the full pass");
     }
+}
+
+/// The host Service of exactly this virtual one.
+fn reserved(host: &dyn Cluster, binding: &Binding, service: &Value) -> Option<Arc<Object>> {
+    let key = virtual_key(service);
+    if is_own_api(&key) {
+        return None;
+    }
+    let host_key = binding
+        .tenant
+        .host_key(&resource::SERVICES, &Virtual(key.clone()))
+        .0;
+    let there = host.get(&resource::SERVICES, &host_key)?;
+    let identity = ours(binding, &there)?;
+    (identity.key.0 == key && identity.uid.0 == service.text("/metadata/uid")).then_some(there)
 }
 
 fn virtual_key(service: &Value) -> ObjectKey {

@@ -1,0 +1,111 @@
+//! Reads what a pod's translation needs of the virtual cluster.
+
+use serde_json::Value;
+use warren_apimachinery::value::ValueExt;
+use warren_apimachinery::{Object, ObjectKey, resource};
+use warren_reconciler::ReconcileError;
+
+use super::dns::Dns;
+use super::host_pod::Surroundings;
+use super::references::{CONTAINERS, env_from};
+use super::scheduling::NamespaceLabels;
+use crate::sides::Sides;
+
+/// The virtual cluster's DNS server stands where it stands everywhere.
+const DNS_SERVICE: (&str, &str) = ("kube-system", "kube-dns");
+
+/// # Errors
+/// When it is not known yet where the virtual cluster's API is.
+pub(super) fn surroundings(sides: &Sides<'_>, pod: &Value) -> Result<Surroundings, ReconcileError> {
+    let Some(api) = sides.binding.api.clone() else {
+        return Err(ReconcileError::Retry(
+            "the address of the virtual cluster's API is not known yet".to_owned(),
+        ));
+    };
+    let namespace = pod.text("/metadata/namespace");
+    let wants_services = pod.at("/spec/enableServiceLinks").as_bool().unwrap_or(true);
+    Ok(Surroundings {
+        namespace_labels: namespace_labels(sides, namespace),
+        services: if wants_services {
+            services(sides, namespace)
+        } else {
+            Vec::new()
+        },
+        namespaces: namespaces(sides, pod),
+        keys: keys(sides, pod),
+        dns: dns(sides),
+        api,
+    })
+}
+
+fn services(sides: &Sides<'_>, namespace: &str) -> Vec<Value> {
+    let all = sides.virtual_cluster.list(&resource::SERVICES, Some(namespace));
+    let others = all
+        .iter()
+        .filter(|service| namespace != "default" || service.meta().name != "kubernetes");
+    others.map(|service| service.to_value()).collect()
+}
+
+/// The labels of a namespace of the virtual cluster.
+pub(super) fn namespace_labels(sides: &Sides<'_>, namespace: &str) -> Vec<(String, String)> {
+    let found = sides
+        .virtual_cluster
+        .get(&resource::NAMESPACES, &ObjectKey::cluster(namespace));
+    found.map(|object| labels(&object)).unwrap_or_default()
+}
+
+fn labels(object: &Object) -> Vec<(String, String)> {
+    let labels = object.meta().labels.iter();
+    labels
+        .map(|(key, value)| (key.to_string(), value.to_string()))
+        .collect()
+}
+
+/// All namespaces, if the pod's affinity looks at them.
+pub(super) fn namespaces(sides: &Sides<'_>, pod: &Value) -> Vec<NamespaceLabels> {
+    let affinity = pod.at("/spec/affinity");
+    if affinity.field("podAffinity").is_null() && affinity.field("podAntiAffinity").is_null() {
+        return Vec::new();
+    }
+    let all = sides.virtual_cluster.list(&resource::NAMESPACES, None);
+    all.iter()
+        .map(|object| (object.meta().name.to_string(), labels(object)))
+        .collect()
+}
+
+/// The keys of what `envFrom` names.
+fn keys(sides: &Sides<'_>, pod: &Value) -> std::collections::BTreeMap<(&'static str, String), Vec<String>> {
+    let namespace = pod.text("/metadata/namespace");
+    let containers = CONTAINERS
+        .iter()
+        .flat_map(|list| pod.at("/spec").field(list).as_array().into_iter().flatten());
+    let mut found = std::collections::BTreeMap::new();
+    for (resource, name, _) in containers.flat_map(env_from) {
+        let key = ObjectKey::namespaced(namespace, name);
+        let object = sides
+            .virtual_cluster
+            .get(resource, &key)
+            .map(|object| object.to_value());
+        let keys = object
+            .iter()
+            .flat_map(|object| object.at("/data").as_object().into_iter().flatten());
+        found.insert(
+            (resource.plural, name.to_owned()),
+            keys.map(|(key, _)| key.clone()).collect(),
+        );
+    }
+    found
+}
+
+fn dns(sides: &Sides<'_>) -> Dns {
+    let key = ObjectKey::namespaced(DNS_SERVICE.0, DNS_SERVICE.1);
+    let service = sides
+        .virtual_cluster
+        .get(&resource::SERVICES, &key)
+        .map(|service| service.to_value());
+    let address = service.map(|service| service.text("/spec/clusterIP").to_owned());
+    Dns {
+        nameserver: address.filter(|address| !matches!(address.as_str(), "" | "None")),
+        domain: sides.binding.spec.networking.advanced.cluster_domain.clone(),
+    }
+}

@@ -1,0 +1,301 @@
+//! Both sides of one pass: the virtual cluster, its host, and what of the host is ours. Owns the rule that a foreign
+//! host object is never touched.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use smol_str::SmolStr;
+use warren_apimachinery::resource::Scope;
+use warren_apimachinery::value::ValueExt;
+use warren_apimachinery::{Object, ObjectKey, Resource, Status, StatusReason};
+use warren_reconciler::event::Recorder;
+use warren_reconciler::{Change, Cluster, Context, DeleteOptions, ReconcileError, Triggers};
+use warren_translate::{Host, Identity, MANAGED_BY, Ownership, Virtual};
+
+use crate::binding::{Binding, Bindings};
+use crate::wording::Wording;
+
+/// The user and field manager that every rule writes as.
+pub(crate) const ACTOR: &str = "warren-syncer";
+
+const EVENTS: Recorder = Recorder { component: ACTOR };
+
+/// See the module.
+pub(crate) struct Sides<'a> {
+    pub(crate) cx: &'a Context,
+    pub(crate) binding: Arc<Binding>,
+    pub(crate) virtual_cluster: &'a dyn Cluster,
+    pub(crate) host: Arc<dyn Cluster>,
+}
+
+/// What stands on the host where the host object of a virtual one belongs.
+#[derive(Clone, Debug)]
+pub(crate) enum Claim {
+    /// Nothing.
+    Absent,
+    /// Something that is not ours, or stands for another object: never touched.
+    Foreign,
+    /// Ours, for the virtual object of this uid.
+    Ours { object: Arc<Object>, uid: SmolStr },
+}
+
+impl<'a> Sides<'a> {
+    /// `None` when the cluster of the pass is not bound, or its host is gone.
+    pub(crate) fn of(cx: &'a Context, bindings: &dyn Bindings) -> Option<Self> {
+        let binding = bindings.of_virtual(cx.cluster.id())?;
+        let host = cx.clusters.cluster(&binding.host_cluster, ACTOR)?;
+        Some(Self {
+            cx,
+            binding,
+            virtual_cluster: cx.cluster.as_ref(),
+            host,
+        })
+    }
+
+    /// Where the host object of a namespaced virtual object is.
+    pub(crate) fn host_key(&self, resource: &Resource, key: &ObjectKey) -> ObjectKey {
+        self.binding.tenant.host_key(resource, &Virtual(key.clone())).0
+    }
+
+    /// What stands where the host object of a namespaced virtual object belongs.
+    pub(crate) fn claim(&self, resource: &Resource, key: &ObjectKey) -> Claim {
+        let host_key = self.host_key(resource, key);
+        let Some(object) = self.host.get(resource, &host_key) else {
+            return Claim::Absent;
+        };
+        match ours(&self.binding, &object) {
+            Some(identity) if identity.kind == resource.kind && identity.key.0 == *key => Claim::Ours {
+                object,
+                uid: identity.uid.0,
+            },
+            _ => Claim::Foreign,
+        }
+    }
+
+    /// Deletes a host object of ours; one that is gone or another by now is no failure.
+    pub(crate) async fn delete_host(
+        &self,
+        resource: &Resource,
+        object: &Object,
+        grace: Option<i64>,
+    ) -> Result<(), ReconcileError> {
+        let options = DeleteOptions {
+            grace_period_seconds: grace,
+            uid: Some(object.meta().uid.to_string()),
+            ..DeleteOptions::default()
+        };
+        gone_is_fine(self.host.delete(resource, &object.key(), options).await)
+    }
+
+    /// Deletes a virtual object; one that is gone or another by now is no failure.
+    pub(crate) async fn delete_virtual(
+        &self,
+        resource: &Resource,
+        object: &Object,
+        grace: Option<i64>,
+    ) -> Result<(), ReconcileError> {
+        let options = DeleteOptions {
+            grace_period_seconds: grace,
+            uid: Some(object.meta().uid.to_string()),
+            ..DeleteOptions::default()
+        };
+        gone_is_fine(
+            self.virtual_cluster
+                .delete(resource, &object.key(), options)
+                .await,
+        )
+    }
+
+    /// Creates a host object. One that is there already is left to the next pass, which looks whose it is.
+    pub(crate) async fn create_host(
+        &self,
+        resource: &Resource,
+        virtual_object: &Object,
+        object: Value,
+    ) -> Result<Option<Arc<Object>>, ReconcileError> {
+        match self.host.create(resource, object).await {
+            Ok(made) => Ok(Some(made)),
+            Err(status) if status.is(StatusReason::AlreadyExists) => {
+                let why = format!("the host object of {} is there already", virtual_object.key());
+                Err(ReconcileError::Retry(why))
+            }
+            Err(status) => Err(self.refused(resource, virtual_object, status).await),
+        }
+    }
+
+    /// Tells the tenant that the host refuses an object, in words of the virtual cluster.
+    pub(crate) async fn refused(
+        &self,
+        resource: &Resource,
+        object: &Object,
+        status: Status,
+    ) -> ReconcileError {
+        let lasting = [
+            StatusReason::Forbidden,
+            StatusReason::Invalid,
+            StatusReason::BadRequest,
+        ];
+        if lasting.iter().any(|reason| status.is(*reason)) {
+            let wording = self.wording(resource, object);
+            self.warn(resource, object, &refusal(&status, &wording)).await;
+        }
+        ReconcileError::Api(status)
+    }
+
+    /// The event that tells a tenant why an object is not in step with the host.
+    pub(crate) async fn warn(&self, resource: &Resource, object: &Object, message: &str) {
+        let about = EVENTS.about(self.cx, resource, object);
+        about.warning("SyncError", message).await;
+    }
+
+    /// Tells the tenant that the place on the host is taken.
+    pub(crate) async fn taken(&self, resource: &Resource, object: &Object) {
+        let message =
+            "The name of its object on the host cluster is taken by another object, which is left alone";
+        self.warn(resource, object, message).await;
+    }
+
+    /// How to speak of an object: its host name and namespace replaced.
+    pub(crate) fn wording(&self, resource: &Resource, object: &Object) -> Wording {
+        let mut wording = Wording::of(&self.binding, &object.meta().namespace);
+        let host_key = self.host_key(resource, &object.key());
+        wording.replace(&host_key.name, &object.meta().name);
+        wording
+    }
+}
+
+/// What a refusal of the host may tell a tenant: field errors, but neither quotas nor policies of the host by name.
+fn refusal(status: &Status, wording: &Wording) -> String {
+    let causes = status
+        .details()
+        .map(|details| details.causes.as_slice())
+        .unwrap_or_default();
+    if status.is(StatusReason::Forbidden) {
+        let quota = status.message().contains("exceeded quota");
+        let why = if quota {
+            "its quota is exceeded"
+        } else {
+            "its policies do not allow it"
+        };
+        return format!("The host cluster refuses it: {why}");
+    }
+    if causes.is_empty() {
+        return "The host cluster refuses it".to_owned();
+    }
+    let causes = causes
+        .iter()
+        .map(|cause| format!("{}: {}", cause.field, cause.message));
+    wording.of_text(&format!(
+        "The host cluster refuses it: {}",
+        causes.collect::<Vec<_>>().join(", ")
+    ))
+}
+
+fn gone_is_fine(result: Result<(), Status>) -> Result<(), ReconcileError> {
+    match result {
+        Err(status) if status.is(StatusReason::NotFound) || status.is(StatusReason::Conflict) => Ok(()),
+        other => other.map_err(ReconcileError::Api),
+    }
+}
+
+/// The identity of a host object if it is ours: label, annotations, owner and name agree.
+pub(crate) fn ours(binding: &Binding, object: &Object) -> Option<Identity> {
+    let identity = identity(binding, object)?;
+    let owned = binding.owner.as_ref().is_none_or(|owner| {
+        let owners = &object.meta().owners;
+        object.meta().namespace.is_empty() || owners.iter().any(|found| found.uid == owner.text("/uid"))
+    });
+    owned.then_some(identity)
+}
+
+/// What label and annotations say, without a look at the rest of the object.
+fn identity(binding: &Binding, object: &Object) -> Option<Identity> {
+    /// As much as says whose it is.
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Envelope {
+        metadata: Metadata,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Metadata {
+        labels: Value,
+        annotations: Value,
+    }
+    object.meta().label(MANAGED_BY)?;
+    let Envelope { metadata } = object.view().ok()?;
+    let value = json!({"metadata": {"labels": metadata.labels, "annotations": metadata.annotations}});
+    match binding.tenant.identify(&value) {
+        Ownership::Ours(identity) => Some(identity),
+        Ownership::Foreign => None,
+    }
+}
+
+/// The binding and the virtual object that a changed host object stands for.
+pub(crate) fn of_host_change(bindings: &dyn Bindings, change: &Change) -> Option<(Arc<Binding>, Identity)> {
+    let meta = change.object.meta();
+    let managed_by = meta.label(MANAGED_BY)?;
+    let binding = bindings.of_host(&change.cluster, &meta.namespace, managed_by)?;
+    let identity = identity(&binding, &change.object)?;
+    Some((binding, identity))
+}
+
+/// Queues the virtual object that a change on either side concerns.
+pub(crate) fn trigger(bindings: &dyn Bindings, resource: &Resource, change: &Change, out: &mut Triggers<'_>) {
+    if !resource.is(&change.resource) {
+        return;
+    }
+    if bindings.of_virtual(&change.cluster).is_some() {
+        out.add(change.object.key());
+    }
+    if let Some((binding, identity)) = of_host_change(bindings, change)
+        && identity.kind == resource.kind
+    {
+        out.add_to(binding.virtual_cluster.clone(), identity.key.0);
+    }
+}
+
+/// The metadata of the host object of `virtual_object`: name, labels, annotations, marks, owner. `spec` and the rest
+/// are the kind's.
+pub(crate) fn host_metadata(binding: &Binding, resource: &Resource, virtual_object: &Value) -> Value {
+    let tenant = &binding.tenant;
+    let key = Virtual(ObjectKey::namespaced(
+        virtual_object.text("/metadata/namespace"),
+        virtual_object.text("/metadata/name"),
+    ));
+    let host = match resource.scope {
+        Scope::Namespaced => tenant.host_key(resource, &key),
+        Scope::Cluster => Host(ObjectKey::cluster(
+            tenant.host_cluster_name(Virtual(&key.0.name)).0,
+        )),
+    };
+    let mut object = json!({"metadata": {"name": host.0.name,
+        "labels": tenant.host_labels(pairs(virtual_object.at("/metadata/labels"))),
+        "annotations": tenant.host_annotations(annotations(virtual_object.at("/metadata/annotations")))}});
+    if resource.scope == Scope::Namespaced {
+        object.set("/metadata/namespace", host.0.namespace.as_str());
+        if let Some(owner) = &binding.owner {
+            object.set("/metadata/ownerReferences", json!([owner]));
+        }
+    }
+    let uid = Virtual(SmolStr::new(virtual_object.text("/metadata/uid")));
+    let identity = Identity {
+        kind: resource.kind.into(),
+        key,
+        uid,
+    };
+    tenant.mark(&mut object, &identity);
+    object.take_at("/metadata").unwrap_or_default()
+}
+
+/// The entries of a map of strings.
+pub(crate) fn pairs(map: &Value) -> impl Iterator<Item = (&str, &str)> {
+    let entries = map.as_object().into_iter().flatten();
+    entries.filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
+}
+
+/// The tenant's annotations, but for what only concerns the virtual object.
+pub(crate) fn annotations(map: &Value) -> impl Iterator<Item = (&str, &str)> {
+    pairs(map).filter(|(key, _)| *key != "kubectl.kubernetes.io/last-applied-configuration")
+}
