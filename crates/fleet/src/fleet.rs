@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
 
 use jiff::Timestamp;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc::{self, UnboundedReceiver};
 use warren_access::Shared;
 use warren_apimachinery::ClusterId;
 use warren_apiserver::{ApiServer, Tunnel};
@@ -32,6 +33,8 @@ pub struct Fleet {
     shared: Arc<Shared>,
     server: Arc<ApiServer>,
     feed: Arc<Feed>,
+    /// Until someone mends: see `mend`.
+    failed: Mutex<Option<UnboundedReceiver<ClusterId>>>,
     runtime: OnceLock<Arc<Runtime>>,
     clusters: RwLock<HashMap<ClusterId, Arc<Tenant>>>,
 }
@@ -51,6 +54,7 @@ impl Fleet {
     pub async fn open(options: Options) -> Result<Arc<Self>, FleetError> {
         let journal = journal(&options).await?;
         let catalogue = Arc::new(Catalogue::new(warren_resources::definitions()));
+        let (failed, failures) = mpsc::unbounded_channel();
         let template = Template::load_or_make(&journal, &catalogue, Timestamp::now()).await?;
         Ok(Arc::new(Self {
             options,
@@ -59,7 +63,8 @@ impl Fleet {
             catalogue,
             shared: Shared::new(),
             server: Arc::new(ApiServer::new()),
-            feed: Arc::default(),
+            feed: Arc::new(Feed::new(failed)),
+            failed: Mutex::new(Some(failures)),
             runtime: OnceLock::new(),
             clusters: RwLock::default(),
         }))
@@ -232,6 +237,15 @@ impl Fleet {
         }
         blocking(&self.journal, id, |journal, id| journal.delete(id)).await??;
         Ok(())
+    }
+
+    /// The clusters whose store fails from now on; taken once, by whoever mends them.
+    pub(crate) fn failures(&self) -> Option<UnboundedReceiver<ClusterId>> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    pub(crate) fn journal(&self) -> &Arc<dyn Journal> {
+        &self.journal
     }
 
     /// From now on `runtime` works for all clusters.

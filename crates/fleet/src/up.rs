@@ -18,6 +18,7 @@ use crate::bindings::BindingTable;
 use crate::error::FleetError;
 use crate::fleet::{Fleet, Found, Nature, Port};
 use crate::host::{self, HOST, host_id};
+use crate::mend::mend;
 use crate::options::Options;
 use crate::tenant::Tenant;
 use crate::tunnel::ToNode;
@@ -33,6 +34,7 @@ pub struct Embedded {
     host: Arc<Tenant>,
     stop: watch::Sender<bool>,
     working: JoinHandle<()>,
+    mending: Option<JoinHandle<()>>,
 }
 
 impl Embedded {
@@ -63,8 +65,12 @@ impl Embedded {
             // An error means that the sender is gone: the same as a stop.
             let _ = stopped.wait_for(|stop| *stop).await;
         }));
+        let mending = fleet
+            .failures()
+            .map(|failed| tokio::spawn(mend(Arc::downgrade(&fleet), failed)));
         runtime.full_pass(&host_id());
         Ok(Self {
+            mending,
             fleet,
             runtime,
             host,
@@ -202,6 +208,10 @@ impl Embedded {
         self.stop.send_replace(true);
         if self.working.await.is_err() {
             tracing::error!("the runtime panicked");
+        }
+        if let Some(mending) = self.mending {
+            // It only waits and tries again: there is nothing to finish.
+            mending.abort();
         }
         self.fleet.close().await;
     }

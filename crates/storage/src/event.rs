@@ -36,6 +36,10 @@ pub trait CommitListener: Send + Sync {
     /// before their writers hear of it. Never called twice at once for one cluster. Must be quick and must not
     /// block: all tenants wait for it.
     fn committed(&self, cluster: &ClusterId, events: &[Event]);
+
+    /// Called from the journal's committer when an append failed and the store became read-only: whoever owns the
+    /// cluster may open it anew and [`resume`](crate::Store::resume). Must be quick.
+    fn failed(&self, _cluster: &ClusterId) {}
 }
 
 /// The listener that does nothing.

@@ -123,6 +123,15 @@ impl Head {
         std::mem::take(&mut self.waiting)
     }
 
+    /// Takes writes again after a failure. Whether it did.
+    pub(crate) fn resume(&mut self) -> bool {
+        let failed = matches!(self.state, State::Failed(_));
+        if failed {
+            self.state = State::Open;
+        }
+        failed
+    }
+
     pub(crate) fn failure(&self) -> Option<JournalError> {
         match &self.state {
             State::Failed(error) => Some(error.clone()),

@@ -34,7 +34,8 @@ pub const MAX_STORE_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 pub struct Store {
     cluster: ClusterId,
     journal: Arc<dyn Journal>,
-    epoch: Epoch,
+    /// Of the last opening.
+    epoch: AtomicU64,
     listener: Arc<dyn CommitListener>,
     /// What readers see: everything that is durable.
     visible: ArcSwap<Root>,
@@ -94,7 +95,7 @@ impl Store {
         Arc::new_cyclic(|this| Store {
             cluster,
             journal,
-            epoch,
+            epoch: AtomicU64::new(epoch.0),
             listener,
             feed: Arc::new(Feed::from(root.revision)),
             visible: ArcSwap::new(Arc::clone(&root)),
@@ -198,7 +199,8 @@ impl Store {
             batch: Some(batch),
         };
         let done = Box::new(move |result| flight.land(result));
-        self.journal.append(&self.cluster, self.epoch, records, done);
+        let epoch = Epoch(self.epoch.load(Ordering::Acquire));
+        self.journal.append(&self.cluster, epoch, records, done);
     }
 
     fn landed(&self, batch: Batch, result: Result<(), JournalError>) {
@@ -241,6 +243,21 @@ impl Store {
         for pending in batch.writes.into_iter().chain(waiting) {
             let _ = pending.reply.send(Err(CommitError::Journal(error.clone())));
         }
+        if catch_unwind(AssertUnwindSafe(|| self.listener.failed(&self.cluster))).is_err() {
+            tracing::error!(cluster = %self.cluster, "a commit listener panicked");
+        }
+    }
+
+    /// Takes writes again after the journal failed and was opened anew. `false` when there is nothing to resume, or
+    /// when the journal holds other than what is visible here (an append that it reported as failed was durable after
+    /// all): then only a new store tells the truth.
+    pub fn resume(&self, opened: &Opened) -> bool {
+        let mut head = lock(&self.head);
+        if opened.revision != self.visible.load().revision {
+            return false;
+        }
+        self.epoch.store(opened.epoch.0, Ordering::Release);
+        head.resume()
     }
 
     /// The events of a resource after a revision, of one namespace or of all. `after` is usually a snapshot's

@@ -439,6 +439,29 @@ fn when_the_journal_fails_nothing_unacknowledged_is_seen_and_the_store_is_read_o
 }
 
 #[test]
+fn a_store_takes_writes_again_when_its_journal_is_opened_anew() {
+    let journal = MemoryJournal::new();
+    let store = open(&journal);
+    let a = key("a");
+    commit(&store, create(&a)).unwrap();
+    let mut watch = store.watch(&pods(), None, Revision(1)).unwrap();
+    journal.break_with(Some(JournalError::Full));
+    assert!(commit(&store, update(&a, 1)).is_err());
+    journal.break_with(None);
+    let opened = journal.open(store.cluster()).unwrap();
+    assert!(store.resume(&opened));
+    assert_eq!(
+        commit(&store, update(&a, 1)).unwrap().meta().revision,
+        Revision(2)
+    );
+    assert_eq!(
+        told(&watch.try_next().unwrap().unwrap()),
+        [(EventKind::Modified, 2)]
+    );
+    assert!(!store.resume(&opened), "a store that works has nothing to resume");
+}
+
+#[test]
 fn closing_waits_for_writes_in_flight_then_refuses_and_ends_the_watches() {
     let journal = MemoryJournal::new();
     let store = open(&journal);
