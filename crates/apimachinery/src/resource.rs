@@ -183,6 +183,7 @@ resources! {
     NETWORK_POLICIES = "networking.k8s.io" "v1" "NetworkPolicy" "networkpolicies" Namespaced;
     POD_DISRUPTION_BUDGETS = "policy" "v1" "PodDisruptionBudget" "poddisruptionbudgets" Namespaced;
     HORIZONTAL_POD_AUTOSCALERS = "autoscaling" "v2" "HorizontalPodAutoscaler" "horizontalpodautoscalers" Namespaced;
+    CERTIFICATE_SIGNING_REQUESTS = "certificates.k8s.io" "v1" "CertificateSigningRequest" "certificatesigningrequests" Cluster;
     LEASES = "coordination.k8s.io" "v1" "Lease" "leases" Namespaced;
     STORAGE_CLASSES = "storage.k8s.io" "v1" "StorageClass" "storageclasses" Cluster;
     PRIORITY_CLASSES = "scheduling.k8s.io" "v1" "PriorityClass" "priorityclasses" Cluster;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use warren_apimachinery::ClusterId;
 use warren_reconciler::Reconciler;
 
+use crate::certificate_signing::CertificateSigning;
 use crate::cluster_role_aggregation::ClusterRoleAggregation;
 use crate::cron_job::CronJobs;
 use crate::daemon_set::DaemonSets;
@@ -18,12 +19,14 @@ use crate::horizontal_pod_autoscaler::HorizontalPodAutoscalers;
 use crate::job::Jobs;
 use crate::namespace::Namespaces;
 use crate::namespace_defaults::{DefaultServiceAccounts, RootCaPublisher};
+use crate::node_lifecycle::NodeLifecycle;
 use crate::pod_gc::PodGc;
 use crate::replica_set::ReplicaSets;
 use crate::resource_quota::{QuotaUsage, ResourceQuotas};
 use crate::service_account_token::ServiceAccountTokens;
 use crate::stateful_set::StatefulSets;
 use crate::storage_protection::{ClaimProtection, VolumeProtection};
+use crate::taint_eviction::TaintEviction;
 use crate::ttl_after_finished::TtlAfterFinished;
 use crate::volume_binder::{ClaimBinder, VolumeFollower};
 
@@ -45,6 +48,25 @@ pub trait Authority: Send + Sync + 'static {
     /// A token without expiry for a Secret of type `kubernetes.io/service-account-token`; `None` when the cluster is
     /// gone.
     fn secret_token(&self, cluster: &ClusterId, subject: &TokenSubject<'_>) -> Option<String>;
+
+    /// Signs a certificate request with the cluster's CA; the certificate as PEM.
+    ///
+    /// # Errors
+    /// Why the request cannot be signed, as its owner reads it.
+    fn sign(&self, cluster: &ClusterId, request: &CertificateRequest<'_>) -> Result<String, String>;
+}
+
+/// What is to be signed.
+#[derive(Clone, Copy, Debug)]
+pub struct CertificateRequest<'a> {
+    /// The request, PEM.
+    pub pem: &'a str,
+    /// Such as `client auth`.
+    pub usages: &'a [String],
+    /// How long the certificate is to hold.
+    pub duration: std::time::Duration,
+    /// From when on.
+    pub now: jiff::Timestamp,
 }
 
 /// For whom a token is and what it is bound to.
@@ -116,6 +138,19 @@ pub fn all(config: &Config) -> Vec<Controller> {
                 authority: config.authority.clone(),
             },
         ),
+        on(
+            Role::Any,
+            CertificateSigning {
+                authority: config.authority.clone(),
+            },
+        ),
+        on(
+            Role::OwnNodes,
+            NodeLifecycle {
+                since: jiff::Timestamp::now(),
+            },
+        ),
+        on(Role::OwnNodes, TaintEviction),
         on(Role::OwnNodes, PodGc),
         on(Role::OwnNodes, ClaimBinder),
         on(Role::OwnNodes, VolumeFollower),

@@ -4,6 +4,7 @@
 //! They see a cluster only through the `Cluster` port and keep no state between passes. What a pass wants to know of
 //! the past stands in the objects. The queue, retries and workers are `reconciler`'s.
 
+mod certificate_signing;
 mod cluster_role_aggregation;
 mod condition;
 mod controller_revision;
@@ -22,6 +23,7 @@ mod job;
 mod label_selector;
 mod namespace;
 mod namespace_defaults;
+mod node_lifecycle;
 mod owner;
 mod percent;
 mod placement;
@@ -35,6 +37,7 @@ mod service_pods;
 mod stateful_set;
 mod status;
 mod storage_protection;
+mod taint_eviction;
 mod template_hash;
 mod timestamp;
 mod ttl_after_finished;
@@ -45,5 +48,5 @@ mod catalog;
 #[cfg(test)]
 mod fake;
 
-pub use catalog::{Authority, Config, Controller, Role, TokenSubject, all};
+pub use catalog::{Authority, CertificateRequest, Config, Controller, Role, TokenSubject, all};
 pub use resource_quota::QuotaUsage;

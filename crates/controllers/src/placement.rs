@@ -55,7 +55,8 @@ pub(crate) fn tolerates(tolerations: &[Value], taints: &[Value], effects: &[&str
         .all(|taint| tolerations.iter().any(|toleration| covers(toleration, taint)))
 }
 
-fn covers(toleration: &Value, taint: &Value) -> bool {
+/// Whether a toleration covers a taint.
+pub(crate) fn covers(toleration: &Value, taint: &Value) -> bool {
     let empty_or_same =
         |field: &str| matches!(toleration.text(field), "") || toleration.text(field) == taint.text(field);
     let same_value = match toleration.text("/operator") {

@@ -5,7 +5,8 @@ use std::sync::{Arc, Weak};
 use jiff::Timestamp;
 use warren_apimachinery::ClusterId;
 use warren_apimachinery::Value;
-use warren_controllers::{Authority, QuotaUsage, TokenSubject};
+use warren_controllers::{Authority, CertificateRequest, QuotaUsage, TokenSubject};
+use warren_pki::SigningRequest;
 
 use warren_registry::TokenIssuer;
 use warren_registry::token::{BoundObject, TokenClaims};
@@ -46,6 +47,19 @@ impl Authority for FleetAuthority {
             now: Timestamp::now(),
         };
         tenant.guard().issue(&claims).ok().map(|issued| issued.token)
+    }
+
+    fn sign(&self, cluster: &ClusterId, request: &CertificateRequest<'_>) -> Result<String, String> {
+        let tenant = self
+            .tenant(cluster)
+            .ok_or_else(|| "the cluster is gone".to_owned())?;
+        let asked = SigningRequest {
+            pem: request.pem,
+            usages: request.usages,
+            duration: request.duration,
+        };
+        let signed = tenant.guard().authority().sign(&asked, request.now);
+        signed.map_err(|error| error.to_string())
     }
 }
 
