@@ -1,9 +1,6 @@
 //! Writes to parts of pods, nodes and services through a whole registry: what each part takes, and what it refuses.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test whose first steps fail has failed"
-)]
+#![expect(clippy::unwrap_used, reason = "a test whose first steps fail has failed")]
 
 use std::sync::Arc;
 
@@ -50,10 +47,7 @@ impl Cluster {
         let (definition, _) = catalogue.served("", "v1", plural).unwrap();
         let (user, warnings) = (UserInfo::system("admin"), Warnings::default());
         let cx = Request::new(&user, "test", "v1", &warnings);
-        let key = ObjectKey::namespaced(
-            object.text("/metadata/namespace"),
-            object.text("/metadata/name"),
-        );
+        let key = ObjectKey::namespaced(object.text("/metadata/namespace"), object.text("/metadata/name"));
         let written = self.0.update(&cx, definition, part, &key, object).await?;
         Ok(written.object.to_value())
     }
@@ -68,12 +62,18 @@ fn pod() -> Value {
 async fn ephemeral_containers_are_added_and_stay() {
     let cluster = Cluster::new();
     let mut pod = cluster.create("pods", "default", pod()).await;
-    pod.set("/spec/ephemeralContainers", json!([{"name": "e", "image": "busybox"}]));
+    pod.set(
+        "/spec/ephemeralContainers",
+        json!([{"name": "e", "image": "busybox"}]),
+    );
     pod.set("/spec/containers/0/image", "ignored");
     let part = Part::Sub("ephemeralcontainers");
     let written = cluster.put("pods", part, pod).await.unwrap();
     assert_eq!(written.text("/spec/ephemeralContainers/0/name"), "e");
-    assert_eq!(written.text("/spec/ephemeralContainers/0/imagePullPolicy"), "Always");
+    assert_eq!(
+        written.text("/spec/ephemeralContainers/0/imagePullPolicy"),
+        "Always"
+    );
     assert_eq!(written.text("/spec/containers/0/image"), "x");
 
     let mut removed = written.clone();
@@ -96,7 +96,10 @@ async fn resizes_change_cpu_and_memory_alone() {
     assert_eq!(written.int("/metadata/generation"), Some(2));
 
     let mut without = written.clone();
-    without.set("/spec/containers/0/resources", json!({"limits": {"memory": "1Gi"}}));
+    without.set(
+        "/spec/containers/0/resources",
+        json!({"limits": {"memory": "1Gi"}}),
+    );
     let refused = cluster.put("pods", part, without).await.unwrap_err();
     assert!(
         refused
