@@ -1,3 +1,15 @@
 //! Load generators and measurements that run against any kubeconfig.
 
-fn main() {}
+use std::process::ExitCode;
+
+mod api;
+mod command_line;
+mod connection;
+mod footprint;
+mod latency;
+mod output;
+mod tls;
+
+fn main() -> ExitCode {
+    command_line::run()
+}

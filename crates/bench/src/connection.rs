@@ -1,0 +1,160 @@
+//! One connection to an API server: hyper over rustls, and nothing above it, so that the client costs little.
+
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
+use http::{Method, Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use warren_remote::Endpoint;
+
+use crate::tls::{self, Protocol};
+
+/// Where to connect to, and as whom.
+#[derive(Clone)]
+pub(crate) struct Target {
+    host: String,
+    port: u16,
+    name: ServerName<'static>,
+    tls: Arc<ClientConfig>,
+    authorization: Option<HeaderValue>,
+    protocol: Protocol,
+}
+
+impl Target {
+    /// The API server of an endpoint.
+    pub(crate) fn new(endpoint: &Endpoint, protocol: Protocol) -> anyhow::Result<Self> {
+        let server: Uri = endpoint.server.parse().context("the server's address")?;
+        if server.scheme_str() != Some("https") {
+            bail!("{}: only https is measured", endpoint.server);
+        }
+        let host = server.host().context("the server's address has no host")?;
+        let host = host.trim_matches(['[', ']']).to_owned();
+        let name = endpoint.tls_server_name.clone().unwrap_or_else(|| host.clone());
+        let bearer = endpoint.token.as_ref().map(|token| format!("Bearer {token}"));
+        Ok(Self {
+            port: server.port_u16().unwrap_or(443),
+            name: ServerName::try_from(name)?,
+            tls: tls::config(endpoint, protocol)?,
+            authorization: bearer.map(HeaderValue::try_from).transpose()?,
+            protocol,
+            host,
+        })
+    }
+
+    /// Opens a connection.
+    pub(crate) async fn connect(&self) -> anyhow::Result<Connection> {
+        let socket = TcpStream::connect((self.host.as_str(), self.port)).await?;
+        socket.set_nodelay(true)?;
+        let connector = TlsConnector::from(Arc::clone(&self.tls));
+        let stream = TokioIo::new(connector.connect(self.name.clone(), socket).await?);
+        // The tasks end with their connection, when the sender is dropped.
+        let sender = match self.protocol {
+            Protocol::Http1 => {
+                let (sender, connection) = http1::handshake(stream).await?;
+                tokio::spawn(connection);
+                Sender::Http1(sender)
+            }
+            Protocol::Http2 => {
+                let (sender, connection) = http2::handshake(TokioExecutor::new(), stream).await?;
+                tokio::spawn(connection);
+                Sender::Http2(sender)
+            }
+        };
+        Ok(Connection {
+            sender,
+            target: self.clone(),
+        })
+    }
+}
+
+enum Sender {
+    Http1(http1::SendRequest<Full<Bytes>>),
+    Http2(http2::SendRequest<Full<Bytes>>),
+}
+
+/// One open connection: one request at a time.
+pub(crate) struct Connection {
+    sender: Sender,
+    target: Target,
+}
+
+impl Connection {
+    /// Sends a request and reads the answer to its end, without keeping it. Answers its length.
+    ///
+    /// An answer that is no success is an error with its text.
+    pub(crate) async fn measure(&mut self, method: Method, path: &str, body: Bytes) -> anyhow::Result<usize> {
+        let response = self.send(method, path, body).await?;
+        if !response.status().is_success() {
+            return Err(refusal(response).await);
+        }
+        let mut body = response.into_body();
+        let mut length = 0;
+        while let Some(frame) = body.frame().await {
+            length += frame?.data_ref().map_or(0, Bytes::len);
+        }
+        Ok(length)
+    }
+
+    /// Sends a request and answers the whole body of a success.
+    pub(crate) async fn call(&mut self, method: Method, path: &str, body: Bytes) -> anyhow::Result<Bytes> {
+        let response = self.send(method, path, body).await?;
+        if !response.status().is_success() {
+            return Err(refusal(response).await);
+        }
+        Ok(response.into_body().collect().await?.to_bytes())
+    }
+
+    /// Sends a request whose answer does not end by itself: a watch.
+    pub(crate) async fn stream(&mut self, path: &str) -> anyhow::Result<Incoming> {
+        let response = self.send(Method::GET, path, Bytes::new()).await?;
+        if response.status() != StatusCode::OK {
+            return Err(refusal(response).await);
+        }
+        Ok(response.into_body())
+    }
+
+    async fn send(&mut self, method: Method, path: &str, body: Bytes) -> anyhow::Result<Response<Incoming>> {
+        let target = &self.target;
+        let mut request = Request::builder()
+            .method(method)
+            .header(ACCEPT, HeaderValue::from_static("application/json"))
+            .header(USER_AGENT, HeaderValue::from_static("warren-bench"));
+        if !body.is_empty() {
+            request = request.header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        if let Some(authorization) = &target.authorization {
+            request = request.header(AUTHORIZATION, authorization);
+        }
+        match &mut self.sender {
+            Sender::Http1(sender) => {
+                let request = request
+                    .uri(path)
+                    .header(HOST, format!("{}:{}", target.host, target.port));
+                sender.ready().await?;
+                Ok(sender.send_request(request.body(Full::new(body))?).await?)
+            }
+            Sender::Http2(sender) => {
+                let request = request.uri(format!("https://{}:{}{path}", target.host, target.port));
+                sender.ready().await?;
+                Ok(sender.send_request(request.body(Full::new(body))?).await?)
+            }
+        }
+    }
+}
+
+async fn refusal(response: Response<Incoming>) -> anyhow::Error {
+    let status = response.status();
+    match response.into_body().collect().await {
+        Ok(body) => anyhow::anyhow!("{status}: {}", String::from_utf8_lossy(&body.to_bytes())),
+        Err(error) => anyhow::anyhow!("{status}: {error}"),
+    }
+}
