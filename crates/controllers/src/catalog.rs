@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use warren_apimachinery::ClusterId;
 use warren_reconciler::Reconciler;
 
+use crate::authority::Authority;
 use crate::certificate_signing::CertificateSigning;
 use crate::cluster_role_aggregation::ClusterRoleAggregation;
 use crate::cron_job::CronJobs;
@@ -37,51 +37,6 @@ pub enum Role {
     Any,
     /// Only where nodes and volumes are the cluster's own: the embedded host, not a virtual cluster.
     OwnNodes,
-}
-
-/// Where the certificates and tokens of clusters come from; the fleet implements it over `pki`. Called from passes,
-/// so it must answer without waiting.
-pub trait Authority: Send + Sync + 'static {
-    /// The CA certificates of a cluster's API server as PEM, for `kube-root-ca.crt`; `None` when the cluster is gone.
-    fn root_ca(&self, cluster: &ClusterId) -> Option<String>;
-
-    /// A token without expiry for a Secret of type `kubernetes.io/service-account-token`; `None` when the cluster is
-    /// gone.
-    fn secret_token(&self, cluster: &ClusterId, subject: &TokenSubject<'_>) -> Option<String>;
-
-    /// Signs a certificate request with the cluster's CA; the certificate as PEM.
-    ///
-    /// # Errors
-    /// Why the request cannot be signed, as its owner reads it.
-    fn sign(&self, cluster: &ClusterId, request: &CertificateRequest<'_>) -> Result<String, String>;
-}
-
-/// What is to be signed.
-#[derive(Clone, Copy, Debug)]
-pub struct CertificateRequest<'a> {
-    /// The request, PEM.
-    pub pem: &'a str,
-    /// Such as `client auth`.
-    pub usages: &'a [String],
-    /// How long the certificate is to hold.
-    pub duration: std::time::Duration,
-    /// From when on.
-    pub now: jiff::Timestamp,
-}
-
-/// For whom a token is and what it is bound to.
-#[derive(Clone, Copy, Debug)]
-pub struct TokenSubject<'a> {
-    /// The namespace of service account and Secret.
-    pub namespace: &'a str,
-    /// The service account's name.
-    pub account: &'a str,
-    /// The service account's uid.
-    pub account_uid: &'a str,
-    /// The Secret's name.
-    pub secret: &'a str,
-    /// The Secret's uid: the token ends with it.
-    pub secret_uid: &'a str,
 }
 
 /// What the controllers need beyond the clusters themselves.

@@ -17,7 +17,7 @@ use warren_reconciler::{
     Change, Cluster, Context, DeleteOptions, Next, ReconcileError, Reconciler, Triggers,
 };
 
-use crate::catalog::{Authority, CertificateRequest};
+use crate::authority::{Authority, CertificateRequest};
 use crate::condition::{self, Said};
 use crate::timestamp;
 

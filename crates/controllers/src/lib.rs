@@ -4,6 +4,7 @@
 //! They see a cluster only through the `Cluster` port and keep no state between passes. What a pass wants to know of
 //! the past stands in the objects. The queue, retries and workers are `reconciler`'s.
 
+mod authority;
 mod certificate_signing;
 mod cluster_role_aggregation;
 mod condition;
@@ -48,5 +49,6 @@ mod catalog;
 #[cfg(test)]
 mod fake;
 
-pub use catalog::{Authority, CertificateRequest, Config, Controller, Role, TokenSubject, all};
+pub use authority::{Authority, CertificateRequest, TokenSubject};
+pub use catalog::{Config, Controller, Role, all};
 pub use resource_quota::QuotaUsage;

@@ -9,7 +9,7 @@ use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{ObjectKey, Resource, Status, StatusReason};
 use warren_reconciler::{Change, Cluster, Context, Next, Part, ReconcileError, Reconciler, Triggers};
 
-use crate::catalog::Authority;
+use crate::authority::Authority;
 use crate::pod_control::namespace_is_terminating;
 
 const DEFAULT: &str = "default";

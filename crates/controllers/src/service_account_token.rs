@@ -13,7 +13,7 @@ use warren_reconciler::{
     Change, Cluster, Context, DeleteOptions, Next, Part, ReconcileError, Reconciler, Triggers,
 };
 
-use crate::catalog::{Authority, TokenSubject};
+use crate::authority::{Authority, TokenSubject};
 
 const TYPE: &str = "kubernetes.io/service-account-token";
 const NAME: &str = "/metadata/annotations/kubernetes.io~1service-account.name";
