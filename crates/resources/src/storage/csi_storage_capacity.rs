@@ -1,0 +1,93 @@
+//! How much storage a driver has for a class.
+
+use jiff::Timestamp;
+use serde_json::Value;
+use warren_apimachinery::field::{Error, Path};
+use warren_apimachinery::quantity::Quantity;
+use warren_apimachinery::value::ValueExt;
+use warren_registry::strategy::{Column, Strategy, Traits};
+
+use crate::check::{self, Errors};
+use crate::table::{age, columns, name};
+
+/// The strategy of storage capacities.
+pub(crate) struct CsiStorageCapacity;
+
+impl Strategy for CsiStorageCapacity {
+    fn traits(&self) -> Traits {
+        Traits {
+            unconditional_update: false,
+            ..Traits::default()
+        }
+    }
+
+    fn validate(&self, object: &Value) -> Vec<Error> {
+        let mut errors = Errors::new();
+        check::label_selector(
+            &mut errors,
+            &Path::new("nodeTopology"),
+            object.field("nodeTopology"),
+        );
+        check::dns_subdomain(
+            &mut errors,
+            &Path::new("storageClassName"),
+            object.text("/storageClassName"),
+        );
+        for field in ["capacity", "maximumVolumeSize"] {
+            let value = object.field(field);
+            let is_negative = Quantity::from_json(value).is_ok_and(|quantity| quantity.sign() < 0);
+            if !value.is_null() && is_negative {
+                errors.push(Error::invalid(
+                    &Path::new(field),
+                    value.clone(),
+                    check::NOT_NEGATIVE,
+                ));
+            }
+        }
+        errors
+    }
+
+    fn validate_update(&self, new: &Value, old: &Value) -> Vec<Error> {
+        let mut errors = Errors::new();
+        for field in ["nodeTopology", "storageClassName"] {
+            check::immutable(&mut errors, &Path::new(field), new.field(field), old.field(field));
+        }
+        errors
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        columns("csistoragecapacities.storage.k8s.io")
+    }
+
+    fn cells(&self, object: &Value, now: Timestamp) -> Vec<Value> {
+        let capacity = match object.field("capacity") {
+            Value::Null => "<unset>".into(),
+            Value::String(text) => text.as_str().into(),
+            number => number.to_string().into(),
+        };
+        vec![
+            name(object),
+            object.text("/storageClassName").into(),
+            capacity,
+            age(object, now),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn capacities_are_for_a_class_and_not_negative() {
+        let errors = CsiStorageCapacity.validate(&json!({"storageClassName": "c", "capacity": "-1Gi"}));
+        assert_eq!(
+            errors[0].to_string(),
+            "capacity: Invalid value: \"-1Gi\": must be greater than or equal to 0"
+        );
+        let (new, old) = (json!({"storageClassName": "b"}), json!({"storageClassName": "a"}));
+        assert_eq!(CsiStorageCapacity.validate_update(&new, &old).len(), 1);
+    }
+}
