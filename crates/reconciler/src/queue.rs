@@ -97,8 +97,8 @@ impl Queue {
     }
 
     /// Hands out the next item, waiting for one; `None` once the queue is closed. The caller must give it back
-    /// with `done`.
-    pub async fn next(&self) -> Option<(ClusterId, Item)> {
+    /// with `done`. The number says how many passes of it failed in a row before this one.
+    pub async fn next(&self) -> Option<(ClusterId, Item, u32)> {
         loop {
             let wake = self.wake.notified();
             let due = {
@@ -207,14 +207,16 @@ impl State {
         }
     }
 
-    fn take(&mut self) -> Option<(ClusterId, Item)> {
+    fn take(&mut self) -> Option<(ClusterId, Item, u32)> {
         let cluster = self.turns.pop_front()?;
         let tenant = self.tenants.get_mut(&cluster)?;
         let item = tenant.ready.pop_front()?;
+        let mut failures = 0;
         if let Some(entry) = tenant.entries.get_mut(&item) {
             entry.ready = false;
             entry.running = true;
             entry.dirty = false;
+            failures = entry.failures;
         }
         tenant.credit = tenant.credit.saturating_sub(1);
         if !tenant.ready.is_empty() {
@@ -225,7 +227,7 @@ impl State {
                 self.turns.push_front(cluster.clone());
             }
         }
-        Some((cluster, item))
+        Some((cluster, item, failures))
     }
 
     fn done(&mut self, cluster: &ClusterId, item: Item, again: Again, now: Instant) {
@@ -289,7 +291,7 @@ mod tests {
         let queue = Queue::default();
         queue.add(&cluster("a"), item("x"));
         queue.add(&cluster("a"), item("x"));
-        assert_eq!(queue.next().await, Some((cluster("a"), item("x"))));
+        assert_eq!(queue.next().await, Some((cluster("a"), item("x"), 0)));
         assert_eq!(queue.depth(), (0, 0));
     }
 
@@ -297,11 +299,11 @@ mod tests {
     async fn an_item_that_changes_while_it_runs_is_handed_out_again_but_never_twice_at_once() {
         let queue = Queue::default();
         queue.add(&cluster("a"), item("x"));
-        let (id, running) = queue.next().await.unwrap();
+        let (id, running, _) = queue.next().await.unwrap();
         queue.add(&cluster("a"), item("x"));
         assert_eq!(queue.depth(), (0, 0), "it runs, so it must not be ready");
         queue.done(&id, running, Again::OnChange);
-        assert_eq!(queue.next().await, Some((cluster("a"), item("x"))));
+        assert_eq!(queue.next().await, Some((cluster("a"), item("x"), 0)));
     }
 
     #[tokio::test]
@@ -325,7 +327,7 @@ mod tests {
         let mut waits = Vec::new();
         for _ in 0..4 {
             let started = Instant::now();
-            let (id, taken) = queue.next().await.unwrap();
+            let (id, taken, _) = queue.next().await.unwrap();
             waits.push(started.elapsed().as_millis());
             queue.done(&id, taken, Again::Backoff);
         }
@@ -333,7 +335,7 @@ mod tests {
             waits.windows(2).skip(1).all(|pair| pair[1] >= pair[0] * 2 - 1),
             "{waits:?}"
         );
-        let (id, taken) = queue.next().await.unwrap();
+        let (id, taken, _) = queue.next().await.unwrap();
         queue.done(&id, taken, Again::OnChange);
         assert!(queue.lock().tenants.is_empty(), "an idle tenant costs nothing");
     }
@@ -342,11 +344,11 @@ mod tests {
     async fn a_delayed_item_comes_at_its_time_or_earlier_when_it_changes() {
         let queue = Queue::default();
         queue.add(&cluster("a"), item("x"));
-        let (id, taken) = queue.next().await.unwrap();
+        let (id, taken, _) = queue.next().await.unwrap();
         queue.done(&id, taken, Again::After(Duration::from_secs(60)));
         queue.add(&cluster("a"), item("x"));
         let started = Instant::now();
-        let (id, taken) = queue.next().await.unwrap();
+        let (id, taken, _) = queue.next().await.unwrap();
         assert_eq!(started.elapsed(), Duration::ZERO);
         queue.done(&id, taken, Again::After(Duration::from_secs(60)));
         let started = Instant::now();

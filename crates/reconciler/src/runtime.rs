@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use warren_apimachinery::{ClusterId, GroupResource, StatusReason};
+use warren_apimachinery::{ClusterId, GroupResource};
 
 use crate::cluster::{Change, Cluster, Clusters};
 use crate::queue::{Again, Item, Queue};
@@ -19,6 +19,9 @@ use crate::reconcile::{Context, Next, ReconcileError, Reconciler, Triggers};
 /// Changes that wait for dispatch. Above it the change is dropped and its cluster gets a full pass instead,
 /// which finds the same.
 const PENDING_MAX: usize = 65_536;
+
+/// A warning is logged when as many passes of an item failed in a row: after about half a minute.
+const FAILURES_WORTH_TELLING: u32 = 13;
 
 /// How often every cluster gets a full pass. A safety net that should find nothing.
 const FULL_PASS_EVERY: Duration = Duration::from_secs(600);
@@ -260,13 +263,13 @@ impl Runtime {
     }
 
     async fn work(&self) {
-        while let Some((cluster, item)) = self.queue.next().await {
-            let again = self.pass(&cluster, &item).await;
+        while let Some((cluster, item, failures)) = self.queue.next().await {
+            let again = self.pass(&cluster, &item, failures).await;
             self.queue.done(&cluster, item, again);
         }
     }
 
-    async fn pass(&self, id: &ClusterId, item: &Item) -> Again {
+    async fn pass(&self, id: &ClusterId, item: &Item, failures: u32) -> Again {
         let Some(reconciler) = self.registrations.get(item.reconciler).map(|r| &r.reconciler) else {
             return Again::OnChange;
         };
@@ -284,7 +287,7 @@ impl Runtime {
         match futures_util::FutureExt::catch_unwind(pass).await {
             Ok(Ok(Next::Wait)) => Again::OnChange,
             Ok(Ok(Next::After(delay))) => Again::After(delay),
-            Ok(Err(error)) => self.failed(id, item, reconciler.name(), &error),
+            Ok(Err(error)) => self.failed(id, item, reconciler.name(), (&error, failures)),
             Err(_) => {
                 self.failures.fetch_add(1, Ordering::Relaxed);
                 tracing::error!(cluster = %id, key = %item.key, reconciler = reconciler.name(), "pass panicked");
@@ -293,14 +296,19 @@ impl Runtime {
         }
     }
 
-    fn failed(&self, id: &ClusterId, item: &Item, name: &str, error: &ReconcileError) -> Again {
+    fn failed(
+        &self,
+        id: &ClusterId,
+        item: &Item,
+        name: &str,
+        (error, before): (&ReconcileError, u32),
+    ) -> Again {
         self.failures.fetch_add(1, Ordering::Relaxed);
-        let routine = matches!(error, ReconcileError::Api(status)
-            if status.is(StatusReason::Conflict) || status.is(StatusReason::NotFound));
-        if routine {
-            tracing::debug!(cluster = %id, key = %item.key, reconciler = name, %error, "pass will be repeated");
+        // Most failures are of the moment: something is not there yet, or somebody else was first.
+        if before + 1 == FAILURES_WORTH_TELLING {
+            tracing::warn!(cluster = %id, key = %item.key, reconciler = name, %error, "pass fails again and again");
         } else {
-            tracing::warn!(cluster = %id, key = %item.key, reconciler = name, %error, "pass failed");
+            tracing::debug!(cluster = %id, key = %item.key, reconciler = name, %error, "pass failed");
         }
         match error {
             ReconcileError::Never(_) => Again::OnChange,
