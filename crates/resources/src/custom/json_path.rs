@@ -6,7 +6,7 @@ use warren_apimachinery::value::ValueExt;
 
 /// A parsed path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct JsonPath(Vec<Step>);
+pub(crate) struct JsonPath(Vec<Step>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Step {
@@ -20,7 +20,7 @@ enum Step {
 impl JsonPath {
     /// # Errors
     /// Names the path that is not understood.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let wrong = || format!("the JSON path {text:?} is not supported");
         let mut steps = Vec::new();
         let mut rest = text.trim_start_matches('{').trim_end_matches('}');

@@ -2,7 +2,7 @@
 //!
 //! Conversion between versions is by `None` only; CEL rules are kept and not evaluated.
 
-mod json_path;
+pub(crate) mod json_path;
 mod strategy;
 
 use std::sync::Arc;

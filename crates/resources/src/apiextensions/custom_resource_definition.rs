@@ -1,0 +1,342 @@
+//! Definitions of custom resources. Whether one is served, and the conditions that say so, is the fleet's.
+
+use serde_json::{Value, json};
+use warren_apimachinery::field::{Error, Path};
+use warren_apimachinery::name as names;
+use warren_apimachinery::value::ValueExt;
+use warren_registry::strategy::{Column, Strategy, Traits};
+
+use super::names::{joined, names as spec_names};
+use super::versions::versions;
+use crate::check::{self, Errors};
+use crate::table::columns;
+
+const APPROVAL: &str = "api-approved.kubernetes.io";
+
+/// The strategy of definitions of custom resources.
+pub(crate) struct CustomResourceDefinition;
+
+impl Strategy for CustomResourceDefinition {
+    fn traits(&self) -> Traits {
+        Traits {
+            generation: true,
+            status: true,
+            unconditional_update: false,
+            ..Traits::default()
+        }
+    }
+
+    fn default(&self, object: &mut Value) {
+        let kind = object.text("/spec/names/kind").to_owned();
+        if kind.is_empty() {
+            return;
+        }
+        for (pointer, value) in [
+            ("/spec/names/singular", kind.to_lowercase()),
+            ("/spec/names/listKind", format!("{kind}List")),
+        ] {
+            if object.text(pointer).is_empty() {
+                object.set(pointer, value);
+            }
+        }
+    }
+
+    fn prepare_for_create(&self, object: &mut Value) {
+        object.set(
+            "/status",
+            json!({"conditions": null, "acceptedNames": {"plural": "", "kind": ""}}),
+        );
+        remember_stored(object);
+    }
+
+    fn prepare_for_update(&self, new: &mut Value, _old: &Value) {
+        remember_stored(new);
+    }
+
+    fn validate(&self, object: &Value) -> Vec<Error> {
+        let mut errors = Errors::new();
+        let (path, spec) = (Path::new("spec"), object.field("spec"));
+        group(&mut errors, &path.child("group"), spec.text("/group"));
+        let scope_path = path.child("scope");
+        check::required_one_of(
+            &mut errors,
+            &scope_path,
+            spec.text("/scope"),
+            &["Cluster", "Namespaced"],
+        );
+        versions(&mut errors, &path.child("versions"), spec.items("/versions"));
+        if spec.field("preserveUnknownFields").as_bool() == Some(true) {
+            errors.push(Error::invalid(
+                &path.child("preserveUnknownFields"),
+                true,
+                "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead",
+            ));
+        }
+        spec_names(&mut errors, &path.child("names"), spec.field("names"));
+        conversion(&mut errors, &path.child("conversion"), spec.field("conversion"));
+        errors
+    }
+
+    fn validate_create(&self, object: &Value) -> Vec<Error> {
+        let mut errors = Errors::new();
+        let own_name = object.text("/metadata/name");
+        let expected = format!(
+            "{}.{}",
+            object.text("/spec/names/plural"),
+            object.text("/spec/group")
+        );
+        if own_name != expected {
+            errors.push(Error::invalid(
+                &Path::new("metadata.name"),
+                own_name,
+                "must be spec.names.plural+\".\"+spec.group",
+            ));
+        }
+        approval(&mut errors, object);
+        errors
+    }
+
+    fn validate_update(&self, new: &Value, old: &Value) -> Vec<Error> {
+        let mut errors = Errors::new();
+        let mut fixed = |field: &str, pointer: &str| {
+            check::immutable(&mut errors, &Path::new(field), new.at(pointer), old.at(pointer));
+        };
+        if is_established(old) {
+            fixed("spec.scope", "/spec/scope");
+            fixed("spec.names.kind", "/spec/names/kind");
+        }
+        fixed("spec.group", "/spec/group");
+        fixed("spec.names.plural", "/spec/names/plural");
+        stored_versions(&mut errors, new);
+        errors
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        columns("customresourcedefinitions.apiextensions.k8s.io")
+    }
+}
+
+/// Objects may be kept in any version that ever was the storage version.
+fn remember_stored(object: &mut Value) {
+    let stored = object
+        .items("/spec/versions")
+        .iter()
+        .filter(|version| version.field("storage").as_bool() == Some(true))
+        .map(|version| version.field("name").clone());
+    let mut known = object.items("/status/storedVersions").to_vec();
+    for name in stored {
+        if !known.contains(&name) {
+            known.push(name);
+        }
+    }
+    object.set("/status/storedVersions", known);
+}
+
+fn is_established(object: &Value) -> bool {
+    object
+        .items("/status/conditions")
+        .iter()
+        .any(|condition| condition.text("/type") == "Established" && condition.text("/status") == "True")
+}
+
+fn group(errors: &mut Errors, path: &Path, group: &str) {
+    if !check::required(errors, path, group) {
+        return;
+    }
+    let wrong = names::dns1123_subdomain(group);
+    if !wrong.is_empty() {
+        joined(errors, path, group, "", &wrong);
+    } else if !group.contains('.') {
+        errors.push(Error::invalid(
+            path,
+            group,
+            "should be a domain with at least one dot",
+        ));
+    }
+}
+
+fn conversion(errors: &mut Errors, path: &Path, conversion: &Value) {
+    let webhook = conversion.field("webhook");
+    check::required_one_of(
+        errors,
+        &path.child("strategy"),
+        conversion.text("/strategy"),
+        &["None", "Webhook"],
+    );
+    match conversion.text("/strategy") {
+        "None" if !webhook.is_null() => errors.push(Error::forbidden(
+            &path.child("webhook"),
+            "should not be set when strategy is not set to Webhook",
+        )),
+        "Webhook" if webhook.field("clientConfig").is_null() => errors.push(Error::required(
+            &path.child("webhook.clientConfig"),
+            "required when strategy is set to Webhook",
+        )),
+        _ => {}
+    }
+}
+
+/// Groups of the community's own names need its word.
+fn approval(errors: &mut Errors, object: &Value) {
+    let group = object.text("/spec/group");
+    let is_protected = ["k8s.io", "kubernetes.io"]
+        .iter()
+        .any(|own| group == *own || group.ends_with(&format!(".{own}")));
+    if !is_protected {
+        return;
+    }
+    let path = Path::new("metadata.annotations").key(APPROVAL);
+    match object.at("/metadata/annotations").field(APPROVAL).as_str() {
+        None | Some("") => errors.push(Error::required(
+            &path,
+            format!("protected groups must have approval annotation {APPROVAL:?}, see https://github.com/kubernetes/enhancements/pull/1111"),
+        )),
+        Some(text) => {
+            let is_url = text.split_once("://").is_some_and(|(scheme, host)| !scheme.is_empty() && !host.is_empty());
+            if !is_url && !text.starts_with("unapproved") {
+                errors.push(Error::invalid(
+                    &path,
+                    text,
+                    format!("protected groups must have approval annotation {APPROVAL:?} with either a URL or a reason starting with \"unapproved\", see https://github.com/kubernetes/enhancements/pull/1111"),
+                ));
+            }
+        }
+    }
+}
+
+fn stored_versions(errors: &mut Errors, object: &Value) {
+    let path = Path::new("status.storedVersions");
+    for (at, stored) in object.items("/status/storedVersions").iter().enumerate() {
+        let exists = |version: &Value| version.field("name") == stored;
+        if !object.items("/spec/versions").iter().any(exists) {
+            let v = stored.as_str().unwrap_or_default();
+            errors.push(Error::invalid(
+                &path.index(at),
+                v,
+                format!("missing from spec.versions; {v} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in {v} and removes {v} from status.storedVersions"),
+            ));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn definition() -> Value {
+        let mut object = json!({"metadata": {"name": "foos.ex.io"}, "spec": {"group": "ex.io", "scope": "Namespaced",
+            "names": {"plural": "foos", "kind": "Foo"}, "conversion": {"strategy": "None"},
+            "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {"type": "object"}}}]}});
+        CustomResourceDefinition.default(&mut object);
+        CustomResourceDefinition.prepare_for_create(&mut object);
+        object
+    }
+
+    fn check(pointer: &str, value: Value, expected: &[&str]) {
+        let mut object = definition();
+        if !pointer.is_empty() {
+            object.set(pointer, value);
+        }
+        let mut errors = CustomResourceDefinition.validate(&object);
+        errors.extend(CustomResourceDefinition.validate_create(&object));
+        let found: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(found, expected, "{pointer}");
+    }
+
+    #[test]
+    fn names_versions_and_schemas_are_checked() {
+        check("", Value::Null, &[]);
+        check(
+            "/spec/group",
+            "ex".into(),
+            &[
+                "spec.group: Invalid value: \"ex\": should be a domain with at least one dot",
+                "metadata.name: Invalid value: \"foos.ex.io\": must be spec.names.plural+\".\"+spec.group",
+            ],
+        );
+        check(
+            "/spec/scope",
+            "World".into(),
+            &["spec.scope: Unsupported value: \"World\": supported values: \"Cluster\", \"Namespaced\""],
+        );
+        check(
+            "/spec/versions/0/schema",
+            Value::Null,
+            &["spec.versions[0].schema.openAPIV3Schema: Required value: schemas are required"],
+        );
+        check(
+            "/spec/versions/0/schema/openAPIV3Schema",
+            json!({}),
+            &["spec.versions[0].schema.openAPIV3Schema.type: Required value: must not be empty at the root"],
+        );
+        check(
+            "/spec/names/listKind",
+            "Foo".into(),
+            &["spec.names.listKind: Invalid value: \"Foo\": kind and listKind may not be the same"],
+        );
+        check(
+            "/spec/versions/0/additionalPrinterColumns",
+            json!([{"name": "A", "type": "text", "jsonPath": ".spec.a"}]),
+            &[
+                "spec.versions[0].additionalPrinterColumns[0].type: Invalid value: \"text\": must be one of boolean,date,integer,number,string",
+            ],
+        );
+        check(
+            "/spec/versions/0/subresources/scale",
+            json!({"specReplicasPath": ".replicas", "statusReplicasPath": ".status.replicas"}),
+            &[
+                "spec.versions[0].subresources.scale.specReplicasPath: Invalid value: \".replicas\": should be a json path under .spec",
+            ],
+        );
+    }
+
+    #[test]
+    fn exactly_one_version_is_stored() {
+        let mut object = definition();
+        object.set("/spec/versions/0/storage", false);
+        let errors = CustomResourceDefinition.validate(&object);
+        assert!(
+            errors[0]
+                .to_string()
+                .ends_with(": must have exactly one version marked as storage version")
+        );
+    }
+
+    #[test]
+    fn the_communitys_groups_need_approval() {
+        let mut object = definition();
+        object.set("/spec/group", "x.k8s.io");
+        object.set("/metadata/name", "foos.x.k8s.io");
+        let errors = CustomResourceDefinition.validate_create(&object);
+        assert_eq!(
+            errors[0].path.to_string(),
+            "metadata.annotations[api-approved.kubernetes.io]"
+        );
+        object.set(
+            "/metadata/annotations/api-approved.kubernetes.io",
+            "unapproved, a test",
+        );
+        assert!(CustomResourceDefinition.validate_create(&object).is_empty());
+    }
+
+    #[test]
+    fn a_version_that_was_stored_stays() {
+        let old = definition();
+        assert_eq!(old.at("/status/storedVersions"), &json!(["v1"]));
+        let mut new = old.clone();
+        new.set("/spec/versions/0/name", "v2");
+        CustomResourceDefinition.prepare_for_update(&mut new, &old);
+        let errors = CustomResourceDefinition.validate_update(&new, &old);
+        assert!(
+            errors[0]
+                .to_string()
+                .starts_with("status.storedVersions[0]: Invalid value: \"v1\": missing from spec.versions; ")
+        );
+        let mut new = old.clone();
+        new.set("/spec/group", "other.io");
+        assert_eq!(
+            CustomResourceDefinition.validate_update(&new, &old)[0].to_string(),
+            "spec.group: Invalid value: \"other.io\": field is immutable"
+        );
+    }
+}

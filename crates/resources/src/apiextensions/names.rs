@@ -1,0 +1,62 @@
+//! The names that a definition claims.
+
+use serde_json::Value;
+use warren_apimachinery::field::{Error, Path};
+use warren_apimachinery::name as names;
+use warren_apimachinery::value::ValueExt;
+
+use crate::check::{self, Errors};
+
+const MIXED_CASE: &str = "may have mixed case, but should otherwise match: ";
+
+/// One error for all that is wrong with a text, as upstream reports names.
+pub(super) fn joined(errors: &mut Errors, path: &Path, value: &str, prefix: &str, messages: &[String]) {
+    if !messages.is_empty() {
+        let detail = format!("{prefix}{}", messages.join(","));
+        errors.push(Error::invalid(path, value, detail));
+    }
+}
+
+/// Checks `spec.names`.
+pub(super) fn names(errors: &mut Errors, path: &Path, value: &Value) {
+    const REQUIRED: [&str; 4] = ["plural", "singular", "kind", "listKind"];
+    for field in REQUIRED {
+        let text = value.field(field).as_str().unwrap_or_default();
+        check::required(errors, &path.child(field), text);
+    }
+    for field in REQUIRED {
+        let text = value.field(field).as_str().unwrap_or_default();
+        let is_kind = field.to_lowercase().ends_with("kind");
+        if !text.is_empty() {
+            let (prefix, shown) = if is_kind {
+                (MIXED_CASE, text.to_lowercase())
+            } else {
+                ("", text.to_owned())
+            };
+            joined(
+                errors,
+                &path.child(field),
+                text,
+                prefix,
+                &names::dns1035_label(&shown),
+            );
+        }
+    }
+    list(errors, &path.child("shortNames"), value.items("/shortNames"));
+    let (kind, list_kind) = (value.text("/kind"), value.text("/listKind"));
+    if !kind.is_empty() && kind == list_kind {
+        errors.push(Error::invalid(
+            &path.child("listKind"),
+            list_kind,
+            "kind and listKind may not be the same",
+        ));
+    }
+    list(errors, &path.child("categories"), value.items("/categories"));
+}
+
+fn list(errors: &mut Errors, path: &Path, items: &[Value]) {
+    for (at, item) in items.iter().enumerate() {
+        let item = item.as_str().unwrap_or_default();
+        joined(errors, &path.index(at), item, "", &names::dns1035_label(item));
+    }
+}
