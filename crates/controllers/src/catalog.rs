@@ -21,7 +21,7 @@ use crate::namespace::Namespaces;
 use crate::namespace_defaults::{DefaultServiceAccounts, RootCaPublisher};
 use crate::node_lifecycle::NodeLifecycle;
 use crate::pod_gc::PodGc;
-use crate::replica_set::ReplicaSets;
+use crate::replica_set::{ReplicaSets, ReplicationControllers};
 use crate::resource_quota::{QuotaUsage, ResourceQuotas};
 use crate::service_account_token::ServiceAccountTokens;
 use crate::stateful_set::StatefulSets;
@@ -61,6 +61,7 @@ pub struct Controller {
 pub fn all(config: &Config) -> Vec<Controller> {
     vec![
         on(Role::Any, ReplicaSets),
+        on(Role::Any, ReplicationControllers),
         on(Role::Any, Deployments),
         on(Role::Any, StatefulSets),
         on(Role::Any, DaemonSets),

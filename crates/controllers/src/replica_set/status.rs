@@ -15,8 +15,8 @@ pub(super) struct Observed<'a> {
     pub(super) set: &'a ReplicaSet,
     /// Its active pods, as they were before this pass made or deleted any.
     pub(super) active: &'a [Pod],
-    /// How many of its pods are going.
-    pub(super) terminating: usize,
+    /// How many of its pods are going, where that is told.
+    pub(super) terminating: Option<usize>,
     /// What was tried and failed.
     pub(super) failure: Option<(Scale, &'a str)>,
     /// The time of the pass.
@@ -61,7 +61,7 @@ pub(super) fn decide(observed: &Observed<'_>) -> Value {
             "availableReplicas",
             observed.count(|pod| pod.is_available(min_ready, observed.now)),
         )
-        .with("terminatingReplicas", count(observed.terminating))
+        .option("terminatingReplicas", observed.terminating.map(count))
         .number(
             "observedGeneration",
             observed.set.metadata.generation.unwrap_or_default(),

@@ -1,5 +1,5 @@
 use serde_json::{Value, json};
-use warren_apimachinery::resource::{PODS, REPLICA_SETS};
+use warren_apimachinery::resource::{PODS, REPLICA_SETS, REPLICATION_CONTROLLERS};
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{GroupResource, Status};
 use warren_reconciler::Next;
@@ -132,5 +132,34 @@ async fn a_refused_pod_shows_as_replica_failure_until_one_is_made() {
             .value(&REPLICA_SETS, "default/web")
             .items("/status/conditions")
             .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn a_replication_controller_works_alike_with_a_plain_selector() {
+    let cluster = FakeCluster::new();
+    cluster.put(
+        &REPLICATION_CONTROLLERS,
+        json!({"metadata": {"name": "old", "uid": "rc"},
+        "spec": {"replicas": 2, "selector": {"app": "old"},
+            "template": {"metadata": {"labels": {"app": "old"}}, "spec": {"containers": [{"name": "c"}]}}}}),
+    );
+    cluster.put(
+        &PODS,
+        json!({"metadata": {"name": "other", "labels": {"app": "other"}}}),
+    );
+    cluster.settle(&[&ReplicationControllers], NOW).await;
+    assert_eq!(cluster.values(&PODS).len(), 3);
+    assert!(
+        cluster
+            .value(&PODS, "default/other")
+            .items("/metadata/ownerReferences")
+            .is_empty()
+    );
+    assert_eq!(
+        cluster
+            .value(&REPLICATION_CONTROLLERS, "default/old")
+            .at("/status"),
+        &json!({"replicas": 2, "fullyLabeledReplicas": 2, "observedGeneration": 1})
     );
 }
