@@ -12,6 +12,7 @@ use crate::daemon_set::DaemonSets;
 use crate::deployment::Deployments;
 use crate::disruption::DisruptionBudgets;
 use crate::endpoint_slice::EndpointSlices;
+use crate::endpoint_slice::mirroring::EndpointSliceMirroring;
 use crate::endpoints::Endpoints;
 use crate::ephemeral_volume::EphemeralVolumes;
 use crate::garbage_collector::GarbageCollector;
@@ -69,6 +70,7 @@ pub fn all(config: &Config) -> Vec<Controller> {
         on(Role::Any, CronJobs),
         on(Role::Any, Endpoints),
         on(Role::Any, EndpointSlices),
+        on(Role::Any, EndpointSliceMirroring),
         on(Role::Any, Namespaces),
         on(Role::Any, DefaultServiceAccounts),
         on(

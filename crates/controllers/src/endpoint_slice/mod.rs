@@ -2,6 +2,7 @@
 //!
 //! Unlike upstream it gives no topology hints and writes no `last-change-trigger-time`.
 
+pub(crate) mod mirroring;
 mod slices;
 
 use std::collections::BTreeMap;
@@ -10,7 +11,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use warren_apimachinery::resource::{ENDPOINT_SLICES, NODES, PODS, SERVICES};
 use warren_apimachinery::value::ValueExt;
-use warren_apimachinery::{Meta, ObjectKey, Resource, Status, StatusReason};
+use warren_apimachinery::{Meta, Object, ObjectKey, Resource, Status, StatusReason};
 use warren_reconciler::{
     Change, Cluster, Context, DeleteOptions, Next, Part, ReconcileError, Reconciler, Triggers,
 };
@@ -82,7 +83,12 @@ impl Reconciler for EndpointSlices {
             .cloned()
             .collect();
         let plan = slices::plan(desired, existing, &address_types);
-        carry_out(cluster, &service, plan, (stale, &labels)).await?;
+        let target = Target {
+            owner: (&SERVICES, &service.object),
+            labels: &labels,
+            stale,
+        };
+        carry_out(cluster, target, plan).await?;
         Ok(Next::Wait)
     }
 }
@@ -181,13 +187,24 @@ fn port(port: &Port) -> Value {
     value
 }
 
+/// Whose slices are written.
+struct Target<'a> {
+    /// Kind and object.
+    owner: (&'a Resource, &'a Object),
+    /// The labels that every slice has.
+    labels: &'a Value,
+    /// Slices whose labels are others.
+    stale: Vec<Value>,
+}
+
 async fn carry_out(
     cluster: &dyn Cluster,
-    service: &Service,
+    target: Target<'_>,
     plan: slices::Plan,
-    (stale, labels): (Vec<Value>, &Value),
 ) -> Result<(), ReconcileError> {
-    let meta = service.object.meta();
+    let (resource, owner) = target.owner;
+    let meta = owner.meta();
+    let labels = target.labels;
     let name = |slice: &Value| slice.text("/metadata/name").to_owned();
     let touched: Vec<String> = plan.update.iter().chain(&plan.delete).map(name).collect();
     for (address_type, ports, endpoints) in plan.create {
@@ -198,7 +215,7 @@ async fn carry_out(
                 "generateName": format!("{}-", meta.name),
                 "namespace": meta.namespace,
                 "labels": labels,
-                "ownerReferences": [controller_reference(&SERVICES, meta)],
+                "ownerReferences": [controller_reference(resource, meta)],
             },
             "addressType": address_type,
             "ports": ports,
@@ -209,7 +226,10 @@ async fn carry_out(
             result => result?,
         };
     }
-    let relabelled = stale.into_iter().filter(|slice| !touched.contains(&name(slice)));
+    let relabelled = target
+        .stale
+        .into_iter()
+        .filter(|slice| !touched.contains(&name(slice)));
     for mut slice in plan.update.into_iter().chain(relabelled) {
         slice.set("/metadata/labels", labels.clone());
         cluster.update(&ENDPOINT_SLICES, Part::Main, slice).await?;
