@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use smol_str::SmolStr;
-use warren_apimachinery::resource::Scope;
+use warren_apimachinery::resource::{NAMESPACES, Scope};
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{Object, ObjectKey, Resource, Status, StatusReason};
 use warren_reconciler::event::Recorder;
@@ -20,6 +20,20 @@ use crate::wording::Wording;
 pub(crate) const ACTOR: &str = "warren-syncer";
 
 const EVENTS: Recorder = Recorder { component: ACTOR };
+
+/// Stands for all objects where a key is wanted; no object has it.
+pub(crate) const EVERYTHING: ObjectKey = ObjectKey {
+    namespace: SmolStr::new_static("*"),
+    name: SmolStr::new_static("*"),
+};
+
+/// Whether a change of a virtual cluster tells that all of it is looked at again: one namespace that every cluster has
+/// stands for the pass. What comes from the host is looked at then, too, as the host's own pass may have come before
+/// the virtual cluster was bound.
+pub(crate) fn is_full_pass(change: &Change) -> bool {
+    let first = change.previous.is_none() && !change.deleted;
+    first && NAMESPACES.is(&change.resource) && change.object.meta().name == "kube-system"
+}
 
 /// See the module.
 pub(crate) struct Sides<'a> {

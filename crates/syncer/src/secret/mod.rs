@@ -9,7 +9,8 @@ use warren_apimachinery::{ObjectKey, Resource, resource};
 use warren_config::ReferencedOrAll;
 use warren_reconciler::{Change, Cluster, Context, Next, ReconcileError, Reconciler, Triggers};
 
-use crate::binding::Bindings;
+use crate::binding::{Binding, Bindings};
+use crate::ingress;
 use crate::referenced::{self, Kind};
 use crate::sides::{ACTOR, Sides};
 
@@ -24,6 +25,18 @@ impl Kind for Secrets {
 
     fn wanted(sides: &Sides<'_>) -> ReferencedOrAll {
         sides.binding.spec.sync.to_host.secrets
+    }
+
+    fn is_referenced_elsewhere(sides: &Sides<'_>, key: &ObjectKey) -> bool {
+        sides.binding.spec.sync.to_host.ingresses.enabled
+            && sides
+                .virtual_cluster
+                .list(&resource::INGRESSES, Some(&key.namespace))
+                .iter()
+                .any(|ingress| {
+                    let mut named = ingress::secrets(&ingress.to_value()).into_iter();
+                    named.any(|name| key.name == name)
+                })
     }
 
     /// The host would fill, or remove, a service account's token.
@@ -45,11 +58,24 @@ impl Reconciler for Secrets {
     }
 
     fn watches(&self) -> &'static [Resource] {
-        &[resource::SECRETS, resource::PODS]
+        &[resource::SECRETS, resource::PODS, resource::INGRESSES]
     }
 
     fn triggers(&self, change: &Change, _: &dyn Cluster, out: &mut Triggers<'_>) {
         referenced::triggers::<Self>(self.bindings.as_ref(), change, out);
+        let on = |binding: Arc<Binding>| binding.spec.sync.to_host.ingresses.enabled;
+        if resource::INGRESSES.is(&change.resource)
+            && self.bindings.of_virtual(&change.cluster).is_some_and(on)
+        {
+            for ingress in [Some(&change.object), change.previous.as_ref()]
+                .into_iter()
+                .flatten()
+            {
+                for name in ingress::secrets(&ingress.to_value()) {
+                    out.add(ObjectKey::namespaced(ingress.meta().namespace.clone(), name));
+                }
+            }
+        }
     }
 
     async fn reconcile(&self, cx: &Context, key: &ObjectKey) -> Result<Next, ReconcileError> {

@@ -77,7 +77,7 @@ impl Reconciler for Services {
 }
 
 /// How long a host Service may still wait for the commit of its virtual Service.
-fn may_be_reserved(host: &Value, now: Timestamp) -> Option<Duration> {
+pub(crate) fn may_be_reserved(host: &Value, now: Timestamp) -> Option<Duration> {
     let made = time::parse(host.text("/metadata/creationTimestamp")).ok()?;
     let age = Duration::try_from(now.duration_since(made)).unwrap_or_default();
     COMMIT_TIME.checked_sub(age).filter(|left| !left.is_zero())

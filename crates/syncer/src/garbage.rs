@@ -1,0 +1,118 @@
+//! The safety net: host objects of ours whose virtual object is gone. Each rule removes its own when it hears of the
+//! deletion; this finds what was missed while nobody listened, and the tokens of pods, which no rule of their own has.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use warren_apimachinery::{Object, ObjectKey, Resource, resource};
+use warren_reconciler::{Change, Cluster, Context, Next, ReconcileError, Reconciler, Triggers};
+use warren_translate::MANAGED_BY;
+
+use crate::binding::Bindings;
+use crate::pod::token;
+use crate::service::may_be_reserved;
+use crate::sides::{ACTOR, EVERYTHING, Sides, is_full_pass, of_host_change, ours};
+
+/// The kinds that the rules put on a host.
+const KINDS: &[Resource] = &[
+    resource::PODS,
+    resource::SERVICES,
+    resource::CONFIG_MAPS,
+    resource::SECRETS,
+    resource::PERSISTENT_VOLUME_CLAIMS,
+    resource::ENDPOINTS,
+    resource::ENDPOINT_SLICES,
+    resource::INGRESSES,
+    resource::NETWORK_POLICIES,
+    resource::POD_DISRUPTION_BUDGETS,
+];
+/// The rule. Its keys are of host objects, queued in the virtual cluster that they belong to.
+pub(crate) struct Garbage {
+    pub(crate) bindings: Arc<dyn Bindings>,
+}
+
+#[async_trait]
+impl Reconciler for Garbage {
+    fn name(&self) -> &'static str {
+        "sync-garbage"
+    }
+
+    fn actor(&self) -> &'static str {
+        ACTOR
+    }
+
+    fn watches(&self) -> &'static [Resource] {
+        &[resource::NAMESPACES, resource::PODS, resource::SECRETS]
+    }
+
+    fn triggers(&self, change: &Change, _: &dyn Cluster, out: &mut Triggers<'_>) {
+        let meta = change.object.meta();
+        if let Some(binding) = self.bindings.of_virtual(&change.cluster) {
+            if resource::PODS.is(&change.resource) && change.deleted {
+                out.add(token::secret_key(&binding.tenant, &meta.key(), &meta.uid));
+            }
+            if is_full_pass(change) {
+                out.add(EVERYTHING);
+            }
+        }
+        if resource::SECRETS.is(&change.resource)
+            && !change.deleted
+            && let Some((binding, identity)) = of_host_change(self.bindings.as_ref(), change)
+            && identity.kind == token::KIND
+        {
+            out.add_to(binding.virtual_cluster.clone(), meta.key());
+        }
+    }
+
+    async fn reconcile(&self, cx: &Context, key: &ObjectKey) -> Result<Next, ReconcileError> {
+        let Some(sides) = Sides::of(cx, self.bindings.as_ref()) else {
+            return Ok(Next::Wait);
+        };
+        if *key != EVERYTHING {
+            if let Some(secret) = sides.host.get(&resource::SECRETS, key) {
+                collect(&sides, &resource::SECRETS, &secret).await?;
+            }
+            return Ok(Next::Wait);
+        }
+        let namespace = sides.binding.tenant.host_namespace().0.clone();
+        for resource in KINDS {
+            for object in sides.host.list(resource, Some(&namespace)) {
+                if object.meta().label(MANAGED_BY) == Some(sides.binding.tenant.cluster()) {
+                    collect(&sides, resource, &object).await?;
+                }
+            }
+        }
+        Ok(Next::Wait)
+    }
+}
+
+/// Deletes a host object of ours if its virtual object is gone or another.
+async fn collect(sides: &Sides<'_>, resource: &Resource, object: &Object) -> Result<(), ReconcileError> {
+    if object.meta().deleting || !is_orphan(sides, resource, object) {
+        return Ok(());
+    }
+    sides.delete_host(resource, object, None).await
+}
+
+fn is_orphan(sides: &Sides<'_>, resource: &Resource, object: &Object) -> bool {
+    let Some(identity) = ours(&sides.binding, object) else {
+        return false;
+    };
+    if identity.uid.0.is_empty() {
+        // Shared by many virtual objects; it goes with the virtual cluster.
+        return false;
+    }
+    let of = match identity.kind.as_str() {
+        token::KIND => &resource::PODS,
+        kind if kind == resource.kind => resource,
+        _ => return false,
+    };
+    match sides.virtual_cluster.get(of, &identity.key.0) {
+        // A Service made anew keeps its host Service, and with it the address.
+        Some(there) => *resource != resource::SERVICES && there.meta().uid != identity.uid.0,
+        None if *resource == resource::SERVICES => {
+            may_be_reserved(&object.to_value(), sides.cx.now).is_none()
+        }
+        None => true,
+    }
+}

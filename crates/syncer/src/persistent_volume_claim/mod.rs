@@ -1,0 +1,191 @@
+//! Claims of storage: bound on the host, shown as bound in the virtual cluster.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::{Map, Value, json};
+use smol_str::SmolStr;
+use warren_apimachinery::value::ValueExt;
+use warren_apimachinery::{Object, ObjectKey, Resource, resource};
+use warren_config::VirtualClusterSpec;
+use warren_reconciler::{Change, Cluster, Context, Next, Part, ReconcileError, Reconciler, Triggers};
+use warren_translate::Virtual;
+
+use crate::applied::Parts;
+use crate::binding::Bindings;
+use crate::difference::difference;
+use crate::from_host;
+use crate::mirrored::{self, Kind};
+use crate::sides::{ACTOR, Claim, Sides, trigger};
+
+const CLAIMS: Resource = resource::PERSISTENT_VOLUME_CLAIMS;
+/// Annotations that the host's controllers write and a tenant's tools read.
+const OF_THE_HOST: &[&str] = &[
+    "pv.kubernetes.io/bind-completed",
+    "pv.kubernetes.io/bound-by-controller",
+    "volume.beta.kubernetes.io/storage-provisioner",
+    "volume.kubernetes.io/storage-provisioner",
+    "volume.kubernetes.io/selected-node",
+];
+
+/// The rule.
+pub(crate) struct PersistentVolumeClaims {
+    pub(crate) bindings: Arc<dyn Bindings>,
+}
+
+impl Kind for PersistentVolumeClaims {
+    const RESOURCE: Resource = CLAIMS;
+    // Done here: it is not the status alone.
+    const STATUS: bool = false;
+
+    fn is_on(spec: &VirtualClusterSpec) -> bool {
+        spec.sync.to_host.persistent_volume_claims.enabled
+    }
+
+    fn content(sides: &Sides<'_>, value: &Value) -> Option<Map<String, Value>> {
+        Some(Map::from_iter([("spec".to_owned(), host_spec(sides, value))]))
+    }
+
+    fn metadata(_: &Sides<'_>, metadata: &mut Value) {
+        if let Some(annotations) = metadata.object_at("/annotations") {
+            annotations.retain(|key, _| !OF_THE_HOST.contains(&key.as_str()));
+        }
+    }
+
+    fn mutable(content: &Map<String, Value>) -> Parts {
+        let spec = content.get("spec").unwrap_or(&Value::Null);
+        let mut parts = Parts::new();
+        for pointer in ["/resources", "/volumeAttributesClassName"] {
+            if !spec.at(pointer).is_null() {
+                parts.insert(format!("/spec{pointer}"), spec.at(pointer).clone());
+            }
+        }
+        parts
+    }
+}
+
+#[async_trait]
+impl Reconciler for PersistentVolumeClaims {
+    fn name(&self) -> &'static str {
+        "sync-persistent-volume-claims"
+    }
+
+    fn actor(&self) -> &'static str {
+        ACTOR
+    }
+
+    fn watches(&self) -> &'static [Resource] {
+        &[CLAIMS]
+    }
+
+    fn triggers(&self, change: &Change, _: &dyn Cluster, out: &mut Triggers<'_>) {
+        trigger(self.bindings.as_ref(), &CLAIMS, change, out);
+    }
+
+    async fn reconcile(&self, cx: &Context, key: &ObjectKey) -> Result<Next, ReconcileError> {
+        let Some(sides) = Sides::of(cx, self.bindings.as_ref()) else {
+            return Ok(Next::Wait);
+        };
+        mirrored::reconcile::<Self>(&sides, key).await?;
+        let object = cx
+            .cluster
+            .get(&CLAIMS, key)
+            .filter(|object| !object.meta().deleting);
+        if let (Some(object), Claim::Ours { object: host, uid }) = (object, sides.claim(&CLAIMS, key))
+            && uid == object.meta().uid
+        {
+            report(&sides, &object, &host.to_value()).await?;
+        }
+        Ok(Next::Wait)
+    }
+}
+
+/// The spec of the host's claim. A tenant may name a volume only if it is one that it is shown.
+fn host_spec(sides: &Sides<'_>, value: &Value) -> Value {
+    let tenant = &sides.binding.tenant;
+    let mut spec = value.at("/spec").clone();
+    let namespace = value.text("/metadata/namespace");
+    let selector = tenant.host_selector(spec.at("/selector"), Some(Virtual(namespace)));
+    if !selector.is_null() {
+        spec.set("/selector", selector);
+    }
+    let volume = spec.text("/volumeName").to_owned();
+    if volume.is_empty() || was_bound_by_us(sides, value) {
+        spec.take_at("/volumeName");
+    } else {
+        let key = ObjectKey::cluster(volume.as_str());
+        let shown = sides.virtual_cluster.get(&resource::PERSISTENT_VOLUMES, &key);
+        if !shown.is_some_and(|volume| from_host::is_ours(&volume)) {
+            spec.set(
+                "/volumeName",
+                tenant.host_cluster_name(Virtual(&volume)).0.as_str(),
+            );
+        }
+    }
+    for field in ["dataSource", "dataSourceRef"] {
+        let Some(source) = spec.get_mut(field).filter(|source| source.is_object()) else {
+            continue;
+        };
+        let there = source.take_at("/namespace");
+        let key = Virtual(ObjectKey {
+            namespace: SmolStr::new(there.as_ref().and_then(Value::as_str).unwrap_or(namespace)),
+            name: SmolStr::new(source.text("/name")),
+        });
+        let name = tenant.host_name(&CLAIMS, &key).0;
+        source.set("/name", name.as_str());
+    }
+    spec
+}
+
+/// The volume came from the host, so it is not a wish of the tenant.
+fn was_bound_by_us(sides: &Sides<'_>, value: &Value) -> bool {
+    let key = ObjectKey::namespaced(value.text("/metadata/namespace"), value.text("/metadata/name"));
+    match sides.claim(&CLAIMS, &key) {
+        Claim::Ours { object, .. } => {
+            object.to_value().at("/spec/volumeName") == value.at("/spec/volumeName")
+        }
+        _ => value
+            .at("/metadata/annotations")
+            .field("pv.kubernetes.io/bind-completed")
+            .is_string(),
+    }
+}
+
+/// Host → virtual: the volume, what the binder noted, and the status.
+async fn report(sides: &Sides<'_>, object: &Object, host: &Value) -> Result<(), ReconcileError> {
+    let claim = object.to_value();
+    let key = object.key();
+    let mut patch = Value::Null;
+    let volume = host.text("/spec/volumeName");
+    if !volume.is_empty() && claim.text("/spec/volumeName").is_empty() {
+        patch.set("/spec/volumeName", volume);
+    }
+    for annotation in OF_THE_HOST {
+        let value = host.at("/metadata/annotations").field(annotation);
+        if !value.is_null()
+            && claim.at("/metadata/annotations").field(annotation) != value
+            && let Some(annotations) = patch.object_at("/metadata/annotations")
+        {
+            annotations.insert((*annotation).to_owned(), value.clone());
+        }
+    }
+    if !patch.is_null() {
+        sides
+            .virtual_cluster
+            .merge_patch(&CLAIMS, &key, Part::Main, patch)
+            .await?;
+    }
+    let mut status = host.at("/status").clone();
+    if status.is_null() {
+        return Ok(());
+    }
+    sides.wording(&CLAIMS, object).of_messages(&mut status);
+    if let Some(patch) = difference(claim.at("/status"), &status) {
+        let patch = json!({"status": patch});
+        sides
+            .virtual_cluster
+            .merge_patch(&CLAIMS, &key, Part::Status, patch)
+            .await?;
+    }
+    Ok(())
+}
