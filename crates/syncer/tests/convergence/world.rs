@@ -337,14 +337,17 @@ impl World {
         }
     }
 
+    /// Everything is looked at again.
+    pub(crate) fn full_pass(&self) {
+        self.ids.iter().for_each(|id| self.runtime.full_pass(id));
+    }
+
     /// Everything is looked at again; nobody may find anything to write.
     pub(crate) async fn nothing_left_to_write(&self) {
         self.settle().await;
         let revisions = || [&self.host, &self.tenant, &self.neighbour].map(Side::revision);
         let before = revisions();
-        for id in &self.ids {
-            self.runtime.full_pass(id);
-        }
+        self.full_pass();
         self.settle().await;
         assert_eq!(revisions(), before, "a second pass wrote");
     }
