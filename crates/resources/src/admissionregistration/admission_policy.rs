@@ -1,0 +1,280 @@
+//! Validating and mutating admission policies.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use warren_apimachinery::field::{Error, Path};
+use warren_apimachinery::name as names;
+use warren_apimachinery::value::ValueExt;
+use warren_registry::strategy::{Column, Strategy, Traits};
+
+use super::{Kind, rules};
+use crate::check::{self, Errors};
+use crate::table::{age, columns, name};
+
+const REASONS: &[&str] = &["Forbidden", "Invalid", "RequestEntityTooLarge"];
+const ANNOTATIONS_MAX: usize = 20;
+const NOTHING_TO_DO: &str = "validations or auditAnnotations must contain at least one item";
+
+/// The strategy of admission policies.
+pub(crate) struct AdmissionPolicy(pub(super) Kind);
+
+impl Strategy for AdmissionPolicy {
+    fn traits(&self) -> Traits {
+        Traits {
+            generation: true,
+            status: self.0 == Kind::Validating,
+            unconditional_update: false,
+            ..Traits::default()
+        }
+    }
+
+    fn prepare_for_create(&self, object: &mut Value) {
+        if self.0 == Kind::Validating {
+            object.set("/status", Map::new());
+        }
+    }
+
+    fn validate(&self, object: &Value) -> Vec<Error> {
+        let mut errors = Errors::new();
+        let (path, spec) = (Path::new("spec"), object.field("spec"));
+        check::required_one_of(
+            &mut errors,
+            &path.child("failurePolicy"),
+            spec.text("/failurePolicy"),
+            rules::FAILURE_POLICIES,
+        );
+        let kind = spec.field("paramKind");
+        if !kind.is_null() {
+            rules::param_kind(&mut errors, &path.child("paramKind"), kind);
+        }
+        let (constraints_path, constraints) =
+            (path.child("matchConstraints"), spec.field("matchConstraints"));
+        if constraints.is_null() {
+            errors.push(Error::required(&constraints_path, ""));
+        } else {
+            rules::match_resources(&mut errors, &constraints_path, constraints);
+            if constraints.items("/resourceRules").is_empty() {
+                errors.push(Error::required(&constraints_path.child("resourceRules"), ""));
+            }
+        }
+        rules::match_conditions(
+            &mut errors,
+            &path.child("matchConditions"),
+            spec.items("/matchConditions"),
+        );
+        for (at, variable) in spec.items("/variables").iter().enumerate() {
+            self::variable(&mut errors, &path.child("variables").index(at), variable);
+        }
+        match self.0 {
+            Kind::Validating => validations(&mut errors, &path, spec, object.text("/metadata/name")),
+            Kind::Mutating => mutations(&mut errors, &path, spec),
+        }
+        errors
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        columns(match self.0 {
+            Kind::Mutating => "mutatingadmissionpolicies.admissionregistration.k8s.io",
+            Kind::Validating => "validatingadmissionpolicies.admissionregistration.k8s.io",
+        })
+    }
+
+    fn cells(&self, object: &Value, now: Timestamp) -> Vec<Value> {
+        let kind = object.at("/spec/paramKind");
+        let shown = if kind.is_null() {
+            "<unset>".to_owned()
+        } else {
+            format!("{}/{}", kind.text("/apiVersion"), kind.text("/kind"))
+        };
+        let list = match self.0 {
+            Kind::Mutating => "/spec/mutations",
+            Kind::Validating => "/spec/validations",
+        };
+        vec![
+            name(object),
+            object.items(list).len().into(),
+            shown.into(),
+            age(object, now),
+        ]
+    }
+}
+
+fn expression(errors: &mut Errors, path: &Path, text: &str) {
+    if text.trim().is_empty() {
+        errors.push(Error::required(path, "expression is not specified"));
+    }
+}
+
+fn variable(errors: &mut Errors, path: &Path, variable: &Value) {
+    let own_name = variable.text("/name");
+    if own_name.trim().is_empty() {
+        errors.push(Error::required(&path.child("name"), "name is not specified"));
+    } else if !names::c_identifier(own_name).is_empty() {
+        errors.push(Error::invalid(
+            &path.child("name"),
+            own_name,
+            "name is not a valid CEL identifier",
+        ));
+    }
+    expression(errors, &path.child("expression"), variable.text("/expression"));
+}
+
+fn validations(errors: &mut Errors, path: &Path, spec: &Value, policy: &str) {
+    let (list, annotations) = (spec.items("/validations"), spec.items("/auditAnnotations"));
+    if list.is_empty() && annotations.is_empty() {
+        for field in ["validations", "auditAnnotations"] {
+            errors.push(Error::required(&path.child(field), NOTHING_TO_DO));
+        }
+    }
+    for (at, value) in list.iter().enumerate() {
+        validation(errors, &path.child("validations").index(at), value);
+    }
+    let path = path.child("auditAnnotations");
+    if annotations.len() > ANNOTATIONS_MAX {
+        errors.push(Error::invalid(
+            &path,
+            annotations.to_vec(),
+            format!("must not have more than {ANNOTATIONS_MAX} auditAnnotations"),
+        ));
+    }
+    let mut seen = Vec::new();
+    for (at, annotation) in annotations.iter().enumerate() {
+        let (path, key) = (path.index(at), annotation.text("/key"));
+        if check::required(errors, &path.child("key"), key) {
+            let whole = format!("{policy}/{key}");
+            check::text(errors, &path.child("key"), key, names::qualified_name(&whole));
+        }
+        if annotation.text("/valueExpression").trim().is_empty() {
+            errors.push(Error::required(
+                &path.child("valueExpression"),
+                "valueExpression is not specified",
+            ));
+        }
+        if seen.contains(&key) {
+            errors.push(Error::duplicate(&path.child("key"), key));
+        }
+        seen.push(key);
+    }
+}
+
+fn validation(errors: &mut Errors, path: &Path, validation: &Value) {
+    expression(errors, &path.child("expression"), validation.text("/expression"));
+    let of_message = validation.text("/messageExpression");
+    if !of_message.is_empty() && of_message.trim().is_empty() {
+        errors.push(Error::invalid(
+            &path.child("messageExpression"),
+            of_message,
+            "must be non-empty if specified",
+        ));
+    }
+    let (message_path, message) = (path.child("message"), validation.text("/message"));
+    if !message.is_empty() && message.trim().is_empty() {
+        errors.push(Error::invalid(
+            &message_path,
+            message,
+            "message must be non-empty if specified",
+        ));
+    } else if message.trim().contains(['\n', '\r']) {
+        errors.push(Error::invalid(
+            &message_path,
+            message,
+            "message must not contain line breaks",
+        ));
+    }
+    rules::optional_one_of(errors, &path.child("reason"), validation.field("reason"), REASONS);
+}
+
+fn mutations(errors: &mut Errors, path: &Path, spec: &Value) {
+    let (list_path, list) = (path.child("mutations"), spec.items("/mutations"));
+    if list.is_empty() {
+        errors.push(Error::required(
+            &list_path,
+            "mutations must contain at least one item",
+        ));
+    }
+    for (at, mutation) in list.iter().enumerate() {
+        let path = list_path.index(at);
+        let kind = mutation.text("/patchType");
+        check::required_one_of(
+            errors,
+            &path.child("patchType"),
+            kind,
+            &["ApplyConfiguration", "JSONPatch"],
+        );
+        let field = match kind {
+            "ApplyConfiguration" => "applyConfiguration",
+            "JSONPatch" => "jsonPatch",
+            _ => continue,
+        };
+        if mutation.field(field).is_null() {
+            errors.push(Error::required(
+                &path.child(field),
+                format!("must be specified when patchType is {kind}"),
+            ));
+        } else {
+            expression(
+                errors,
+                &path.child(field).child("expression"),
+                mutation.field(field).text("/expression"),
+            );
+        }
+    }
+    check::required_one_of(
+        errors,
+        &path.child("reinvocationPolicy"),
+        spec.text("/reinvocationPolicy"),
+        &["IfNeeded", "Never"],
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn check(kind: Kind, pointer: &str, value: Value, expected: &[&str]) {
+        let rule = json!({"operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"]});
+        let mut policy = json!({"metadata": {"name": "p"}, "spec": {"failurePolicy": "Fail",
+            "matchConstraints": {"matchPolicy": "Exact", "namespaceSelector": {}, "objectSelector": {}, "resourceRules": [rule]}}});
+        policy.set(pointer, value);
+        let errors = AdmissionPolicy(kind).validate(&policy);
+        let found: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(found, expected, "{pointer}");
+    }
+
+    #[test]
+    fn a_policy_needs_something_to_do() {
+        check(
+            Kind::Validating,
+            "/spec/validations",
+            json!([{"expression": "true"}]),
+            &[],
+        );
+        check(
+            Kind::Validating,
+            "/spec/validations",
+            json!([]),
+            &[
+                "spec.validations: Required value: validations or auditAnnotations must contain at least one item",
+                "spec.auditAnnotations: Required value: validations or auditAnnotations must contain at least one item",
+            ],
+        );
+        check(
+            Kind::Validating,
+            "/spec/validations",
+            json!([{"message": "a\nb", "reason": "No"}]),
+            &[
+                "spec.validations[0].expression: Required value: expression is not specified",
+                "spec.validations[0].message: Invalid value: \"a\\nb\": message must not contain line breaks",
+                "spec.validations[0].reason: Unsupported value: \"No\": supported values: \"Forbidden\", \"Invalid\", \"RequestEntityTooLarge\"",
+            ],
+        );
+        check(
+            Kind::Mutating,
+            "/spec/reinvocationPolicy",
+            "Never".into(),
+            &["spec.mutations: Required value: mutations must contain at least one item"],
+        );
+    }
+}

@@ -1,0 +1,132 @@
+//! Where a webhook is reached.
+
+use serde_json::Value;
+use warren_apimachinery::field::{Error, Path};
+use warren_apimachinery::name as names;
+use warren_apimachinery::value::ValueExt;
+
+use crate::check::Errors;
+
+const FORM: &str = "; desired format: https://host[/path]";
+
+/// `clientConfig`: a URL or a service.
+pub(super) fn client(errors: &mut Errors, path: &Path, config: &Value) {
+    let service = config.field("service");
+    match (config.field("url").as_str(), service.is_null()) {
+        (Some(text), true) => url(errors, &path.child("url"), text),
+        (None, false) => self::service(errors, &path.child("service"), service),
+        _ => errors.push(Error::required(path, "exactly one of url or service is required")),
+    }
+}
+
+fn url(errors: &mut Errors, path: &Path, text: &str) {
+    let (text, fragment) = text.split_once('#').unwrap_or((text, ""));
+    let (text, query) = text.split_once('?').unwrap_or((text, ""));
+    let (scheme, rest) = text.split_once("://").unwrap_or(("", ""));
+    let authority = rest.split('/').next().unwrap_or_default();
+    let (user, host) = authority.rsplit_once('@').unwrap_or(("", authority));
+    let mut refuse = |value: &str, why: String| errors.push(Error::invalid(path, value, why));
+    if scheme != "https" {
+        refuse(scheme, format!("'https' is the only allowed URL scheme{FORM}"));
+    }
+    if host.is_empty() {
+        refuse(host, format!("host must be specified{FORM}"));
+    }
+    if !user.is_empty() {
+        refuse(user, "user information is not permitted in the URL".to_owned());
+    }
+    if !fragment.is_empty() {
+        refuse(fragment, "fragments are not permitted in the URL".to_owned());
+    }
+    if !query.is_empty() {
+        refuse(query, "query parameters are not permitted in the URL".to_owned());
+    }
+}
+
+fn service(errors: &mut Errors, path: &Path, service: &Value) {
+    for (field, why) in [
+        ("name", "service name is required"),
+        ("namespace", "service namespace is required"),
+    ] {
+        if service.field(field).as_str().unwrap_or_default().is_empty() {
+            errors.push(Error::required(&path.child(field), why));
+        }
+    }
+    let port = service.int("/port").unwrap_or(443);
+    let wrong = names::port_number(port);
+    if !wrong.is_empty() {
+        errors.push(Error::invalid(
+            &path.child("port"),
+            port,
+            format!("port is not valid: {}", wrong.join(",")),
+        ));
+    }
+    if let Some(text) = service.field("path").as_str() {
+        service_path(errors, &path.child("path"), text);
+    }
+}
+
+fn service_path(errors: &mut Errors, path: &Path, text: &str) {
+    let mut refuse = |why: String| errors.push(Error::invalid(path, text, why));
+    let Some(rest) = text.strip_prefix('/') else {
+        refuse("must start with a '/'".to_owned());
+        return;
+    };
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    if rest.is_empty() {
+        return;
+    }
+    for (at, segment) in rest.split('/').enumerate() {
+        if segment.is_empty() {
+            refuse(format!("segment[{at}] may not be empty"));
+        } else {
+            for why in names::dns1123_subdomain(segment) {
+                refuse(format!("segment[{at}]: {why}"));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn check(config: Value, expected: &[&str]) {
+        let mut errors = Errors::new();
+        client(&mut errors, &Path::new("c"), &config);
+        let found: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(found, expected, "{config}");
+    }
+
+    #[test]
+    fn a_webhook_is_a_secure_url_or_a_service() {
+        check(json!({"url": "https://a.b/c"}), &[]);
+        check(
+            json!({"service": {"name": "s", "namespace": "n", "path": "/a/b"}}),
+            &[],
+        );
+        check(
+            json!({}),
+            &["c: Required value: exactly one of url or service is required"],
+        );
+        check(
+            json!({"url": "http://u@a.b/c?d=e"}),
+            &[
+                "c.url: Invalid value: \"http\": 'https' is the only allowed URL scheme; desired format: https://host[/path]",
+                "c.url: Invalid value: \"u\": user information is not permitted in the URL",
+                "c.url: Invalid value: \"d=e\": query parameters are not permitted in the URL",
+            ],
+        );
+        check(
+            json!({"service": {"port": 0, "path": "x"}}),
+            &[
+                "c.service.name: Required value: service name is required",
+                "c.service.namespace: Required value: service namespace is required",
+                "c.service.port: Invalid value: 0: port is not valid: must be between 1 and 65535, inclusive",
+                "c.service.path: Invalid value: \"x\": must start with a '/'",
+            ],
+        );
+    }
+}
