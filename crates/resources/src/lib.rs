@@ -7,8 +7,6 @@ mod admissionregistration;
 mod apiextensions;
 mod apiregistration;
 mod apps;
-mod authentication;
-mod authorization;
 mod autoscaling;
 mod batch;
 mod catalogue;

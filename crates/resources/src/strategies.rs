@@ -7,9 +7,9 @@ use warren_registry::strategy::Strategy;
 use crate::core::event::{Event, View};
 use crate::generic::Generic;
 use crate::{
-    admissionregistration, apiextensions, apiregistration, apps, authentication, authorization, autoscaling,
-    batch, certificates, coordination, core, discovery, flowcontrol, networking, node, policy, rbac,
-    resource, scheduling, storage,
+    admissionregistration, apiextensions, apiregistration, apps, autoscaling, batch, certificates,
+    coordination, core, discovery, flowcontrol, networking, node, policy, rbac, resource, scheduling,
+    storage,
 };
 
 /// The strategy of a built-in resource; the generic one for a kind that has no file of its own.
@@ -20,8 +20,6 @@ pub(crate) fn strategy(group: &str, plural: &str, has_status: bool) -> Arc<dyn S
         "admissionregistration.k8s.io" => admissionregistration::strategy(plural),
         "apiextensions.k8s.io" => apiextensions::strategy(plural),
         "apiregistration.k8s.io" => apiregistration::strategy(plural),
-        "authentication.k8s.io" => authentication::strategy(plural),
-        "authorization.k8s.io" => authorization::strategy(plural),
         "autoscaling" => autoscaling::strategy(plural),
         "batch" => batch::strategy(plural),
         "certificates.k8s.io" => certificates::strategy(plural),

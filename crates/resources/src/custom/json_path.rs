@@ -72,9 +72,10 @@ fn find<'a>(steps: &[Step], value: &'a Value) -> Option<&'a Value> {
         },
         Step::Where(path, wanted) => value.as_array()?.iter().find_map(|item| {
             let found = path.iter().fold(item, |item, name| item.field(name));
-            let same = found
-                .as_str()
-                .map_or_else(|| found.to_string() == *wanted, |text| text == wanted);
+            let same = match found {
+                Value::String(text) => text == wanted,
+                other => wanted.parse::<Value>().is_ok_and(|wanted| wanted == *other),
+            };
             if same { find(rest, item) } else { None }
         }),
     }
