@@ -54,7 +54,14 @@ impl Reconciler for PodGc {
         if is_terminal(&change.object) {
             out.add(ObjectKey::cluster(TERMINATED));
         }
-        out.add(change.object.key());
+        let lost = match meta.field("spec.nodeName") {
+            None => true,
+            Some("") => meta.deleting,
+            Some(node) => cluster.get(&NODES, &ObjectKey::cluster(node)).is_none(),
+        };
+        if lost {
+            out.add(change.object.key());
+        }
     }
 
     async fn reconcile(&self, cx: &Context, key: &ObjectKey) -> Result<Next, ReconcileError> {
