@@ -239,3 +239,145 @@ pub(crate) fn containers(spec: &Value) -> impl Iterator<Item = &Value> {
         .take(2)
         .flat_map(move |list| spec.field(list).as_array().into_iter().flatten())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::pod::references::references;
+    use crate::testing::binding;
+
+    fn around() -> Surroundings {
+        Surroundings {
+            namespace_labels: vec![("team".to_owned(), "blue".to_owned())],
+            services: Vec::new(),
+            namespaces: Vec::new(),
+            keys: BTreeMap::from([(("configmaps", "ref-env".to_owned()), vec!["PORT".to_owned()])]),
+            dns: Dns {
+                nameserver: None,
+                domain: "cluster.local".to_owned(),
+            },
+            api: ("10.9.9.9".to_owned(), 443),
+        }
+    }
+
+    fn made(spec: Value) -> Value {
+        let pod = json!({"metadata": {"name": "web.0", "namespace": "shop", "uid": "u",
+            "ownerReferences": [{"kind": "ReplicaSet", "name": "web", "uid": "r", "controller": true}]}, "spec": spec});
+        host_pod(&binding(), &pod, &around())
+    }
+
+    #[test]
+    fn the_host_decides_on_accounts_priorities_and_overhead() {
+        let host = made(
+            json!({"serviceAccount": "sa", "serviceAccountName": "sa", "priority": 1000,
+            "priorityClassName": "system-cluster-critical", "preemptionPolicy": "Never", "overhead": {"cpu": "1"},
+            "subdomain": "web", "containers": [{"name": "c", "image": "i"}]}),
+        );
+        for field in [
+            "serviceAccount",
+            "priority",
+            "priorityClassName",
+            "preemptionPolicy",
+            "overhead",
+            "subdomain",
+        ] {
+            assert!(host.at("/spec").field(field).is_null(), "{field}");
+        }
+        assert_eq!(host.text("/spec/serviceAccountName"), "default");
+        assert_eq!(host.text("/spec/hostname"), "web-0");
+        assert_eq!(host.text("/spec/dnsPolicy"), "Default");
+        assert_eq!(
+            host.at("/metadata/ownerReferences"),
+            &json!([{"apiVersion": "warren.dev/v1alpha1", "kind": "VirtualCluster", "name": "demo", "uid": "owner",
+                "controller": true}])
+        );
+        assert_eq!(host.text("/spec/hostAliases/0/ip"), "10.9.9.9");
+    }
+
+    #[test]
+    fn variables_that_env_from_brings_are_not_hidden_by_generated_ones() {
+        let mut around = around();
+        let keys = vec!["SERVICE_HOST".to_owned()];
+        around.keys = BTreeMap::from([(("configmaps", "conf".to_owned()), keys)]);
+        let pod = json!({"metadata": {"name": "a", "namespace": "b"}, "spec": {"containers": [
+            {"name": "c", "envFrom": [{"prefix": "KUBERNETES_", "configMapRef": {"name": "conf"}}]}]}});
+        let host = host_pod(&binding(), &pod, &around);
+        let names: Vec<&str> = host
+            .items("/spec/containers/0/env")
+            .iter()
+            .map(|env| env.text("/name"))
+            .collect();
+        assert!(!names.contains(&"KUBERNETES_SERVICE_HOST"));
+        assert!(names.contains(&"KUBERNETES_SERVICE_PORT"));
+    }
+
+    /// A spec that names config maps, secrets and claims wherever one can; `ref-` marks them.
+    fn specs() -> impl Strategy<Value = Value> {
+        let name = "ref-[a-z]{1,8}([-.][a-z0-9]{1,6}){0,2}";
+        let volume = (0..9_usize, name).prop_map(|(kind, name)| match kind {
+            0 => json!({"configMap": {"name": name}}),
+            1 => json!({"secret": {"secretName": name}}),
+            2 => json!({"persistentVolumeClaim": {"claimName": name}}),
+            3 => {
+                json!({"projected": {"sources": [{"configMap": {"name": name}}, {"secret": {"name": name}}]}})
+            }
+            4 => json!({"csi": {"driver": "d", "nodePublishSecretRef": {"name": name}}}),
+            5 => json!({"azureFile": {"secretName": name}}),
+            6 => json!({"cephfs": {"secretRef": {"name": name}}}),
+            7 => json!({"projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}),
+            _ => json!({"ephemeral": {"volumeClaimTemplate": {"spec": {
+                "dataSource": {"kind": "PersistentVolumeClaim", "name": name}}}}}),
+        });
+        let env = (0..2_usize, name).prop_map(|(kind, name)| match kind {
+            0 => json!({"name": "A", "valueFrom": {"configMapKeyRef": {"name": name, "key": "k"}}}),
+            _ => json!({"name": "B", "valueFrom": {"secretKeyRef": {"name": name, "key": "k"}}}),
+        });
+        let env_from = (0..2_usize, name).prop_map(|(kind, name)| match kind {
+            0 => json!({"configMapRef": {"name": name}}),
+            _ => json!({"secretRef": {"name": name}}),
+        });
+        let pulls = prop::collection::vec(name.prop_map(|name| json!({"name": name})), 0..2);
+        let volumes = prop::collection::vec(volume, 0..6);
+        let (env, env_from) = (
+            prop::collection::vec(env, 0..3),
+            prop::collection::vec(env_from, 0..3),
+        );
+        (volumes, env, env_from, pulls).prop_map(|(volumes, env, env_from, pulls)| {
+            json!({"volumes": volumes, "imagePullSecrets": pulls,
+                "containers": [{"name": "c", "image": "i", "env": env}],
+                "initContainers": [{"name": "i", "image": "i", "envFrom": env_from}]})
+        })
+    }
+
+    fn texts<'a>(value: &'a Value, out: &mut Vec<&'a str>) {
+        match value {
+            Value::String(text) => out.push(text),
+            Value::Array(items) => items.iter().for_each(|item| texts(item, out)),
+            Value::Object(map) => map.values().for_each(|value| texts(value, out)),
+            _ => {}
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_name_reaches_the_host_untranslated(spec in specs()) {
+            let host = made(spec.clone());
+            let tenant = binding().tenant;
+            let mut expect: Vec<String> = references(&spec)
+                .into_iter()
+                .map(|(resource, name)| host_name(&tenant, resource, "shop", &name))
+                .collect();
+            expect.push(token::secret_key(&tenant, &ObjectKey::namespaced("shop", "web.0"), "u").name.to_string());
+            for (_, name) in references(host.at("/spec")) {
+                prop_assert!(expect.contains(&name), "{name}");
+            }
+            let mut all = Vec::new();
+            texts(host.at("/spec"), &mut all);
+            for text in all.into_iter().filter(|text| text.starts_with("ref-")) {
+                prop_assert!(expect.iter().any(|name| name == text), "{text}");
+            }
+        }
+    }
+}

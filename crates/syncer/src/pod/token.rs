@@ -89,7 +89,7 @@ pub(super) async fn keep(
     let key = secret_key(&sides.binding.tenant, &object.key(), &object.meta().uid);
     let there = sides.host.get(&resource::SECRETS, &key);
     if let Some(secret) = &there {
-        if !ours(&sides.binding, secret).is_some_and(|identity| identity.kind == KIND) {
+        if ours(&sides.binding, secret).is_none_or(|identity| identity.kind != KIND) {
             sides.taken(&resource::PODS, object).await;
             return Err(ReconcileError::Never(
                 "the name of the token secret is taken".to_owned(),

@@ -114,10 +114,11 @@ pub(super) fn replaced(there: &Value, wanted: &Value) -> Value {
         .flatten()
         .map(|(key, _)| key)
     {
-        if selector.is_object() && selector.field(key).is_null() {
-            if let Some(selector) = patch.object_at("/selector") {
-                selector.insert(key.clone(), Value::Null);
-            }
+        if selector.is_object()
+            && selector.field(key).is_null()
+            && let Some(selector) = patch.object_at("/selector")
+        {
+            selector.insert(key.clone(), Value::Null);
         }
     }
     patch
