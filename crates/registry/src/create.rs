@@ -81,7 +81,6 @@ impl Operation<'_> {
         let mut errors = metadata::validate(&object, self.definition, builtin);
         errors.extend(strategy.validate(&object));
         errors.extend(strategy.validate_create(&object));
-        errors.extend(strategy.validate_create(&object));
         self.refuse(&object, &errors)?;
         self.warn(&object, None);
         if !matches!(object.text("/metadata/resourceVersion"), "" | "0") {

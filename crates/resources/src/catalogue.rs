@@ -91,11 +91,7 @@ fn definition(entry: Entry) -> Definition {
             .iter()
             .map(|sub| subresource(&entry.group, sub))
             .collect(),
-        strategy: strategy(
-            &entry.group,
-            &entry.resource,
-            entry.subresources.iter().any(|sub| sub.name == "status"),
-        ),
+        strategy: strategy(&entry.group, &entry.resource),
         group: entry.group,
         kind: entry.kind,
         plural: entry.resource,

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The strategy of a built-in resource; the generic one for a kind that has no file of its own.
-pub(crate) fn strategy(group: &str, plural: &str, has_status: bool) -> Arc<dyn Strategy> {
+pub(crate) fn strategy(group: &str, plural: &str) -> Arc<dyn Strategy> {
     let own = match group {
         "" => core::strategy(plural),
         "apps" => apps::strategy(plural),
@@ -36,5 +36,5 @@ pub(crate) fn strategy(group: &str, plural: &str, has_status: bool) -> Arc<dyn S
         "events.k8s.io" => Some(Arc::new(Event(View::Events)) as Arc<dyn Strategy>),
         _ => None,
     };
-    own.unwrap_or_else(|| Arc::new(Generic::new(group, plural, has_status)))
+    own.unwrap_or_else(|| Arc::new(Generic))
 }
