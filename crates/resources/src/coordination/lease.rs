@@ -36,6 +36,7 @@ impl Strategy for Lease {
             &path.child("leaseTransitions"),
             spec.field("leaseTransitions"),
         );
+        strategy(&mut errors, &path, spec);
         errors
     }
 
@@ -52,6 +53,27 @@ impl Strategy for Lease {
     }
 }
 
+/// How the holder is chosen, for leases that a coordinator hands out.
+fn strategy(errors: &mut Errors, path: &Path, spec: &Value) {
+    let strategy = spec.field("strategy");
+    if let Some(text) = strategy.as_str() {
+        // Upstream's path has it twice.
+        let path = path.child("strategy.strategy");
+        if text.contains('/') {
+            check::qualified_name(errors, &path, text);
+        } else {
+            check::one_of(errors, &path, text, &["OldestEmulationVersion"]);
+        }
+    }
+    let is_chosen = strategy.as_str().is_some_and(|text| !text.is_empty());
+    if !spec.text("/preferredHolder").is_empty() && !is_chosen {
+        errors.push(Error::forbidden(
+            &path.child("preferredHolder"),
+            "may only be specified if `strategy` is defined",
+        ));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -60,13 +82,16 @@ mod tests {
 
     #[test]
     fn durations_and_counts_are_checked() {
-        let errors = Lease.validate(&json!({"spec": {"leaseDurationSeconds": 0, "leaseTransitions": -1}}));
+        let errors = Lease.validate(
+            &json!({"spec": {"leaseDurationSeconds": 0, "leaseTransitions": -1, "preferredHolder": "x"}}),
+        );
         let found: Vec<String> = errors.iter().map(ToString::to_string).collect();
         assert_eq!(
             found,
             [
                 "spec.leaseDurationSeconds: Invalid value: 0: must be greater than 0",
                 "spec.leaseTransitions: Invalid value: -1: must be greater than or equal to 0",
+                "spec.preferredHolder: Forbidden: may only be specified if `strategy` is defined",
             ]
         );
     }

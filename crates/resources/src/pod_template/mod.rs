@@ -18,8 +18,10 @@ mod volumes;
 mod warnings;
 
 pub(crate) use defaults::{default_pod_only, default_pod_spec, elements};
-pub(crate) use resources::{container_resource_name, is_overcommit_allowed, quantity_value, resource_name};
-pub(crate) use scheduling::{node_selector, taints};
+pub(crate) use resources::{
+    container_resource_name, is_overcommit_allowed, overhead, quantity_value, resource_name,
+};
+pub(crate) use scheduling::{node_selector, taints, tolerations};
 pub(crate) use spec::{Of, pod_annotations, pod_spec};
 pub(crate) use template::{always_restarted, default_template, replica_status, template};
 pub(crate) use volumes::hosted_sources;

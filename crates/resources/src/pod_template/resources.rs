@@ -153,7 +153,7 @@ pub(super) fn requirements(errors: &mut Errors, path: &Path, resources: &Value, 
 }
 
 /// Checks `overhead`, which is a list of limits.
-pub(super) fn overhead(errors: &mut Errors, path: &Path, overhead: &Value) {
+pub(crate) fn overhead(errors: &mut Errors, path: &Path, overhead: &Value) {
     let limits = path.child("limits");
     for (resource, amount) in overhead.as_object().into_iter().flatten() {
         let at = limits.key(resource);

@@ -213,7 +213,7 @@ fn label_keys(errors: &mut Errors, path: &Path, keys: &[&str], selector: &Value)
 }
 
 /// Checks tolerations.
-pub(super) fn tolerations(errors: &mut Errors, path: &Path, tolerations: &[Value]) {
+pub(crate) fn tolerations(errors: &mut Errors, path: &Path, tolerations: &[Value]) {
     for (at, toleration) in tolerations.iter().enumerate() {
         let at = path.index(at);
         let (key, operator) = (toleration.text("/key"), toleration.text("/operator"));
