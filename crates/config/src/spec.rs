@@ -77,6 +77,8 @@ pub struct ToHost {
     pub secrets: ReferencedOrAll,
     /// Claims of storage.
     pub persistent_volume_claims: Enabled,
+    /// Storage classes that the tenant makes; those of the host are shown by `fromHost`.
+    pub storage_classes: Enabled,
     /// Ingresses.
     pub ingresses: Enabled,
     /// Network policies.
@@ -101,6 +103,7 @@ impl Default for ToHost {
             config_maps: referenced,
             secrets: referenced,
             persistent_volume_claims: on,
+            storage_classes: off,
             ingresses: off,
             network_policies: off,
             pod_disruption_budgets: off,

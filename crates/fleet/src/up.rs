@@ -134,10 +134,11 @@ impl Embedded {
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": key.namespace}});
         let made = cluster.create(&resource::NAMESPACES, namespace).await;
         made.map(|_| ()).or_else(there).map_err(wrong)?;
-        let spec = match port {
-            Some(port) => json!({"controlPlane": {"proxy": {"port": port}}}),
-            None => json!({}),
-        };
+        // A tenant of one's own: what their applications bring along should run.
+        let mut spec = json!({"sync": {"toHost": {"storageClasses": {"enabled": true}}}});
+        if let Some(port) = port {
+            spec.set("/controlPlane/proxy/port", port);
+        }
         let object = json!({
             "apiVersion": "warren.dev/v1alpha1", "kind": "VirtualCluster",
             "metadata": {"name": name, "namespace": key.namespace}, "spec": spec});

@@ -32,3 +32,4 @@ mod wording;
 
 pub use binding::{Binding, Bindings};
 pub use catalogue::all;
+pub use storage_class::to_host::remove_all as remove_storage_classes;

@@ -94,12 +94,7 @@ impl<'a> Sides<'a> {
         object: &Object,
         grace: Option<i64>,
     ) -> Result<(), ReconcileError> {
-        let options = DeleteOptions {
-            grace_period_seconds: grace,
-            uid: Some(object.meta().uid.to_string()),
-            ..DeleteOptions::default()
-        };
-        gone_is_fine(self.host.delete(resource, &object.key(), options).await)
+        delete(self.host.as_ref(), resource, object, grace).await
     }
 
     /// Deletes a virtual object; one that is gone or another by now is no failure.
@@ -109,16 +104,7 @@ impl<'a> Sides<'a> {
         object: &Object,
         grace: Option<i64>,
     ) -> Result<(), ReconcileError> {
-        let options = DeleteOptions {
-            grace_period_seconds: grace,
-            uid: Some(object.meta().uid.to_string()),
-            ..DeleteOptions::default()
-        };
-        gone_is_fine(
-            self.virtual_cluster
-                .delete(resource, &object.key(), options)
-                .await,
-        )
+        delete(self.virtual_cluster, resource, object, grace).await
     }
 
     /// Creates a host object. One that is there already is left to the next pass, which looks whose it is.
@@ -204,6 +190,21 @@ fn refusal(status: &Status, wording: &Wording) -> String {
         "The host cluster refuses it: {}",
         causes.collect::<Vec<_>>().join(", ")
     ))
+}
+
+/// Deletes an object if it still is this one.
+pub(crate) async fn delete(
+    cluster: &dyn Cluster,
+    resource: &Resource,
+    object: &Object,
+    grace: Option<i64>,
+) -> Result<(), ReconcileError> {
+    let options = DeleteOptions {
+        grace_period_seconds: grace,
+        uid: Some(object.meta().uid.to_string()),
+        ..DeleteOptions::default()
+    };
+    gone_is_fine(cluster.delete(resource, &object.key(), options).await)
 }
 
 fn gone_is_fine(result: Result<(), Status>) -> Result<(), ReconcileError> {

@@ -12,7 +12,7 @@ use warren_apimachinery::{ClusterId, Object, ObjectKey, Resource, StatusReason, 
 use warren_config::{Phase, VirtualCluster};
 use warren_reconciler::event::Recorder;
 use warren_reconciler::{Change, Cluster, Context, Next, Part, ReconcileError, Reconciler, Triggers};
-use warren_syncer::Binding;
+use warren_syncer::{Binding, Bindings};
 use warren_translate::Tenant as Names;
 
 use crate::bindings::BindingTable;
@@ -246,6 +246,10 @@ impl VirtualClusters {
             .remove(&id)
             .await
             .map_err(|error| ReconcileError::Retry(chain(&error)))?;
+        // Only now: while the cluster was there, the syncer would have made them anew.
+        if let Some(binding) = self.bindings.of_virtual(&id) {
+            warren_syncer::remove_storage_classes(cx.cluster.as_ref(), &binding).await?;
+        }
         self.bindings.remove(&id);
         let left: Vec<&str> = object
             .meta()

@@ -12,6 +12,7 @@ use warren_translate::MANAGED_BY;
 use crate::binding::Bindings;
 use crate::from_host::{Shown, show};
 use crate::sides::{ACTOR, Sides, ours};
+use crate::storage_class::to_host;
 
 const VOLUMES: Resource = resource::PERSISTENT_VOLUMES;
 const CLAIMS: Resource = resource::PERSISTENT_VOLUME_CLAIMS;
@@ -64,7 +65,7 @@ impl Reconciler for PersistentVolumes {
         let shown = sides.host.get(&VOLUMES, key).and_then(|volume| {
             let claim = virtual_claim(&sides, &volume)?;
             Some(Shown {
-                object: view(&volume.to_value(), &claim),
+                object: view(&sides, &volume.to_value(), &claim),
                 fixed: &["/spec/claimRef/uid"],
                 follows: &["/spec/capacity", "/spec/persistentVolumeReclaimPolicy"],
             })
@@ -99,7 +100,7 @@ fn virtual_claim(sides: &Sides<'_>, volume: &Object) -> Option<Arc<Object>> {
     (bound && found.meta().uid == identity.uid.0).then_some(found)
 }
 
-fn view(volume: &Value, claim: &Object) -> Value {
+fn view(sides: &Sides<'_>, volume: &Value, claim: &Object) -> Value {
     let mut spec = json!({
         "claimRef": {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": claim.meta().namespace,
             "name": claim.meta().name, "uid": claim.meta().uid},
@@ -116,6 +117,11 @@ fn view(volume: &Value, claim: &Object) -> Value {
         if !value.is_null() {
             spec.set(&format!("/{field}"), value.clone());
         }
+    }
+    let class = ObjectKey::cluster(volume.text("/spec/storageClassName"));
+    let own = sides.host.get(&resource::STORAGE_CLASSES, &class);
+    if let Some(name) = own.and_then(|class| to_host::virtual_name(&sides.binding, &class)) {
+        spec.set("/storageClassName", name.as_str());
     }
     json!({"metadata": {"name": volume.text("/metadata/name")}, "spec": spec,
         "status": {"phase": volume.text("/status/phase")}})

@@ -17,8 +17,10 @@ use crate::difference::difference;
 use crate::from_host;
 use crate::mirrored::{self, Kind};
 use crate::sides::{ACTOR, Claim, Sides, trigger};
+use crate::storage_class::to_host;
 
 const CLAIMS: Resource = resource::PERSISTENT_VOLUME_CLAIMS;
+const BETA_CLASS: &str = "volume.beta.kubernetes.io/storage-class";
 /// Annotations that the host's controllers write and a tenant's tools read.
 const OF_THE_HOST: &[&str] = &[
     "pv.kubernetes.io/bind-completed",
@@ -43,12 +45,23 @@ impl Kind for PersistentVolumeClaims {
     }
 
     fn content(sides: &Sides<'_>, value: &Value) -> Option<Map<String, Value>> {
+        let key = ObjectKey::namespaced(value.text("/metadata/namespace"), value.text("/metadata/name"));
+        let waits = to_host::host_class(sides, class_of(value)).is_none();
+        if waits && matches!(sides.claim(&CLAIMS, &key), Claim::Absent) {
+            return None;
+        }
         Some(Map::from_iter([("spec".to_owned(), host_spec(sides, value))]))
     }
 
-    fn metadata(_: &Sides<'_>, metadata: &mut Value) {
-        if let Some(annotations) = metadata.object_at("/annotations") {
-            annotations.retain(|key, _| !OF_THE_HOST.contains(&key.as_str()));
+    fn metadata(sides: &Sides<'_>, metadata: &mut Value) {
+        let Some(annotations) = metadata.object_at("/annotations") else {
+            return;
+        };
+        annotations.retain(|key, _| !OF_THE_HOST.contains(&key.as_str()));
+        if let Some(class) = annotations.get_mut(BETA_CLASS)
+            && let Some(host) = class.as_str().and_then(|name| to_host::host_class(sides, name))
+        {
+            *class = host.as_str().into();
         }
     }
 
@@ -75,11 +88,18 @@ impl Reconciler for PersistentVolumeClaims {
     }
 
     fn watches(&self) -> &'static [Resource] {
-        &[CLAIMS]
+        &[CLAIMS, resource::STORAGE_CLASSES]
     }
 
-    fn triggers(&self, change: &Change, _: &dyn Cluster, out: &mut Triggers<'_>) {
+    fn triggers(&self, change: &Change, cluster: &dyn Cluster, out: &mut Triggers<'_>) {
         trigger(self.bindings.as_ref(), &CLAIMS, change, out);
+        let is_new_class = resource::STORAGE_CLASSES.is(&change.resource) && change.previous.is_none();
+        if is_new_class && self.bindings.of_virtual(&change.cluster).is_some() {
+            // Claims may have waited for it.
+            for claim in cluster.list(&CLAIMS, None) {
+                out.add(claim.key());
+            }
+        }
     }
 
     async fn reconcile(&self, cx: &Context, key: &ObjectKey) -> Result<Next, ReconcileError> {
@@ -104,6 +124,11 @@ impl Reconciler for PersistentVolumeClaims {
 fn host_spec(sides: &Sides<'_>, value: &Value) -> Value {
     let tenant = &sides.binding.tenant;
     let mut spec = value.at("/spec").clone();
+    if let Some(class) = to_host::host_class(sides, spec.text("/storageClassName"))
+        && !class.is_empty()
+    {
+        spec.set("/storageClassName", class.as_str());
+    }
     let namespace = value.text("/metadata/namespace");
     let selector = tenant.host_selector(spec.at("/selector"), Some(Virtual(namespace)));
     if !selector.is_null() {
@@ -135,6 +160,12 @@ fn host_spec(sides: &Sides<'_>, value: &Value) -> Value {
         source.set("/name", name.as_str());
     }
     spec
+}
+
+/// The class that a claim names, by the field or by the annotation that came before it.
+fn class_of(claim: &Value) -> &str {
+    let annotated = claim.at("/metadata/annotations").field(BETA_CLASS).as_str();
+    annotated.unwrap_or_else(|| claim.text("/spec/storageClassName"))
 }
 
 /// The volume came from the host, so it is not a wish of the tenant.

@@ -1,4 +1,7 @@
-//! Storage classes: a virtual cluster shows the host's, as claims name them.
+//! Storage classes: a virtual cluster shows the host's, as claims name them; a tenant's own are carried to the host if
+//! the configuration says so.
+
+pub(crate) mod to_host;
 
 use std::sync::Arc;
 
@@ -7,6 +10,7 @@ use serde_json::{Map, Value, json};
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{ObjectKey, Resource, resource};
 use warren_reconciler::{Change, Cluster, Context, Next, ReconcileError, Reconciler, Triggers};
+use warren_translate::MANAGED_BY;
 
 use crate::binding::Bindings;
 use crate::from_host::{Shown, is_ours, show};
@@ -56,7 +60,9 @@ impl Reconciler for StorageClasses {
         }
         if is_class {
             for binding in self.bindings.on_host(&change.cluster) {
-                out.add_to(binding.virtual_cluster.clone(), change.object.key());
+                let own = to_host::virtual_name(&binding, &change.object).map(ObjectKey::cluster);
+                let key = own.unwrap_or_else(|| change.object.key());
+                out.add_to(binding.virtual_cluster.clone(), key);
             }
         }
     }
@@ -69,15 +75,12 @@ impl Reconciler for StorageClasses {
             one(&sides, &key.name).await?;
             return Ok(Next::Wait);
         }
-        let shown = cx
-            .cluster
-            .list(&STORAGE_CLASSES, None)
-            .into_iter()
-            .filter(|class| is_ours(class));
+        let shown = cx.cluster.list(&STORAGE_CLASSES, None).into_iter();
         let hosts = sides.host.list(&STORAGE_CLASSES, None);
         let mut all: Vec<_> = shown
             .chain(hosts)
             .map(|class| class.meta().name.clone())
+            .chain(to_host::carried(&sides))
             .collect();
         all.sort_unstable();
         all.dedup();
@@ -89,12 +92,18 @@ impl Reconciler for StorageClasses {
 }
 
 async fn one(sides: &Sides<'_>, name: &str) -> Result<(), ReconcileError> {
-    // `auto` means on: a tenant's own classes are not carried to the host.
+    let there = sides
+        .virtual_cluster
+        .get(&STORAGE_CLASSES, &ObjectKey::cluster(name));
+    let own = there.filter(|class| !is_ours(class) && !class.meta().deleting);
+    let carries = sides.binding.spec.sync.to_host.storage_classes.enabled;
+    to_host::carry(sides, name, own.as_deref().filter(|_| carries)).await?;
     let on = sides.binding.spec.sync.from_host.storage_classes.is_on(true);
     let host = sides
         .host
         .get(&STORAGE_CLASSES, &ObjectKey::cluster(name))
-        .filter(|_| on);
+        // Other tenants' classes are not the host's.
+        .filter(|class| on && class.meta().label(MANAGED_BY).is_none());
     let shown = host.map(|class| Shown {
         object: view(&class.to_value()),
         fixed: FIXED,

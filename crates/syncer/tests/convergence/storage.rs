@@ -137,3 +137,53 @@ async fn classes_of_the_host_are_shown_and_a_tenants_own_are_left_alone() {
     world.settle().await;
     assert_eq!(world.tenant.names(&STORAGE_CLASSES), ["mine"]);
 }
+
+#[tokio::test]
+async fn a_tenants_own_class_is_carried_when_asked_for_and_claims_wait_for_it() {
+    let world = World::with(|spec| spec.sync.to_host.storage_classes.enabled = true).await;
+    let mut wanted = claim("data");
+    wanted.take_at("/spec/storageClassName");
+    wanted.set(
+        "/metadata/annotations/volume.beta.kubernetes.io~1storage-class",
+        "fast",
+    );
+    world.tenant.create(&PERSISTENT_VOLUME_CLAIMS, wanted).await;
+    world.settle().await;
+    let there = world.host.find(&PERSISTENT_VOLUME_CLAIMS, &on_host(HOST_CLAIM));
+    assert_eq!(there, None, "its class is not known yet");
+
+    let class = json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass",
+        "metadata": {"name": "fast", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
+        "provisioner": "tenant.example.com"});
+    world.tenant.create(&STORAGE_CLASSES, class).await;
+    world.settle().await;
+    let host_name = ObjectKey::cluster("warren-fast-x-team-a-x-demo");
+    let carried = world.host.value(&STORAGE_CLASSES, &host_name);
+    assert_eq!(carried.text("/provisioner"), "tenant.example.com");
+    let annotations = carried.at("/metadata/annotations");
+    assert!(
+        annotations
+            .field("storageclass.kubernetes.io/is-default-class")
+            .is_null()
+    );
+    let host = world.host.value(&PERSISTENT_VOLUME_CLAIMS, &on_host(HOST_CLAIM));
+    let annotations = host.at("/metadata/annotations");
+    assert_eq!(
+        annotations.field("volume.beta.kubernetes.io/storage-class"),
+        host_name.name.as_str()
+    );
+    assert!(
+        world.neighbour.list(&STORAGE_CLASSES).is_empty(),
+        "it is no class of the host's"
+    );
+    world.nothing_left_to_write().await;
+
+    world
+        .tenant
+        .delete(&STORAGE_CLASSES, &ObjectKey::cluster("fast"), None)
+        .await;
+    world.settle().await;
+    assert_eq!(world.host.find(&STORAGE_CLASSES, &host_name), None);
+    let kept = world.host.find(&PERSISTENT_VOLUME_CLAIMS, &on_host(HOST_CLAIM));
+    assert!(kept.is_some(), "a claim outlives its class");
+}
