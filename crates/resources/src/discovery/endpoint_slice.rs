@@ -17,7 +17,7 @@ const ENDPOINTS_MAX: usize = 1000;
 const ADDRESSES_MAX: usize = 100;
 const PORTS_MAX: usize = 20000;
 const TOPOLOGY_MAX: usize = 16;
-const ZONES_MAX: usize = 8;
+const HINTS_MAX: usize = 8;
 const PROTOCOLS: &[&str] = &["SCTP", "TCP", "UDP"];
 const ADDRESS_TYPES: &[&str] = &["FQDN", "IPv4", "IPv6"];
 /// How many ports and addresses a row shows.
@@ -121,27 +121,32 @@ fn endpoint(errors: &mut Errors, path: &Path, endpoint: &Value, kind: &str) {
     if let Some(host) = endpoint.field("hostname").as_str() {
         check::dns_label(errors, &path.child("hostname"), host);
     }
-    zones(
-        errors,
-        &path.child("hints.forZones"),
-        endpoint.items("/hints/forZones"),
-    );
+    let kinds: [(&str, fn(&str) -> Vec<String>); 2] = [
+        ("forZones", names::label_value),
+        ("forNodes", names::dns1123_subdomain),
+    ];
+    for (field, rule) in kinds {
+        let list = endpoint.field("hints").field(field).as_array();
+        let list = list.map(Vec::as_slice).unwrap_or_default();
+        hints(errors, &path.child("hints").child(field), list, rule);
+    }
 }
 
-fn zones(errors: &mut Errors, path: &Path, zones: &[Value]) {
-    if zones.len() > ZONES_MAX {
-        errors.push(Error::too_many(path, zones.len(), ZONES_MAX));
+/// The names of those that an endpoint is meant for.
+fn hints(errors: &mut Errors, path: &Path, hints: &[Value], rule: fn(&str) -> Vec<String>) {
+    if hints.len() > HINTS_MAX {
+        errors.push(Error::too_many(path, hints.len(), HINTS_MAX));
         return;
     }
     let mut seen = Vec::new();
-    for (at, zone) in zones.iter().enumerate() {
-        let (path, zone) = (path.index(at).child("name"), zone.text("/name"));
-        if seen.contains(&zone) {
-            errors.push(Error::duplicate(&path, zone));
+    for (at, hint) in hints.iter().enumerate() {
+        let (path, hint) = (path.index(at).child("name"), hint.text("/name"));
+        if seen.contains(&hint) {
+            errors.push(Error::duplicate(&path, hint));
         } else {
-            check::text(errors, &path, zone, names::label_value(zone));
+            check::text(errors, &path, hint, rule(hint));
         }
-        seen.push(zone);
+        seen.push(hint);
     }
 }
 
@@ -238,6 +243,11 @@ mod tests {
             ],
         );
         check(json!({}), &["addressType: Required value"]);
+        check(
+            json!({"addressType": "IPv4", "endpoints": [{"addresses": ["10.0.0.1"],
+                "hints": {"forZones": [{"name": "a"}, {"name": "a"}]}}]}),
+            &["endpoints[0].hints.forZones[1].name: Duplicate value: \"a\""],
+        );
     }
 
     #[test]
