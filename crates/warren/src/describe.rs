@@ -77,7 +77,7 @@ fn text(object: &VirtualClusterObject, now: Timestamp, paint: Paint) -> String {
     }
     for condition in &status.conditions {
         let said = format!(
-            "{:<7} {} {}",
+            "{:<7} {:<12} {}",
             condition.status, condition.reason, condition.message
         );
         let name = format!("{}:", condition.r#type);
@@ -139,6 +139,22 @@ mod tests {
                     {"type": "ConfigValid", "status": "True", "reason": "Valid"},
                     {"type": "Ready", "status": "True", "reason": "Serving", "message": "the API answers"}]}}));
         let now = "2026-01-01T00:05:00Z".parse().unwrap();
-        insta::assert_snapshot!(text(&object, now, Paint::Plain), @"");
+        insta::assert_snapshot!(text(&object, now, Paint::Plain), @r#"
+        Name:               a
+        Namespace:          warren-a
+        Created:            2026-01-01T00:00:00Z (5m ago)
+        Status:             Ready
+        Kubernetes version: v1.36.2
+        API:                https://127.0.0.1:7443
+        Kubeconfig secret:  vc-a
+        Configuration:
+          controlPlane:
+            proxy:
+              extraSANs: ["a.example"]
+              port: 7443
+        Conditions:
+          ConfigValid:      True    Valid
+          Ready:            True    Serving      the API answers
+        "#);
     }
 }

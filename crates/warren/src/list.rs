@@ -100,6 +100,10 @@ mod tests {
         let found = [object("a", "Ready"), object("longer-name", "Pending")];
         let connected = ("warren-a".to_owned(), "a".to_owned());
         let now = "2026-01-01T00:05:00Z".parse().unwrap();
-        insta::assert_snapshot!(table(&found, Some(&connected), now), @"");
+        insta::assert_snapshot!(table(&found, Some(&connected), now), @r"
+        NAME          NAMESPACE            STATUS    VERSION   CONNECTED   AGE
+        a             warren-a             Ready     v1.36.2   True        5m
+        longer-name   warren-longer-name   Pending   v1.36.2               5m
+        ");
     }
 }
