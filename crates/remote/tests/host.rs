@@ -24,7 +24,12 @@ async fn a_virtual_cluster_is_asked_for_waited_for_and_removed() -> anyhow::Resu
     let ready = host.wait(&key, |object| object.filter(|object| object.is_ready()).cloned());
     assert_eq!(ready.await?.status().kubeconfig_secret, "vc-a");
     assert!(host.kubeconfig(&key).await?.contains("client-certificate-data"));
-    let names: Vec<String> = host.list(None).await?.iter().map(|object| object.name().to_owned()).collect();
+    let names: Vec<String> = host
+        .list(None)
+        .await?
+        .iter()
+        .map(|object| object.name().to_owned())
+        .collect();
     assert_eq!(names, ["a", "demo"]);
     assert_eq!(host.list(Some("warren-a")).await?.len(), 1);
     host.delete(&key).await?;
@@ -38,10 +43,19 @@ async fn what_goes_wrong_has_a_name() -> anyhow::Result<()> {
     let fleet = TestFleet::start().await?;
     let host = host(&fleet).await?;
     let missing = ObjectKey::namespaced("warren-x", "x");
-    assert!(matches!(host.find(&missing).await, Err(RemoteError::NotFound { .. })));
-    assert!(matches!(host.delete(&missing).await, Err(RemoteError::NotFound { .. })));
+    assert!(matches!(
+        host.find(&missing).await,
+        Err(RemoteError::NotFound { .. })
+    ));
+    assert!(matches!(
+        host.delete(&missing).await,
+        Err(RemoteError::NotFound { .. })
+    ));
     let demo = ObjectKey::namespaced("warren-demo", "demo");
-    assert!(matches!(host.create(&demo, &json!({})).await, Err(RemoteError::Exists { .. })));
+    assert!(matches!(
+        host.create(&demo, &json!({})).await,
+        Err(RemoteError::Exists { .. })
+    ));
     let inside = Access {
         kubeconfig: Some(fleet.virtual_cluster("demo").await?),
         context: None,

@@ -94,7 +94,9 @@ impl Warren {
             bail!("kill -s {signal} {id} failed");
         }
         eventually(PATIENCE, || {
-            self.child.try_wait()?.with_context(|| format!("it runs on after {signal}"))
+            self.child
+                .try_wait()?
+                .with_context(|| format!("it runs on after {signal}"))
         })
     }
 
