@@ -91,22 +91,24 @@ impl Strategy for CertificateSigningRequest {
     fn validate_status_update(&self, new: &Value, old: &Value) -> Vec<Error> {
         let mut errors = Errors::new();
         conditions(&mut errors, new);
-        for decided in ["Approved", "Denied"] {
-            if has(new, decided) != has(old, decided) {
-                errors.push(Error::forbidden(
-                    &Path::new("status.conditions"),
-                    format!(
-                        "updates may not {} a condition of type {decided:?}",
-                        if has(new, decided) { "add" } else { "remove" }
-                    ),
-                ));
-            }
+        kept(&mut errors, new, old);
+        let path = Path::new("status.conditions");
+        for kind in ["Approved", "Denied"] {
+            let what = match (of_kind(new, kind), of_kind(old, kind)) {
+                (Some(_), None) => "add",
+                (Some(now), Some(before)) if !check::same(now, before) => "modify",
+                _ => continue,
+            };
+            errors.push(Error::forbidden(
+                &path,
+                format!("updates may not {what} a condition of type {kind:?}"),
+            ));
         }
         let before = old.at("/status/certificate");
         if !check::same(before, &Value::Null) && before != new.at("/status/certificate") {
             errors.push(Error::forbidden(
                 &Path::new("status.certificate"),
-                "updates may not modify certificate content",
+                "updates may not modify existing certificate content",
             ));
         }
         errors
@@ -116,14 +118,7 @@ impl Strategy for CertificateSigningRequest {
         let mut errors = Errors::new();
         if subresource == "approval" {
             conditions(&mut errors, new);
-            for kind in ["Approved", "Denied", "Failed"] {
-                if has(old, kind) && !has(new, kind) {
-                    errors.push(Error::forbidden(
-                        &Path::new("status.conditions"),
-                        format!("updates may not remove a condition of type {kind:?}"),
-                    ));
-                }
-            }
+            kept(&mut errors, new, old);
         }
         errors
     }
@@ -151,11 +146,25 @@ impl Strategy for CertificateSigningRequest {
     }
 }
 
+fn of_kind<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> {
+    let mut conditions = object.items("/status/conditions").iter();
+    conditions.find(|condition| condition.text("/type") == kind)
+}
+
 fn has(object: &Value, kind: &str) -> bool {
-    object
-        .items("/status/conditions")
-        .iter()
-        .any(|condition| condition.text("/type") == kind)
+    of_kind(object, kind).is_some()
+}
+
+/// What was decided stays.
+fn kept(errors: &mut Errors, new: &Value, old: &Value) {
+    for kind in ["Approved", "Denied", "Failed"] {
+        if has(old, kind) && !has(new, kind) {
+            errors.push(Error::forbidden(
+                &Path::new("status.conditions"),
+                format!("updates may not remove a condition of type {kind:?}"),
+            ));
+        }
+    }
 }
 
 fn state(object: &Value) -> String {
@@ -191,7 +200,7 @@ fn is_request(base64: &str) -> Result<(), &'static str> {
 
 fn usages(errors: &mut Errors, path: &Path, usages: &[Value]) {
     if usages.is_empty() {
-        errors.push(Error::required(path, "usages must be provided"));
+        errors.push(Error::required(path, ""));
     }
     let mut seen = Vec::new();
     for (at, usage) in usages.iter().enumerate() {
@@ -205,6 +214,14 @@ fn usages(errors: &mut Errors, path: &Path, usages: &[Value]) {
 }
 
 fn signer(errors: &mut Errors, path: &Path, signer: &str) {
+    if signer == "kubernetes.io/legacy-unknown" {
+        errors.push(Error::invalid(
+            path,
+            signer,
+            "the legacy signerName is not allowed via this API version",
+        ));
+        return;
+    }
     if !check::required(errors, path, signer) {
         return;
     }
@@ -243,13 +260,6 @@ fn signer(errors: &mut Errors, path: &Path, signer: &str) {
                 format!("validating label {label:?}: {why}"),
             ));
         }
-    }
-    if signer == "kubernetes.io/legacy-unknown" {
-        errors.push(Error::invalid(
-            path,
-            signer,
-            "the legacy signerName is not allowed via this API version",
-        ));
     }
 }
 
@@ -312,11 +322,7 @@ mod tests {
                 "spec.expirationSeconds: Invalid value: 60: may not specify a duration less than 600 seconds (10 minutes)",
             ],
         );
-        check(
-            "/spec/usages",
-            json!([]),
-            &["spec.usages: Required value: usages must be provided"],
-        );
+        check("/spec/usages", json!([]), &["spec.usages: Required value"]);
         check(
             "/spec/signerName",
             "signer".into(),

@@ -20,6 +20,13 @@ const TOPOLOGY_MAX: usize = 16;
 const HINTS_MAX: usize = 8;
 const PROTOCOLS: &[&str] = &["SCTP", "TCP", "UDP"];
 const ADDRESS_TYPES: &[&str] = &["FQDN", "IPv4", "IPv6"];
+/// What a name must be.
+type Rule = fn(&str) -> Vec<String>;
+/// For whom an endpoint can be meant.
+const HINTS: [(&str, Rule); 2] = [
+    ("forZones", names::label_value),
+    ("forNodes", names::dns1123_subdomain),
+];
 /// How many ports and addresses a row shows.
 const SHOWN: usize = 3;
 
@@ -121,11 +128,7 @@ fn endpoint(errors: &mut Errors, path: &Path, endpoint: &Value, kind: &str) {
     if let Some(host) = endpoint.field("hostname").as_str() {
         check::dns_label(errors, &path.child("hostname"), host);
     }
-    let kinds: [(&str, fn(&str) -> Vec<String>); 2] = [
-        ("forZones", names::label_value),
-        ("forNodes", names::dns1123_subdomain),
-    ];
-    for (field, rule) in kinds {
+    for (field, rule) in HINTS {
         let list = endpoint.field("hints").field(field).as_array();
         let list = list.map(Vec::as_slice).unwrap_or_default();
         hints(errors, &path.child("hints").child(field), list, rule);
@@ -133,7 +136,7 @@ fn endpoint(errors: &mut Errors, path: &Path, endpoint: &Value, kind: &str) {
 }
 
 /// The names of those that an endpoint is meant for.
-fn hints(errors: &mut Errors, path: &Path, hints: &[Value], rule: fn(&str) -> Vec<String>) {
+fn hints(errors: &mut Errors, path: &Path, hints: &[Value], rule: Rule) {
     if hints.len() > HINTS_MAX {
         errors.push(Error::too_many(path, hints.len(), HINTS_MAX));
         return;
