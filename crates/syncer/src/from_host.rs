@@ -1,6 +1,6 @@
 //! What the host shows its tenants: the mark of virtual objects that are ours, so that a tenant's own are left alone.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{Object, ObjectKey, Resource, StatusReason};
 use warren_reconciler::{Part, ReconcileError};
@@ -35,12 +35,40 @@ pub(crate) async fn show(
 ) -> Result<(), ReconcileError> {
     let there = sides.virtual_cluster.get(resource, &ObjectKey::cluster(name));
     match (shown, there) {
-        (None, Some(there)) if is_ours(&there) => sides.delete_virtual(resource, &there, None).await,
+        (None, Some(there)) if is_ours(&there) => remove(sides, resource, &there).await,
         (None, _) => Ok(()),
         (Some(shown), None) => create(sides, resource, shown).await,
         (Some(shown), Some(there)) if is_ours(&there) => follow(sides, resource, shown, &there).await,
         (Some(_), Some(_)) => Ok(()),
     }
+}
+
+/// Nobody but us finalises what we show: protection of volumes is the host's.
+async fn remove(sides: &Sides<'_>, resource: &Resource, there: &Object) -> Result<(), ReconcileError> {
+    if !there.meta().finalizers.is_empty() {
+        let patch = serde_json::json!({"metadata": {"finalizers": null, "uid": there.meta().uid}});
+        match sides
+            .virtual_cluster
+            .merge_patch(resource, &there.key(), Part::Main, patch)
+            .await
+        {
+            Err(status) if status.is(StatusReason::NotFound) => return Ok(()),
+            patched => patched?,
+        };
+    }
+    sides.delete_virtual(resource, there, None).await
+}
+
+/// Nothing in the virtual cluster may hold what only shows the host: protection is the host's object's.
+async fn remove(sides: &Sides<'_>, resource: &Resource, there: &Object) -> Result<(), ReconcileError> {
+    if !there.meta().finalizers.is_empty() {
+        let patch = json!({"metadata": {"uid": there.meta().uid, "finalizers": null}});
+        sides
+            .virtual_cluster
+            .merge_patch(resource, &there.key(), Part::Main, patch)
+            .await?;
+    }
+    sides.delete_virtual(resource, there, None).await
 }
 
 async fn create(sides: &Sides<'_>, resource: &Resource, shown: Shown) -> Result<(), ReconcileError> {

@@ -19,7 +19,8 @@ use crate::wording::Wording;
 /// The user and field manager that every rule writes as.
 pub(crate) const ACTOR: &str = "warren-syncer";
 
-const EVENTS: Recorder = Recorder { component: ACTOR };
+/// Writes events in the name of the rules.
+pub(crate) const EVENTS: Recorder = Recorder { component: ACTOR };
 
 /// Stands for all objects where a key is wanted; no object has it.
 pub(crate) const EVERYTHING: ObjectKey = ObjectKey {
@@ -119,6 +120,10 @@ impl<'a> Sides<'a> {
             Err(status) if status.is(StatusReason::AlreadyExists) => {
                 let why = format!("the host object of {} is there already", virtual_object.key());
                 Err(ReconcileError::Retry(why))
+            }
+            // The host namespace is new, and its service account is about to be made.
+            Err(status) if status.message().contains("error looking up service account") => {
+                Err(ReconcileError::Api(status))
             }
             Err(status) => Err(self.refused(resource, virtual_object, status).await),
         }

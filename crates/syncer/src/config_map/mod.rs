@@ -52,7 +52,8 @@ impl Reconciler for ConfigMaps {
     async fn reconcile(&self, cx: &Context, key: &ObjectKey) -> Result<Next, ReconcileError> {
         if let Some(sides) = Sides::of(cx, self.bindings.as_ref()) {
             match key.name.as_str() {
-                ROOT_CA => root_ca(&sides, false).await?,
+                // Without a namespace it is the host's object that changed: one that was deleted is made anew.
+                ROOT_CA => root_ca(&sides, key.namespace.is_empty()).await?,
                 _ => referenced::reconcile::<Self>(&sides, key).await?,
             }
         }

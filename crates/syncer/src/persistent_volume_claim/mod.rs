@@ -16,7 +16,7 @@ use crate::binding::Bindings;
 use crate::difference::difference;
 use crate::from_host;
 use crate::mirrored::{self, Kind};
-use crate::sides::{ACTOR, Claim, Sides, trigger};
+use crate::sides::{ACTOR, Claim, EVENTS, Sides, trigger};
 use crate::storage_class::to_host;
 
 const CLAIMS: Resource = resource::PERSISTENT_VOLUME_CLAIMS;
@@ -107,6 +107,7 @@ impl Reconciler for PersistentVolumeClaims {
             return Ok(Next::Wait);
         };
         mirrored::reconcile::<Self>(&sides, key).await?;
+        tell_what_is_missing(&sides, key).await;
         let object = cx
             .cluster
             .get(&CLAIMS, key)
@@ -117,6 +118,27 @@ impl Reconciler for PersistentVolumeClaims {
             report(&sides, &object, &host.to_value()).await?;
         }
         Ok(Next::Wait)
+    }
+}
+
+/// A claim that waits for its class says so, in the words of upstream's controller.
+async fn tell_what_is_missing(sides: &Sides<'_>, key: &ObjectKey) {
+    let object = sides.virtual_cluster.get(&CLAIMS, key);
+    let Some(object) = object.filter(|object| !object.meta().deleting) else {
+        return;
+    };
+    let claim = object.to_value();
+    let class = class_of(&claim);
+    let waits =
+        matches!(sides.claim(&CLAIMS, key), Claim::Absent) && to_host::host_class(sides, class).is_none();
+    if waits && PersistentVolumeClaims::is_on(&sides.binding.spec) {
+        let about = EVENTS.about(sides.cx, &CLAIMS, &object);
+        about
+            .warning(
+                "ProvisioningFailed",
+                format!("storageclass.storage.k8s.io {class:?} not found"),
+            )
+            .await;
     }
 }
 

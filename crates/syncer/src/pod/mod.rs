@@ -35,6 +35,8 @@ use surroundings::surroundings;
 
 const PODS: Resource = resource::PODS;
 
+const RETRY_TAKEN: Duration = Duration::from_secs(30);
+
 /// The rule.
 pub(crate) struct Pods {
     pub(crate) bindings: Arc<dyn Bindings>,
@@ -114,7 +116,11 @@ impl Pass<'_> {
     async fn take(&self, step: Step, claim: &Claim, host: &Value) -> Result<Next, ReconcileError> {
         match (step, claim) {
             (Step::Create, _) => return self.create().await,
-            (Step::Taken, _) => self.sides.taken(&PODS, &self.object).await,
+            (Step::Taken, _) => {
+                self.sides.taken(&PODS, &self.object).await;
+                // Nobody tells us when a foreign object goes.
+                return Ok(Next::After(RETRY_TAKEN));
+            }
             (Step::DeleteHost(grace), Claim::Ours { object, .. }) => {
                 self.sides.delete_host(&PODS, object, grace).await?;
             }

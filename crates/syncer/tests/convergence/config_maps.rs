@@ -161,4 +161,8 @@ async fn the_root_certificate_is_one_object_for_all_namespaces() {
     world.settle().await;
     assert_eq!(world.host.names(&CONFIG_MAPS), ["kube-root-ca.crt-x-demo"]);
     world.nothing_left_to_write().await;
+    let key = on_host("kube-root-ca.crt-x-demo");
+    world.host.delete(&CONFIG_MAPS, &key, None).await;
+    world.settle().await;
+    assert_eq!(world.host.value(&CONFIG_MAPS, &key).text("/data/ca.crt"), "root");
 }

@@ -77,6 +77,17 @@ async fn a_claim_is_bound_on_the_host_and_shows_its_volume() {
     assert!(!volume.to_string().contains("secret-place"));
     assert!(world.neighbour.list(&PERSISTENT_VOLUMES).is_empty());
     world.nothing_left_to_write().await;
+    // As upstream's admission adds it.
+    let protection = json!({"metadata": {"finalizers": ["kubernetes.io/pv-protection"]}});
+    world
+        .tenant
+        .patch(
+            &PERSISTENT_VOLUMES,
+            &ObjectKey::cluster("pvc-1"),
+            Part::Main,
+            protection,
+        )
+        .await;
     world
         .tenant
         .delete(&PERSISTENT_VOLUME_CLAIMS, &shop("data"), None)
@@ -151,6 +162,10 @@ async fn a_tenants_own_class_is_carried_when_asked_for_and_claims_wait_for_it() 
     world.settle().await;
     let there = world.host.find(&PERSISTENT_VOLUME_CLAIMS, &on_host(HOST_CLAIM));
     assert_eq!(there, None, "its class is not known yet");
+    assert_eq!(
+        world.tenant.warnings("data"),
+        ["storageclass.storage.k8s.io \"fast\" not found"]
+    );
 
     let class = json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass",
         "metadata": {"name": "fast", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
