@@ -1,6 +1,6 @@
 //! What the host shows its tenants: the mark of virtual objects that are ours, so that a tenant's own are left alone.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{Object, ObjectKey, Resource, StatusReason};
 use warren_reconciler::{Part, ReconcileError};
@@ -55,18 +55,6 @@ async fn remove(sides: &Sides<'_>, resource: &Resource, there: &Object) -> Resul
             Err(status) if status.is(StatusReason::NotFound) => return Ok(()),
             patched => patched?,
         };
-    }
-    sides.delete_virtual(resource, there, None).await
-}
-
-/// Nothing in the virtual cluster may hold what only shows the host: protection is the host's object's.
-async fn remove(sides: &Sides<'_>, resource: &Resource, there: &Object) -> Result<(), ReconcileError> {
-    if !there.meta().finalizers.is_empty() {
-        let patch = json!({"metadata": {"uid": there.meta().uid, "finalizers": null}});
-        sides
-            .virtual_cluster
-            .merge_patch(resource, &there.key(), Part::Main, patch)
-            .await?;
     }
     sides.delete_virtual(resource, there, None).await
 }
