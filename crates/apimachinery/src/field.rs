@@ -239,7 +239,7 @@ fn printed(value: &Value) -> String {
 }
 
 /// Go's `%q`.
-fn go_quote(text: &str) -> String {
+pub fn go_quote(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for c in text.chars() {

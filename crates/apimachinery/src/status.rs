@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::field;
+use crate::field::{self, go_quote};
 use crate::resource::GroupResource;
 
 /// Upstream's `metav1.StatusReason`s.
@@ -378,7 +378,7 @@ fn of(resource: &GroupResource, name: &str) -> Details {
 }
 
 fn quoted(name: &str) -> String {
-    format!("{name:?}")
+    go_quote(name)
 }
 
 impl fmt::Display for Status {

@@ -181,6 +181,16 @@ fn summary(bytes: &[u8]) -> String {
 /// # Errors
 /// What is wrong, in the words of Go's decoder.
 pub(crate) fn json(bytes: &[u8]) -> Result<Decoded, String> {
+    match strict_json(bytes) {
+        // Go reads what is no UTF-8 as the replacement character.
+        Err(_) if std::str::from_utf8(bytes).is_err() => {
+            strict_json(String::from_utf8_lossy(bytes).as_bytes())
+        }
+        result => result,
+    }
+}
+
+fn strict_json(bytes: &[u8]) -> Result<Decoded, String> {
     let duplicates = RefCell::default();
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = Seed::new(&duplicates)

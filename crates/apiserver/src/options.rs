@@ -1,7 +1,9 @@
 //! The options of requests: read from query and body, validated in upstream's words.
 
+use std::num::{IntErrorKind, ParseIntError};
+
 use serde_json::Value;
-use warren_apimachinery::field::{Error, ErrorType, Path};
+use warren_apimachinery::field::{Error, ErrorType, Path, go_quote};
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{Revision, Status};
 use warren_reconciler::{DeleteOptions, Propagation};
@@ -243,7 +245,7 @@ pub(crate) fn number(query: &Query, name: &str) -> Result<Option<i64>, Status> {
         Some(text) => text
             .parse()
             .map(Some)
-            .map_err(|_| Status::bad_request(format!("strconv.ParseInt: parsing {text:?}: invalid syntax"))),
+            .map_err(|error| Status::bad_request(format!("strconv.ParseInt: {}", unparsed(text, &error)))),
     }
 }
 
@@ -317,11 +319,24 @@ pub(crate) fn parse_revision(text: &str) -> Result<Option<Revision>, Status> {
     if text.is_empty() {
         return Ok(None);
     }
-    Revision::parse(text).map(Some).ok_or_else(|| {
-        Status::bad_request(format!(
-            "invalid resource version: resourceVersion: Invalid value: {text:?}: strconv.ParseUint: parsing {text:?}: invalid syntax"
-        ))
-    })
+    text.parse()
+        .map(|number| Some(Revision(number)))
+        .map_err(|error| {
+            Status::bad_request(format!(
+                "invalid resource version: resourceVersion: Invalid value: {}: strconv.ParseUint: {}",
+                go_quote(text),
+                unparsed(text, &error)
+            ))
+        })
+}
+
+/// Why a text is no number, as Go says it.
+fn unparsed(text: &str, error: &ParseIntError) -> String {
+    let why = match error.kind() {
+        IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => "value out of range",
+        _ => "invalid syntax",
+    };
+    format!("parsing {}: {why}", go_quote(text))
 }
 
 fn list_errors(revision: &str, matching: &str, continues: &str, initial_events: Option<bool>) -> Vec<Error> {

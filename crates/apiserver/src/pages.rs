@@ -7,8 +7,8 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::{DecodeError, Engine as _};
 use serde::{Deserialize, Serialize};
 use warren_apimachinery::{ObjectKey, Revision, Status};
 use warren_storage::Snapshot;
@@ -96,7 +96,7 @@ impl Continue {
         };
         let bytes = URL_SAFE_NO_PAD
             .decode(text.trim_end_matches('='))
-            .map_err(|_| refuse("illegal base64 data"))?;
+            .map_err(|error| refuse(&illegal(&error, text)))?;
         let value = content::json(&bytes).map_err(|why| refuse(&why))?.value;
         let token: Token = serde_json::from_value(value).map_err(|_| refuse("it is of another shape"))?;
         if token.v != VERSION {
@@ -122,6 +122,15 @@ impl Continue {
             },
         })
     }
+}
+
+/// What is wrong with a token's base64, as Go says it.
+fn illegal(error: &DecodeError, text: &str) -> String {
+    let at = match error {
+        DecodeError::InvalidByte(at, _) | DecodeError::InvalidLastSymbol(at, _) => *at,
+        DecodeError::InvalidLength(_) | DecodeError::InvalidPadding => text.len(),
+    };
+    format!("illegal base64 data at input byte {at}")
 }
 
 #[cfg(test)]

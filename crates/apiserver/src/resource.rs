@@ -2,6 +2,7 @@
 
 use http::{Method, Response};
 use warren_apimachinery::Status;
+use warren_apimachinery::field::go_quote;
 use warren_reconciler::Part;
 
 use crate::answer;
@@ -38,6 +39,7 @@ pub(crate) async fn answer(
             .any(|custom| std::sync::Arc::ptr_eq(custom, definition)),
     };
     check_scope(&served, verb)?;
+    check_name(&path.name)?;
     let deprecation = definition
         .versions
         .get(version)
@@ -70,14 +72,33 @@ fn check_scope(served: &Served<'_>, verb: &str) -> Result<(), Status> {
     }
 }
 
+/// What cannot be a segment of a key is no name either.
+fn check_name(name: &str) -> Result<(), Status> {
+    let why = match name {
+        "." => "may not be '.'",
+        ".." => "may not be '..'",
+        name if name.contains('%') => "may not contain '%'",
+        _ => return Ok(()),
+    };
+    Err(Status::bad_request(format!(
+        "Name parameter invalid: {}: {why}",
+        go_quote(name)
+    )))
+}
+
 async fn main(
     cx: &Cx<'_>,
     served: &Served<'_>,
     verb: &'static str,
     payload: Payload,
 ) -> Result<Response<Body>, Status> {
-    let posts_to_object = verb == "create" && !served.path.name.is_empty();
-    if posts_to_object || !served.definition.verbs.iter().any(|known| known == verb) {
+    let names_one = !served.path.name.is_empty();
+    let misplaced = match verb {
+        "create" => names_one,
+        "update" | "patch" => !names_one,
+        _ => false,
+    };
+    if misplaced || !served.definition.verbs.iter().any(|known| known == verb) {
         return Err(Status::method_not_allowed());
     }
     let body = payload.body;

@@ -2,6 +2,7 @@
 //!
 //! The order: who (authentication, impersonation) → what (path) → may they → fair admission → the verb.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -201,23 +202,26 @@ fn authenticate(
     let authorization = head
         .headers
         .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
+        .map(|value| String::from_utf8_lossy(value.as_bytes()));
     let certificate = cluster.identify(peer, now);
     let is_impersonating = head
         .headers
         .keys()
         .any(|name| name.as_str().starts_with("impersonate-"));
     let impersonation = if is_impersonating {
-        let headers = head.headers.iter();
-        Impersonation::from_headers(
-            headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))),
-        )?
+        // Names outside ASCII count too: dropping one would leave the request to the caller's own rights.
+        let headers: Vec<(&str, Cow<'_, str>)> = head
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())))
+            .collect();
+        Impersonation::from_headers(headers.iter().map(|(name, value)| (*name, value.as_ref())))?
     } else {
         None
     };
     cluster.access.authenticate(&RequestFacts {
         certificate: &certificate,
-        authorization,
+        authorization: authorization.as_deref(),
         impersonation: impersonation.as_ref(),
         now,
     })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use warren_apimachinery::{Draft, Object, ObjectKey, Status, StatusReason};
-use warren_storage::{CommitError, Write, WriteKind};
+use warren_storage::{CommitError, JournalError, Write, WriteKind};
 
 use crate::Registry;
 use crate::definition::Definition;
@@ -83,7 +83,10 @@ fn refusal(error: CommitError, definition: &Definition, name: &str) -> Refusal {
         CommitError::Misplaced => Status::internal("the object is not the one that its key names"),
         CommitError::Journal(error) => {
             tracing::error!(%error, "a write could not be made durable");
-            Status::internal("the write could not be made durable")
+            Status::internal(match error {
+                JournalError::Full => "no space is left for the cluster's data: nothing was written",
+                _ => "the write could not be made durable",
+            })
         }
     })
 }

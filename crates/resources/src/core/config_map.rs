@@ -45,7 +45,8 @@ impl Strategy for ConfigMap {
             size += decoded_length(value);
         }
         if size > SIZE_MAX {
-            errors.push(Error::too_long(&Path::root(), SIZE_MAX));
+            // What upstream prints for the whole object.
+            errors.push(Error::too_long(&Path::root().key(""), SIZE_MAX));
         }
         errors
     }

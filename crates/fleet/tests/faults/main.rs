@@ -1,0 +1,6 @@
+//! Bad input and faults, over real TLS connections to a fleet in this process: every refusal is the one that
+//! upstream gives (or a clear one of ours), nothing is lost, nothing panics, other tenants notice nothing.
+
+mod bad_input;
+mod client;
+mod credentials;
