@@ -53,6 +53,14 @@ impl Fleet {
     /// `Journal(Locked)` when another process has the data; what else the store says.
     pub async fn open(options: Options) -> Result<Arc<Self>, FleetError> {
         let journal = journal(&options).await?;
+        Self::open_over(journal, options).await
+    }
+
+    /// The same, with the data in `journal`, wherever that keeps it.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn open_over(journal: Arc<dyn Journal>, options: Options) -> Result<Arc<Self>, FleetError> {
         let catalogue = Arc::new(Catalogue::new(warren_resources::definitions()));
         let (failed, failures) = mpsc::unbounded_channel();
         let template = Template::load_or_make(&journal, &catalogue, Timestamp::now()).await?;
@@ -118,9 +126,18 @@ impl Fleet {
             is_host: nature.is_host,
         });
         crate::custom_resources::serve(&tenant);
+        if !new && !self.is_as_template(&tenant) {
+            crate::virtual_cluster::restore(&tenant).await?;
+        }
         let mut clusters = self.clusters.write().unwrap_or_else(PoisonError::into_inner);
         clusters.insert(id.clone(), Arc::clone(&tenant));
         Ok((tenant, new))
+    }
+
+    /// Whether everything that the template holds stands in the cluster unchanged.
+    fn is_as_template(&self, tenant: &Tenant) -> bool {
+        let (now, root) = (tenant.store().snapshot(), &self.template.root);
+        root.resources().all(|resource| now.same(root, resource))
     }
 
     async fn store(&self, id: &ClusterId) -> Result<(Arc<Store>, bool), FleetError> {
@@ -151,7 +168,8 @@ impl Fleet {
         }
     }
 
-    /// Opens a port for a cluster: `preferred` if it is given and free; any, where it was only preferred.
+    /// Opens a port for a cluster: `preferred` if it is given and free; any, where it was only preferred. A cluster that
+    /// is served already stays where it is, unless it must be elsewhere.
     pub(crate) async fn listen(
         &self,
         tenant: &Tenant,
@@ -159,7 +177,13 @@ impl Fleet {
         names: &[String],
     ) -> Result<Arc<Listener>, FleetError> {
         if let Some(listener) = tenant.listener() {
-            return Ok(listener);
+            let wanted = match preferred {
+                Port::Exactly(port) => port,
+                Port::Rather(_) | Port::Any => listener.address().port(),
+            };
+            if listener.address().port() == wanted {
+                return Ok(listener);
+            }
         }
         let (socket, address) = self.bind(preferred).await?;
         let tls = self.tls(tenant, names)?;
@@ -170,7 +194,10 @@ impl Fleet {
             Arc::clone(tenant.api()),
             Arc::new(tls),
         );
-        tenant.set_listener(Some(Arc::clone(&listener)));
+        // The cluster moved to another port: the new one is open before the old one closes.
+        if let Some(old) = tenant.set_listener(Some(Arc::clone(&listener))) {
+            old.close().await;
+        }
         Ok(listener)
     }
 

@@ -1,7 +1,7 @@
 //! `warren up`: an embedded host and a virtual cluster on it, in one process.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -22,10 +22,12 @@ use crate::mend::mend;
 use crate::options::Options;
 use crate::tenant::Tenant;
 use crate::tunnel::ToNode;
-use crate::virtual_cluster::{VirtualClusters, first_objects, is_host};
+use crate::virtual_cluster::{ApiAddress, VirtualClusters, first_objects, is_host};
 
 /// How long a virtual cluster may take before we say that something is wrong.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a cluster that failed the last time has to do better.
+const SECOND_CHANCE: Duration = Duration::from_secs(3);
 
 /// A running fleet with an embedded host. Ends with `stop`.
 pub struct Embedded {
@@ -44,15 +46,26 @@ impl Embedded {
     /// # Errors
     /// As [`Fleet::open`], and `Address` when the port is taken.
     pub async fn start(options: Options, nodes: u32, port: Option<u16>) -> Result<Self, FleetError> {
-        let workers = options.workers;
-        let fleet = Fleet::open(options).await?;
+        Self::start_on(Fleet::open(options).await?, nodes, port).await
+    }
+
+    /// The same, on a fleet whose data is open.
+    ///
+    /// # Errors
+    /// As [`Embedded::start`].
+    pub async fn start_on(fleet: Arc<Fleet>, nodes: u32, port: Option<u16>) -> Result<Self, FleetError> {
+        let workers = fleet.options().workers;
         let nature = Nature {
             reserve: Arc::new(LocalAddresses::new(Cidr::new([10, 96, 0, 0].into(), 16))),
             tunnel: Arc::new(ToNode),
             is_host: true,
         };
         let (host, _) = fleet.load_or_make(&host_id(), nature).await?;
-        first_objects(&host, Some(host::API_ADDRESS)).await?;
+        first_objects(
+            &host,
+            ApiAddress::OwnRange(host::SERVICE_RANGE, host::API_ADDRESS),
+        )
+        .await?;
         let runtime = runtime(&fleet);
         fleet.connect(Arc::clone(&runtime));
         let port = port.map_or(Port::Any, Port::Rather);
@@ -166,7 +179,9 @@ impl Embedded {
             name: key.name.to_string(),
             why,
         };
+        let since = Instant::now();
         let looking = async {
+            let mut news = false;
             loop {
                 let snapshot = store.snapshot();
                 let mut changes = store
@@ -177,21 +192,24 @@ impl Embedded {
                     .map(|object| object.to_value())
                     .unwrap_or_default();
                 match object.text("/status/phase") {
-                    "Ready" if is_served(&self.fleet, key) => {
+                    // A restart finds the state of the last time first, when its port was perhaps another.
+                    "Ready" => {
                         let secret = snapshot.get(&secrets, &secret).map(|secret| secret.to_value());
-                        return secret
-                            .as_ref()
-                            .and_then(config_of)
-                            .ok_or_else(|| not_ready("its kubeconfig is missing".to_owned()));
+                        let config = secret.as_ref().and_then(config_of);
+                        if let Some(config) = config.filter(|config| self.is_served(key, &object, config)) {
+                            return Ok(config);
+                        }
                     }
-                    "Failed" => return Err(not_ready(reason(&object))),
+                    "Failed" if news || since.elapsed() > SECOND_CHANCE => {
+                        return Err(not_ready(reason(&object)));
+                    }
                     _ => {}
                 }
                 tokio::select! {
                     // Whatever came, the state tells more than the event.
-                    _ = changes.next() => {}
-                    // A restart finds the object ready before the cluster is served again.
-                    () = tokio::time::sleep(Duration::from_millis(2)), if object.text("/status/phase") == "Ready" => {}
+                    _ = changes.next() => news = true,
+                    // A restart finds the object as it was before the cluster is served again.
+                    () = tokio::time::sleep(Duration::from_millis(2)), if !object.text("/status/phase").is_empty() => {}
                 }
             }
         };
@@ -202,6 +220,19 @@ impl Embedded {
                 PATIENCE.as_secs()
             ))),
         }
+    }
+
+    /// Whether the cluster is served where the object and its kubeconfig say.
+    fn is_served(&self, key: &ObjectKey, object: &Value, config: &str) -> bool {
+        let tenant = self.fleet.tenant(&crate::virtual_cluster::cluster_id(key));
+        let Some(listener) = tenant.and_then(|tenant| tenant.listener()) else {
+            return false;
+        };
+        let wanted = object.int("/spec/controlPlane/proxy/port").unwrap_or_default();
+        let port = listener.address().port();
+        let elsewhere = !object.text("/spec/exportKubeConfig/server").is_empty();
+        (wanted == 0 || wanted == i64::from(port))
+            && (elsewhere || config.contains(&format!("https://{}", listener.address())))
     }
 
     /// Ends the controllers, the listeners and the stores, in this order.
@@ -221,12 +252,6 @@ impl Embedded {
 /// The host namespace of a virtual cluster that was asked for by name alone.
 pub fn namespace_of(name: &str) -> String {
     format!("warren-{name}")
-}
-
-fn is_served(fleet: &Fleet, key: &ObjectKey) -> bool {
-    fleet
-        .tenant(&crate::virtual_cluster::cluster_id(key))
-        .is_some_and(|tenant| tenant.listener().is_some())
 }
 
 fn there(status: warren_apimachinery::Status) -> Result<(), warren_apimachinery::Status> {

@@ -147,6 +147,21 @@ fn ports_that_are_asked_for_are_served() -> anyhow::Result<()> {
 }
 
 #[test]
+fn a_second_start_may_choose_other_ports() -> anyhow::Result<()> {
+    let folder = Folder::new()?;
+    for round in ["first", "second", "third"] {
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port().to_string();
+        let warren = Warren::up(WARREN, &folder, &["--no-kubeconfig", "--port", &port])?;
+        let kubectl = warren.kubectl()?;
+        let server = kubectl.ok(&["config", "view", "-o", "jsonpath={.clusters[0].cluster.server}"])?;
+        assert_eq!(server, format!("https://127.0.0.1:{port}"), "{round}");
+        assert_eq!(kubectl.ok(&["get", "--raw", "/readyz"])?, "ok", "{round}");
+        assert_eq!(warren.stop("TERM")?.code(), Some(0));
+    }
+    Ok(())
+}
+
+#[test]
 fn what_cannot_be_a_data_directory_is_named() -> anyhow::Result<()> {
     let folder = Folder::new()?;
     fs::write(folder.join("file"), "not a directory")?;

@@ -25,7 +25,7 @@ mod host_objects;
 mod start;
 mod status;
 
-pub(crate) use start::first_objects;
+pub(crate) use start::{ApiAddress, first_objects, restore};
 
 const EVENTS: Recorder = Recorder { component: "warren" };
 /// Keeps the object until the fleet has let go of the cluster.
@@ -179,7 +179,8 @@ impl VirtualClusters {
             .upgrade()
             .ok_or_else(|| FleetError::NoCluster(id.clone()))?;
         let (tenant, _) = fleet.load_or_make(id, nature).await?;
-        first_objects(&tenant, service_ip).await?;
+        let address = service_ip.and_then(|ip| ip.parse().ok());
+        first_objects(&tenant, ApiAddress::OfHost(address)).await?;
         let port = match (wanted.spec.control_plane.proxy.port, last_port(wanted)) {
             (Some(port), _) if port != 0 => Port::Exactly(port),
             (_, Some(port)) => Port::Rather(port),
@@ -190,8 +191,9 @@ impl VirtualClusters {
         names.push(wanted.key.name.to_string());
         names.push(format!("{}.{}", wanted.key.name, wanted.key.namespace));
         names.push(format!("{}.{}.svc", wanted.key.name, wanted.key.namespace));
-        if tenant.listener().is_none() {
-            fleet.listen(&tenant, port, &names).await?;
+        let is_new = tenant.listener().is_none();
+        fleet.listen(&tenant, port, &names).await?;
+        if is_new {
             fleet.woke(id);
         }
         Ok(tenant)
