@@ -1,5 +1,6 @@
 //! The embedded host: one more cluster of the fleet, with nodes of its own.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -13,8 +14,10 @@ use crate::error::FleetError;
 /// The embedded host's name in the fleet.
 pub const HOST: &str = "host";
 
+/// The embedded host's range of services: upstream's default.
+pub(crate) const SERVICE_RANGE: &str = "10.96.0.0/16";
 /// The cluster IP of the embedded host's own API: the first of its range.
-pub(crate) const API_ADDRESS: &str = "10.96.0.1";
+pub(crate) const API_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 96, 0, 1));
 
 /// The embedded host's name in the fleet.
 pub fn host_id() -> ClusterId {

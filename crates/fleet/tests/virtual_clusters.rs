@@ -215,6 +215,35 @@ async fn a_restart_finds_everything_where_it_was() {
 }
 
 #[tokio::test]
+async fn a_restart_gives_back_what_was_taken_of_the_bootstrap_roles() {
+    let dir = tempfile::tempdir().unwrap();
+    let start = async || {
+        Embedded::start(Options::in_dir(dir.path()), 1, None)
+            .await
+            .unwrap()
+    };
+    let roles = &resource::CLUSTER_ROLES;
+    let view = ObjectKey::cluster("view");
+    let embedded = start().await;
+    embedded.virtual_cluster("demo", None).await.unwrap();
+    let cluster = embedded.fleet().cluster(&id("demo"), "test").unwrap();
+    cluster
+        .delete(roles, &view, DeleteOptions::default())
+        .await
+        .unwrap();
+    assert!(cluster.get(roles, &view).is_none());
+    drop(cluster);
+    embedded.stop().await;
+
+    let embedded = start().await;
+    embedded.virtual_cluster("demo", None).await.unwrap();
+    let cluster = embedded.fleet().cluster(&id("demo"), "test").unwrap();
+    assert!(cluster.get(roles, &view).is_some());
+    drop(cluster);
+    embedded.stop().await;
+}
+
+#[tokio::test]
 async fn a_data_directory_belongs_to_one_fleet_at_a_time() {
     let dir = tempfile::tempdir().unwrap();
     let first = Fleet::open(Options::in_dir(dir.path())).await.unwrap();

@@ -121,11 +121,6 @@ impl Life<'_> {
             _ if self.owned_by_job() => Purpose::Task,
             _ => Purpose::Once,
         };
-        let has_init = self
-            .spec
-            .init_containers
-            .as_ref()
-            .is_some_and(|all| !all.is_empty());
         let held = match (self.around.unmounted, initialized) {
             (_, false) => Some(("PodInitializing", "")),
             (true, _) => Some(("ContainerCreating", "")),

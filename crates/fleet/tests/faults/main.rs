@@ -4,3 +4,5 @@
 mod bad_input;
 mod client;
 mod credentials;
+mod faults;
+mod flood;
