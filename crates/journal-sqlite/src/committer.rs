@@ -19,6 +19,7 @@ use crate::compaction::Compaction;
 use crate::failure::of_sqlite;
 use crate::journal::Shared;
 use crate::queue::{Append, Job, Taken};
+use crate::schema;
 
 const INSERT: &str = "INSERT INTO log (seq, cluster, revision, supersedes, resource, namespace, name, fields, \
     object) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
@@ -38,6 +39,7 @@ pub(crate) enum Outcome {
     Created(Epoch),
     Deleted,
     Fenced(Epoch, i64),
+    Limited,
     Compacting,
 }
 
@@ -184,6 +186,9 @@ impl Committer {
             Job::Create { cluster, base, .. } => self.create(cluster, base.as_ref(), undo),
             Job::Delete { cluster, .. } => self.delete(cluster, undo),
             Job::Fence { cluster, .. } => self.fence(cluster, undo),
+            Job::Limit { pages, .. } => {
+                schema::limit(&self.connection, *pages).map(|()| Ok(Outcome::Limited))
+            }
             Job::Compact { .. } => Ok(Ok(Outcome::Compacting)),
         }
     }
@@ -285,7 +290,7 @@ fn tell(job: Job, outcome: Refusal<Outcome>, compactors: &mut Vec<Sender<Result<
         (Job::Append(append), Ok(Outcome::Appended)) => (append.done)(Ok(())),
         (Job::Create { reply, .. }, Ok(Outcome::Created(epoch))) => drop(reply.send(Ok(epoch))),
         (Job::Fence { reply, .. }, Ok(Outcome::Fenced(epoch, row))) => drop(reply.send(Ok((epoch, row)))),
-        (Job::Delete { reply, .. }, Ok(_)) => drop(reply.send(Ok(()))),
+        (Job::Delete { reply, .. } | Job::Limit { reply, .. }, Ok(_)) => drop(reply.send(Ok(()))),
         (Job::Compact { reply }, Ok(_)) => compactors.push(reply),
         // Each job has the outcome of its own kind; an answer is owed all the same.
         (job, Ok(_)) => job.refuse(JournalError::Closed),

@@ -62,10 +62,8 @@ impl SqliteJournal {
         fs::create_dir_all(directory).map_err(of_io)?;
         let lock = lock_directory(directory)?;
         let connection = schema::writer(directory)?;
-        if let Some(pages) = options.max_pages {
-            connection
-                .pragma_update(None, "max_page_count", pages)
-                .map_err(of_sqlite)?;
+        if options.max_pages.is_some() {
+            schema::limit(&connection, options.max_pages).map_err(of_sqlite)?;
         }
         let shared = Arc::new(Shared {
             queue: Queue::default(),
@@ -116,6 +114,18 @@ impl SqliteJournal {
     /// `Closed`, also when the compaction failed (it is tried again later).
     pub fn compact(&self) -> Result<(), JournalError> {
         self.ask(|reply| Job::Compact { reply })
+    }
+
+    /// Lets the data file grow as far as that from now on, as [`Options::max_pages`] does from the start; one that
+    /// is larger already stays as it is. Blocks.
+    ///
+    /// # Errors
+    /// `Closed`; the store's failure.
+    pub fn limit(&self, max_pages: Option<u32>) -> Result<(), JournalError> {
+        self.ask(|reply| Job::Limit {
+            pages: max_pages,
+            reply,
+        })
     }
 
     fn ask<T>(&self, job: impl FnOnce(Sender<Result<T, JournalError>>) -> Job) -> Result<T, JournalError> {

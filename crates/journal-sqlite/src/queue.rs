@@ -34,6 +34,11 @@ pub(crate) enum Job {
         cluster: ClusterId,
         reply: Sender<Result<(Epoch, i64), JournalError>>,
     },
+    /// Answered when the data file may grow as far as that and no further.
+    Limit {
+        pages: Option<u32>,
+        reply: Sender<Result<(), JournalError>>,
+    },
     /// Answered when nothing is left to compact.
     Compact {
         reply: Sender<Result<(), JournalError>>,
@@ -53,7 +58,9 @@ impl Job {
         match self {
             Job::Append(append) => (append.done)(Err(error)),
             Job::Create { reply, .. } => drop(reply.send(Err(error))),
-            Job::Delete { reply, .. } | Job::Compact { reply } => drop(reply.send(Err(error))),
+            Job::Delete { reply, .. } | Job::Limit { reply, .. } | Job::Compact { reply } => {
+                drop(reply.send(Err(error)));
+            }
             Job::Fence { reply, .. } => drop(reply.send(Err(error))),
         }
     }

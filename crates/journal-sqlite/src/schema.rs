@@ -94,6 +94,11 @@ fn connect(directory: &Path, flags: OpenFlags) -> Result<Connection, JournalErro
     Ok(connection)
 }
 
+/// How far the file may grow; `None`: as far as the disk and SQLite let it.
+pub(crate) fn limit(connection: &Connection, pages: Option<u32>) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "max_page_count", pages.unwrap_or(u32::MAX - 1))
+}
+
 fn pragma(connection: &Connection, name: &str) -> Result<i64, JournalError> {
     connection
         .pragma_query_value(None, name, |row| row.get(0))
