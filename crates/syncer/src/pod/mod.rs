@@ -179,37 +179,50 @@ impl Pass<'_> {
             true => token::keep(&self.sides, &self.object, &self.pod).await?,
             false => None,
         };
-        self.follow(host).await?;
-        self.report(host).await?;
+        let written = self.follow(host).await?;
+        // What the host says counts for what it has now.
+        self.report(written.as_ref().unwrap_or(host)).await?;
         Ok(next(young))
     }
 
-    /// Virtual → host.
-    async fn follow(&self, host: &Value) -> Result<(), ReconcileError> {
+    /// Virtual → host. Answers the host pod if it was written.
+    async fn follow(&self, host: &Value) -> Result<Option<Value>, ReconcileError> {
         let labels = surroundings::namespace_labels(&self.sides, &self.object.meta().namespace);
         let (metadata, spec) = self.wanted(host, &labels);
         let parts = follow::parts(&self.pod, &metadata, &spec);
         let changes = follow::changes(&self.pod, host, &Applied::read(host), &parts);
-        let host_key = self.sides.host_key(&PODS, &self.object.key());
         let new: Vec<&Value> = follow::new_ephemeral_containers(&self.pod, host).collect();
+        let mut written = None;
         if !new.is_empty() {
-            self.add_ephemeral(&host_key, host, &new).await?;
+            let patch = self.ephemeral_patch(host, &new).await?;
+            written = Some(
+                self.patch_host(host, Part::Sub("ephemeralcontainers"), patch)
+                    .await?,
+            );
         }
-        if let Some(patch) = changes.resize {
-            self.patch_host(&host_key, Part::Sub("resize"), patch).await?;
-        }
-        if let Some(patch) = changes.status {
-            self.patch_host(&host_key, Part::Status, patch).await?;
+        for (part, patch) in [
+            (Part::Sub("resize"), changes.resize),
+            (Part::Status, changes.status),
+        ] {
+            if let Some(patch) = patch {
+                let current = written.as_ref().unwrap_or(host);
+                written = Some(self.patch_host(current, part, patch).await?);
+            }
         }
         if changes.main.is_some() || changes.base {
             let base = Applied::of(&parts).to_text();
-            let mut patch = changes.main.unwrap_or_else(|| json!({}));
+            let main = match &written {
+                None => changes.main,
+                Some(host) => follow::changes(&self.pod, host, &Applied::read(host), &parts).main,
+            };
+            let mut patch = main.unwrap_or_else(|| json!({}));
             if let Some(annotations) = patch.object_at("/metadata/annotations") {
                 annotations.insert(APPLIED.to_owned(), base.into());
             }
-            self.patch_host(&host_key, Part::Main, patch).await?;
+            let current = written.as_ref().unwrap_or(host);
+            written = Some(self.patch_host(current, Part::Main, patch).await?);
         }
-        Ok(())
+        Ok(written)
     }
 
     /// The metadata and spec that the host pod would have now, as far as parts of them may still change.
@@ -226,12 +239,7 @@ impl Pass<'_> {
         (metadata, spec)
     }
 
-    async fn add_ephemeral(
-        &self,
-        key: &ObjectKey,
-        host: &Value,
-        new: &[&Value],
-    ) -> Result<(), ReconcileError> {
+    async fn ephemeral_patch(&self, host: &Value, new: &[&Value]) -> Result<Value, ReconcileError> {
         let spec = json!({"ephemeralContainers": new});
         let refused = guard::forbidden(&spec);
         if !refused.is_empty() {
@@ -252,14 +260,18 @@ impl Pass<'_> {
             new.iter()
                 .map(|one| host_pod::ephemeral_container(tenant, &self.pod, one, &around)),
         );
-        let patch = json!({"spec": {"ephemeralContainers": all}});
-        self.patch_host(key, Part::Sub("ephemeralcontainers"), patch)
-            .await
+        Ok(json!({"spec": {"ephemeralContainers": all}}))
     }
 
-    async fn patch_host(&self, key: &ObjectKey, part: Part, patch: Value) -> Result<(), ReconcileError> {
-        match self.sides.host.merge_patch(&PODS, key, part, patch).await {
-            Ok(_) => Ok(()),
+    /// Lists are replaced as a whole, so only what was looked at is patched.
+    async fn patch_host(&self, host: &Value, part: Part, mut patch: Value) -> Result<Value, ReconcileError> {
+        let key = host_pod::pod_key(host);
+        patch.set(
+            "/metadata/resourceVersion",
+            host.text("/metadata/resourceVersion"),
+        );
+        match self.sides.host.merge_patch(&PODS, &key, part, patch).await {
+            Ok(written) => Ok(written.to_value()),
             Err(status) => Err(self.sides.refused(&PODS, &self.object, status).await),
         }
     }

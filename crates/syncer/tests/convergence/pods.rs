@@ -335,8 +335,12 @@ async fn resources_are_resized() {
         .tenant
         .patch(&PODS, &shop("web"), Part::Sub("resize"), patch)
         .await;
+    let resources = json!({"requests": {"cpu": "150m"}, "limits": {"cpu": "200m"}});
+    let image = json!({"spec": {"containers": [{"name": "c", "image": "web:2", "resources": resources}]}});
+    world.tenant.patch(&PODS, &shop("web"), Part::Main, image).await;
     world.settle().await;
     let host = world.host.value(&PODS, &on_host(HOST_POD));
+    assert_eq!(host.text("/spec/containers/0/image"), "web:2");
     let cpu = host.text("/spec/containers/0/resources/requests/cpu");
     assert_eq!(cpu.parse::<Quantity>().ok(), "150m".parse().ok());
 }
