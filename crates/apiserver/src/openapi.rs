@@ -24,6 +24,7 @@ use crate::nonresource::KUBERNETES_VERSION;
 
 /// How many bytes of documents are kept.
 const KEPT: usize = 8 * 1024 * 1024;
+const JSON: &str = "application/json";
 
 /// Documents by hash, the oldest first.
 #[derive(Default)]
@@ -52,24 +53,44 @@ impl Documents {
     }
 }
 
-/// `/openapi/v2`, as JSON; the protobuf form is refused, so that clients take JSON or go to v3.
+/// How client-go asks for OpenAPI v2 in protobuf, and how upstream names what it answers.
+const PROTOBUF: (&str, &str) = (
+    "com.github.proto-openapi.spec.v2@v1.0+protobuf",
+    "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+);
+
+/// `/openapi/v2`, as JSON or as client-go's protobuf.
 ///
 /// # Errors
 /// 406
 pub(crate) fn v2(cx: &Cx<'_>) -> Result<Response<Body>, Status> {
-    check_json(cx)?;
+    let protobuf = wants_protobuf(cx);
+    if !protobuf {
+        check_json(cx)?;
+    }
     let catalogue = cx.registry().catalogue();
     let docs: Vec<ResourceDoc> = groups(&catalogue)
         .iter()
         .flat_map(|group| &group.versions)
         .flat_map(|(version, definitions)| documented(cx, version, definitions))
         .collect();
-    let hash = format!("v2-{}", openapi::hash(&docs));
-    let bytes = cx
-        .server
-        .openapi
-        .find_or_make(&hash, || openapi::v2(&docs, KUBERNETES_VERSION));
-    Ok(document(cx, &hash, bytes))
+    let hash = openapi::hash(&docs);
+    let make = || openapi::v2(&docs, KUBERNETES_VERSION);
+    let documents = &cx.server.openapi;
+    if protobuf {
+        let hash = format!("v2-protobuf-{hash}");
+        let bytes = documents.find_or_make(&hash, || openapi::v2_protobuf(&make()));
+        return Ok(document(cx, &hash, PROTOBUF.1, bytes));
+    }
+    let hash = format!("v2-{hash}");
+    let bytes = documents.find_or_make(&hash, make);
+    Ok(document(cx, &hash, JSON, bytes))
+}
+
+fn wants_protobuf(cx: &Cx<'_>) -> bool {
+    let clauses = accept::clauses(cx.accept().unwrap_or_default());
+    let first = clauses.first();
+    first.is_some_and(|clause| clause.main == "application" && clause.sub == PROTOBUF.0)
 }
 
 /// `/openapi/v3`: the documents that there are.
@@ -120,7 +141,7 @@ pub(crate) fn v3(cx: &Cx<'_>, asked: &str) -> Result<Response<Body>, Status> {
         .server
         .openapi
         .find_or_make(&hash, || openapi::v3(&docs, KUBERNETES_VERSION));
-    let mut response = document(cx, &hash, bytes);
+    let mut response = document(cx, &hash, JSON, bytes);
     if cx.query.text("hash") == hash {
         // The address names the content, so it never changes.
         response.headers_mut().insert(
@@ -139,16 +160,16 @@ fn path(group: &str, version: &str) -> String {
     }
 }
 
-fn document(cx: &Cx<'_>, hash: &str, bytes: Bytes) -> Response<Body> {
+fn document(cx: &Cx<'_>, hash: &str, media_type: &'static str, bytes: Bytes) -> Response<Body> {
     let tag = HeaderValue::try_from(format!("\"{hash}\"")).unwrap_or(HeaderValue::from_static("\"\""));
     let known = cx
         .headers
         .get(header::IF_NONE_MATCH)
         .is_some_and(|tags| *tags == tag);
     let mut response = if known {
-        answer::with(StatusCode::NOT_MODIFIED, "application/json", Body::empty())
+        answer::with(StatusCode::NOT_MODIFIED, media_type, Body::empty())
     } else {
-        answer::with(StatusCode::OK, "application/json", Body::full(bytes))
+        answer::with(StatusCode::OK, media_type, Body::full(bytes))
     };
     response.headers_mut().insert(header::ETAG, tag);
     response

@@ -2,8 +2,8 @@
 //!
 //! Definitions and paths are written one after another, so that a document costs its own size and not that of
 //! a tree of it. The documents hold what clients read: components with list types, patch strategies and
-//! kinds; paths with verbs, parameters, kinds and actions. The deprecated `/watch/` paths are left out. OpenAPI
-//! v2 is JSON only: its protobuf form is not made.
+//! kinds; paths with verbs, parameters, kinds and actions. The deprecated `/watch/` paths are left out. Of OpenAPI v2
+//! there is a protobuf form, too.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,8 +16,10 @@ use warren_apimachinery::{GroupVersionKind, Value as Json};
 mod definitions;
 mod parameters;
 mod paths;
+mod protobuf;
 
 use definitions::Definitions;
+pub use protobuf::v2_protobuf;
 
 /// A resource to be described in one version.
 #[derive(Clone, Debug)]
