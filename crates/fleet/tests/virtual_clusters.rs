@@ -1,4 +1,5 @@
 //! The life of virtual clusters on an embedded host, through the `Cluster` port and the fleet's own surface.
+#![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
