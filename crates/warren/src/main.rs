@@ -21,6 +21,7 @@ mod user_kubeconfig;
 mod version;
 mod virtual_cluster_name;
 
+// Without huge pages, which cost 13 MiB when idle; the system's allocator is as small but slower under load.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
