@@ -305,6 +305,10 @@ impl Fleet {
         for tenant in all {
             shut(&tenant).await;
         }
+        let journal = Arc::clone(&self.journal);
+        if tokio::task::spawn_blocking(move || journal.close()).await.is_err() {
+            tracing::error!("closing the journal was cut off");
+        }
     }
 }
 

@@ -48,6 +48,11 @@ impl Tunnel for ToHost {
             .get(&pods, &key)
             .cloned()
             .ok_or_else(not_there)?;
+        if object.to_value().text("/spec/nodeName").is_empty() {
+            // The host would say it of the host pod.
+            let why = format!("pod {} does not have a host assigned", connect.key.name);
+            return Err(Status::bad_request(why));
+        }
         connect.cluster = binding.host_cluster.clone();
         connect.key = key;
         connect.object = object;

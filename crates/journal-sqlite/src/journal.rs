@@ -33,8 +33,8 @@ pub struct SqliteJournal {
     loader: Loader,
     /// The committer and the checkpointer, awaited by `close`.
     threads: Mutex<Vec<JoinHandle<()>>>,
-    /// Held while the directory is ours.
-    _lock: File,
+    /// Held while the directory is ours; let go by `close`.
+    lock: Mutex<Option<File>>,
 }
 
 /// What the journal shares with its threads.
@@ -75,7 +75,7 @@ impl SqliteJournal {
             shared: Arc::clone(&shared),
             loader: Loader::new(directory.to_owned()),
             threads: Mutex::default(),
-            _lock: lock,
+            lock: Mutex::new(Some(lock)),
         };
         let directory: PathBuf = directory.to_owned();
         journal.spawn("journal", move || committer.run())?;
@@ -95,7 +95,7 @@ impl SqliteJournal {
         Ok(())
     }
 
-    /// Writes what is queued, refuses what comes later, and ends the threads. Blocks. Loading goes on.
+    /// Writes what is queued, refuses what comes later, ends the threads and frees the directory. Blocks.
     pub fn close(&self) {
         self.shared.queue.close();
         self.shared.checkpoint.close();
@@ -106,6 +106,9 @@ impl SqliteJournal {
                 tracing::error!("a thread of the journal panicked");
             }
         }
+        // With the last connection, SQLite puts the log into the file.
+        self.loader.close();
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     /// Removes everything superseded, now. Blocks until it is done; meanwhile writes go on.
@@ -193,6 +196,10 @@ impl Journal for SqliteJournal {
 
     fn clusters(&self) -> Result<Vec<ClusterId>, JournalError> {
         Ok(self.shared.catalog.lock().keys().cloned().collect())
+    }
+
+    fn close(&self) {
+        SqliteJournal::close(self);
     }
 }
 

@@ -74,6 +74,11 @@ impl Loader {
         }
     }
 
+    /// Closes the connections that no load has just now.
+    pub(crate) fn close(&self) {
+        lock(&self.idle).clear();
+    }
+
     /// Reads the cluster of a row. All that was committed before the call is seen.
     pub(crate) fn load(&self, cluster: &ClusterId, row: i64) -> Result<Loaded, JournalError> {
         let connection = match lock(&self.idle).pop() {

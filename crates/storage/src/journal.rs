@@ -83,6 +83,11 @@ pub trait Journal: Send + Sync + 'static {
     /// # Errors
     /// The store's failure.
     fn clusters(&self) -> Result<Vec<ClusterId>, JournalError>;
+
+    /// Writes what is queued, refuses what comes later, and lets go of the data, so that another process may have it
+    /// on return. Blocks; call from a blocking thread. Dropping a journal does the same, but whoever drops it last
+    /// cannot be known.
+    fn close(&self) {}
 }
 
 /// Why the journal refused. Blame: `Full`, `Io`, `Corrupt` the store's; `Fenced` another owner's; the rest the

@@ -74,7 +74,7 @@ async fn a_full_disk_refuses_writes_keeps_what_was_acknowledged_and_mends_itself
         (500, "InternalError".to_owned(), words.to_owned())
     );
     assert_eq!(names(&one).await, acknowledged);
-    assert_eq!(one.get("/readyz").await.code, 200, "reading goes on");
+    assert_eq!(one.get("/readyz").await.code, 500, "it says that it is not well");
     assert_eq!(names(&two).await, BTreeSet::from(["before".to_owned()]));
     assert_eq!(write(&one, "refused").await.refusal().2, words);
 
@@ -83,6 +83,7 @@ async fn a_full_disk_refuses_writes_keeps_what_was_acknowledged_and_mends_itself
     write_again(&two, "again").await;
     acknowledged.insert("again".to_owned());
     assert_eq!(names(&one).await, acknowledged);
+    assert_eq!(one.get("/readyz").await.code, 200);
     embedded.virtual_cluster("three", None).await.unwrap();
     embedded.stop().await;
     drop(journal);
@@ -222,6 +223,10 @@ async fn a_damaged_data_file_is_refused_in_clear_words_and_left_as_it_is() {
         .stop()
         .await;
     let whole = std::fs::read(file(dir.path())).unwrap();
+    assert!(
+        whole.len() > 100_000,
+        "all is in the file, nothing in a log beside it"
+    );
     // From the very beginning, and in the middle of the pages that hold the records.
     for (what, from, to) in [("header", 0, 4096), ("records", 4096, whole.len())] {
         let dir = tempfile::tempdir().unwrap();
