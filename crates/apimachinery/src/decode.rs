@@ -3,20 +3,20 @@
 //!
 //! Does not know schemas: unknown fields and wrong types are `schema`'s.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
-use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 mod syntax;
 
-/// How deep objects may nest; deeper input is refused.
-pub const MAX_DEPTH: usize = 127;
+/// How deep YAML may nest: its parser needs so much of the stack that 127 levels overflow a thread's.
+const MAX_YAML_DEPTH: usize = 64;
 /// Upstream reports at most this many strict errors.
 const MAX_DUPLICATES: usize = 100;
 
 /// What was decoded.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Decoded {
     /// The object; the last of duplicate keys wins, as in Go.
     pub value: Value,
@@ -42,7 +42,7 @@ pub enum DecodeError {
 /// Decodes one JSON document. Bytes that are no UTF-8 become U+FFFD, as in Go.
 ///
 /// # Errors
-/// When it is not JSON, has more behind it than blanks, or nests deeper than [`MAX_DEPTH`].
+/// When it is not JSON, has more behind it than blanks, or nests deeper than 127 levels.
 pub fn decode_json(bytes: &[u8]) -> Result<Decoded, DecodeError> {
     if std::str::from_utf8(bytes).is_err() {
         return read_json(String::from_utf8_lossy(bytes).as_bytes());
@@ -59,22 +59,35 @@ fn read_json(bytes: &[u8]) -> Result<Decoded, DecodeError> {
         Err(error) => Err(match syntax::explain(bytes) {
             Some(why) => DecodeError::Json(why),
             None if error.to_string().starts_with("recursion limit") => DecodeError::Depth,
-            None => DecodeError::Json(format!("json: {error}")),
+            // Go would read it: a limit of ours, such as the range of numbers.
+            None => {
+                let text = error.to_string();
+                DecodeError::Json(text.split(" at line ").next().unwrap_or_default().to_owned())
+            }
         }),
     }
 }
 
-/// Decodes one YAML document. Aliases, nodes and depth are bounded; keys that are no text become text.
+/// Decodes one YAML document, which may be JSON. Aliases, nodes and depth are bounded; keys that are no text
+/// become text, and `0644` is octal, as in Go.
 ///
 /// # Errors
-/// When it is not YAML, has several documents, or exceeds a bound.
+/// When it is not YAML or not UTF-8, has several documents, or exceeds a bound.
 pub fn decode_yaml(bytes: &[u8]) -> Result<Decoded, DecodeError> {
-    let text = String::from_utf8_lossy(bytes);
+    let starts = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+    // Much of what is sent as YAML is JSON, which is read faster.
+    if starts == Some(&b'{')
+        && let Ok(decoded) = decode_json(bytes)
+    {
+        return Ok(decoded);
+    }
+    let text = std::str::from_utf8(bytes).map_err(|_| DecodeError::Yaml("invalid UTF-8".to_owned()))?;
     let options = serde_saphyr::options! {
         duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::PassThrough,
+        legacy_octal_numbers: true,
         with_snippet: false,
         budget: serde_saphyr::budget! {
-            max_depth: MAX_DEPTH,
+            max_depth: MAX_YAML_DEPTH,
             max_documents: 1,
             max_aliases: 1_000,
             max_anchors: 1_000,
@@ -85,7 +98,7 @@ pub fn decode_yaml(bytes: &[u8]) -> Result<Decoded, DecodeError> {
         },
     };
     let mut state = State::default();
-    let read = serde_saphyr::with_deserializer_from_str_with_options(&text, options, |deserializer| {
+    let read = serde_saphyr::with_deserializer_from_str_with_options(text, options, |deserializer| {
         state.seed().deserialize(deserializer)
     });
     match read {
@@ -93,6 +106,7 @@ pub fn decode_yaml(bytes: &[u8]) -> Result<Decoded, DecodeError> {
         Err(error) => {
             let line = error.location().map(|at| format!("line {}: ", at.line()));
             let why = error.without_snippet().to_string();
+            let why = why.lines().next().unwrap_or_default();
             Err(DecodeError::Yaml(format!("{}{why}", line.unwrap_or_default())))
         }
     }
@@ -143,7 +157,7 @@ impl State {
     }
 
     fn note_duplicate(&mut self) {
-        let message = format!("duplicate field \"{}\"", self.path);
+        let message = format!("duplicate field {:?}", self.path);
         if self.duplicates.len() < MAX_DUPLICATES && !self.duplicates.contains(&message) {
             self.duplicates.push(message);
         }
@@ -182,8 +196,10 @@ impl<'de> Visitor<'de> for Node<'_> {
         Ok(Value::Number(value.into()))
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+        Number::from_f64(value)
+            .map(Value::Number)
+            .ok_or_else(|| E::custom("number out of range"))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
@@ -210,7 +226,10 @@ impl<'de> Visitor<'de> for Node<'_> {
         let mut items = Vec::new();
         loop {
             let index = items.len();
-            let step = |path: &mut String| path.push_str(&format!("[{index}]"));
+            let step = |path: &mut String| {
+                // Writing to a string does not fail.
+                let _ = write!(path, "[{index}]");
+            };
             match self
                 .state
                 .within(step, |state| access.next_element_seed(state.seed()))?
@@ -332,6 +351,17 @@ mod tests {
         }
         assert!(decode_yaml(bomb.as_bytes()).is_err());
         assert!(decode_yaml(format!("{}{}", "[".repeat(500), "]".repeat(500)).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn reads_yaml_as_go_converts_it() {
+        let text = b"a: {mode: 0644, on_: \"yes\", n: ~, f: 1.5}\nlist:\n- 1\n- x\n1: k\n";
+        assert_eq!(
+            decode_yaml(text).unwrap().value,
+            json!({"a": {"mode": 420, "on_": "yes", "n": null, "f": 1.5}, "list": [1, "x"], "1": "k"})
+        );
+        assert!(decode_yaml(b"a: .inf\n").is_err());
+        assert!(decode_yaml(b"a: \xff\n").is_err());
     }
 
     #[test]

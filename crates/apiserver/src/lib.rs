@@ -22,7 +22,6 @@ mod gzip;
 mod health;
 mod list;
 mod listener;
-mod malformed;
 mod nonresource;
 mod openapi;
 mod options;

@@ -3,12 +3,12 @@
 use http::{Response, header};
 use serde_json::Value;
 use warren_apimachinery::status::Details;
-use warren_apimachinery::{Status, StatusReason};
+use warren_apimachinery::{Decoded, Status, StatusReason};
 use warren_reconciler::Part;
 use warren_registry::Patch;
 
 use crate::body::Body;
-use crate::content::{self, Decoded, shape_name};
+use crate::content::{self, shape_name};
 use crate::cx::{Cx, Served};
 use crate::options::{WriteKind, WriteOptions};
 use crate::write;

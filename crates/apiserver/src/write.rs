@@ -2,13 +2,13 @@
 
 use http::{StatusCode, header};
 use warren_access::Attributes;
-use warren_apimachinery::Status;
+use warren_apimachinery::{Decoded, Status};
 use warren_reconciler::Part;
 use warren_registry::{Request, Written};
 
 use crate::answer;
 use crate::body::Body;
-use crate::content::{self, Decoded};
+use crate::content;
 use crate::cx::{Cx, Served};
 use crate::get::is_own_kind;
 use crate::options::WriteOptions;

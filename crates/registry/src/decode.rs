@@ -175,19 +175,14 @@ fn check_fields(cx: &Request<'_>, schema: &Schema, object: &mut Value) -> Result
     {
         return Ok(());
     }
-    let duplicates: Vec<String> = cx
-        .duplicate_fields
-        .iter()
-        .map(|path| format!("duplicate field {path:?}"))
-        .collect();
     if cx.field_validation == FieldValidation::Strict {
         return Err(Undecodable::Body {
             text: object.to_string(),
-            why: strict_error(&unknown, &duplicates),
+            why: strict_error(&unknown, cx.duplicate_fields),
         });
     }
-    for warning in unknown.into_iter().chain(duplicates) {
-        cx.warnings.add(warning);
+    for warning in unknown.iter().chain(cx.duplicate_fields) {
+        cx.warnings.add(warning.clone());
     }
     Ok(())
 }

@@ -24,8 +24,8 @@ pub struct Request<'a> {
     pub version: &'a str,
     /// What to do about unknown and duplicate fields.
     pub field_validation: FieldValidation,
-    /// Fields that stood twice in the body, as full paths (`spec.replicas`); parsing loses them, so the edge
-    /// finds them.
+    /// What is wrong with fields that stood twice in the body (`duplicate field "spec.replicas"`); parsing loses
+    /// them, so the edge finds them.
     pub duplicate_fields: &'a [String],
     /// Where warnings go.
     pub warnings: &'a Warnings,
