@@ -36,7 +36,7 @@ pub(crate) struct Footprint {
     /// How many virtual clusters to create beside the first
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(0..=10_000))]
     clusters: u32,
-    /// How many starts with new data are measured, and how many with the data of the last
+    /// How many starts with new data are measured; each is followed by one that continues
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     starts: u32,
     /// Simulated nodes [default: that of 'warren up']
@@ -111,20 +111,16 @@ impl Footprint {
             made: Latencies::new()?,
             with_all: Memory::default(),
         };
-        let mut last = tempfile::tempdir()?;
         for _ in 0..self.starts {
-            last = tempfile::tempdir()?;
-            let (warren, took) = self.start(&last).await?;
-            results.first.record(took);
-            warren.stop().await?;
-        }
-        for _ in 0..self.starts {
-            let (warren, took) = self.start(&last).await?;
-            results.again.record(took);
-            warren.stop().await?;
+            let (data, port) = (tempfile::tempdir()?, free_port()?);
+            for latencies in [&mut results.first, &mut results.again] {
+                let (warren, took) = self.start(&data, port).await?;
+                latencies.record(took);
+                warren.stop().await?;
+            }
         }
         let data = tempfile::tempdir()?;
-        let (warren, _) = self.start(&data).await?;
+        let (warren, _) = self.start(&data, free_port()?).await?;
         tell("waiting for idle memory …");
         results.idle = memory::settled(warren.id(), SETTLE).await?;
         let access = Access {
@@ -142,8 +138,7 @@ impl Footprint {
     }
 
     /// Starts Warren and answers how long it took until the virtual cluster's API was ready.
-    async fn start(&self, data: &tempfile::TempDir) -> anyhow::Result<(Warren, Duration)> {
-        let port = free_port()?;
+    async fn start(&self, data: &tempfile::TempDir, port: u16) -> anyhow::Result<(Warren, Duration)> {
         let started = Instant::now();
         let mut warren = Warren::start(&self.warren, data.path(), port, self.nodes)?;
         ready::wait(&mut warren, port)
