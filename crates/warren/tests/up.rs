@@ -5,10 +5,13 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Output;
+use std::time::{Duration, Instant};
 
-use warren_test_kit::{Folder, Kubectl, Warren};
+use anyhow::Context;
+use warren_test_kit::{Folder, Kubectl, Lines, Warren};
 
 const WARREN: &str = env!("CARGO_BIN_EXE_warren");
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs `warren up` where it must fail, and answers what it said.
 fn refused(folder: &Folder, arguments: &[&str]) -> anyhow::Result<String> {
@@ -158,6 +161,22 @@ fn a_second_start_may_choose_other_ports() -> anyhow::Result<()> {
         assert_eq!(kubectl.ok(&["get", "--raw", "/readyz"])?, "ok", "{round}");
         assert_eq!(warren.stop("TERM")?.code(), Some(0));
     }
+    Ok(())
+}
+
+#[test]
+fn an_open_watch_does_not_hold_up_the_end() -> anyhow::Result<()> {
+    let folder = Folder::new()?;
+    let warren = Warren::up(WARREN, &folder, &["--no-kubeconfig"])?;
+    let mut watching = warren.kubectl()?.start(&["get", "--raw", "/api/v1/namespaces?watch=true"])?;
+    let output = watching.stdout.take().context("no output")?;
+    Lines::of(output).until(PATIENCE, |line| line.contains("\"ADDED\""))?;
+    let began = Instant::now();
+    let status = warren.stop("TERM")?;
+    watching.kill()?;
+    watching.wait()?;
+    assert_eq!(status.code(), Some(0));
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     Ok(())
 }
 
