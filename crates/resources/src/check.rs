@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value};
 use warren_apimachinery::field::{Error, Path};
+use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{name, selector};
 
 /// What is wrong so far.
@@ -96,6 +97,14 @@ pub(crate) fn immutable(errors: &mut Errors, path: &Path, new: &Value, old: &Val
     if !same(new, old) {
         errors.push(Error::invalid(path, new.clone(), IMMUTABLE));
     }
+}
+
+/// What is wrong with an update where the field at this path may not change.
+pub(crate) fn immutable_field(field: &str, new: &Value, old: &Value) -> Errors {
+    let pointer = format!("/{}", field.replace('.', "/"));
+    let mut errors = Errors::new();
+    immutable(&mut errors, &Path::new(field), new.at(&pointer), old.at(&pointer));
+    errors
 }
 
 /// Whether two values mean the same: as upstream's semantic equality, absent fields equal empty ones.

@@ -27,14 +27,7 @@ impl Strategy for ControllerRevision {
     }
 
     fn validate_update(&self, new: &Value, old: &Value) -> Vec<Error> {
-        let mut errors = Errors::new();
-        check::immutable(
-            &mut errors,
-            &Path::new("data"),
-            new.field("data"),
-            old.field("data"),
-        );
-        errors
+        check::immutable_field("data", new, old)
     }
 
     fn columns(&self) -> &'static [Column] {

@@ -76,14 +76,7 @@ impl Strategy for Deployment {
     }
 
     fn validate_update(&self, new: &Value, old: &Value) -> Vec<Error> {
-        let mut errors = Errors::new();
-        check::immutable(
-            &mut errors,
-            &Path::new("spec.selector"),
-            new.at("/spec/selector"),
-            old.at("/spec/selector"),
-        );
-        errors
+        check::immutable_field("spec.selector", new, old)
     }
 
     fn validate_status_update(&self, new: &Value, old: &Value) -> Vec<Error> {

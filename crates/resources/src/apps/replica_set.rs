@@ -1,16 +1,17 @@
 //! Replica sets.
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 use smol_str::SmolStr;
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::value::ValueExt;
 use warren_registry::strategy::{Column, Strategy, Traits};
 
+use super::replicas;
 use super::workload::{self, Words};
 use crate::check::{self, Errors};
-use crate::pod_template::{default_template, replica_status, workload_warnings};
-use crate::table::{age, columns, containers_and_images, name, selector_text};
+use crate::pod_template::{default_template, workload_warnings};
+use crate::table::{columns, selector_text};
 
 // Upstream names the deployment here, too.
 const WORDS: Words = Words {
@@ -35,7 +36,7 @@ impl Strategy for ReplicaSet {
     }
 
     fn prepare_for_create(&self, object: &mut Value) {
-        object.set("/status", json!({"replicas": 0}));
+        replicas::start_status(object);
     }
 
     fn validate(&self, object: &Value) -> Vec<Error> {
@@ -48,20 +49,11 @@ impl Strategy for ReplicaSet {
     }
 
     fn validate_update(&self, new: &Value, old: &Value) -> Vec<Error> {
-        let mut errors = Errors::new();
-        check::immutable(
-            &mut errors,
-            &Path::new("spec.selector"),
-            new.at("/spec/selector"),
-            old.at("/spec/selector"),
-        );
-        errors
+        check::immutable_field("spec.selector", new, old)
     }
 
     fn validate_status_update(&self, new: &Value, _old: &Value) -> Vec<Error> {
-        let mut errors = Errors::new();
-        replica_status(&mut errors, &Path::new("status"), new.field("status"));
-        errors
+        replicas::status(new)
     }
 
     fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
@@ -69,8 +61,7 @@ impl Strategy for ReplicaSet {
     }
 
     fn fields(&self, object: &Value) -> Box<[(SmolStr, SmolStr)]> {
-        let replicas = object.int("/status/replicas").unwrap_or_default();
-        Box::new([("status.replicas".into(), replicas.to_string().into())])
+        replicas::fields(object)
     }
 
     fn columns(&self) -> &'static [Column] {
@@ -78,17 +69,6 @@ impl Strategy for ReplicaSet {
     }
 
     fn cells(&self, object: &Value, now: Timestamp) -> Vec<Value> {
-        let count = |pointer: &str| object.int(pointer).unwrap_or_default().into();
-        let (containers, images) = containers_and_images(object.at("/spec/template/spec"));
-        vec![
-            name(object),
-            count("/spec/replicas"),
-            count("/status/replicas"),
-            count("/status/readyReplicas"),
-            age(object, now),
-            containers.into(),
-            images.into(),
-            selector_text(object.at("/spec/selector")).into(),
-        ]
+        replicas::cells(object, now, selector_text(object.at("/spec/selector")))
     }
 }

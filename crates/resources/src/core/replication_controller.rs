@@ -1,16 +1,17 @@
 //! Replication controllers.
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 use smol_str::SmolStr;
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::selector::LabelSelector;
 use warren_apimachinery::value::ValueExt;
 use warren_registry::strategy::{Column, Strategy, Traits};
 
+use crate::apps::replicas;
 use crate::check::{self, Errors};
-use crate::pod_template::{always_restarted, default_template, replica_status, template, workload_warnings};
-use crate::table::{age, columns, containers_and_images, map_text, name};
+use crate::pod_template::{always_restarted, default_template, template, workload_warnings};
+use crate::table::{columns, map_text};
 
 /// The strategy of replication controllers.
 pub(crate) struct ReplicationController;
@@ -37,7 +38,7 @@ impl Strategy for ReplicationController {
     }
 
     fn prepare_for_create(&self, object: &mut Value) {
-        object.set("/status", json!({"replicas": 0}));
+        replicas::start_status(object);
     }
 
     fn validate(&self, object: &Value) -> Vec<Error> {
@@ -74,9 +75,7 @@ impl Strategy for ReplicationController {
     }
 
     fn validate_status_update(&self, new: &Value, _old: &Value) -> Vec<Error> {
-        let mut errors = Errors::new();
-        replica_status(&mut errors, &Path::new("status"), new.field("status"));
-        errors
+        replicas::status(new)
     }
 
     fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
@@ -84,8 +83,7 @@ impl Strategy for ReplicationController {
     }
 
     fn fields(&self, object: &Value) -> Box<[(SmolStr, SmolStr)]> {
-        let replicas = object.int("/status/replicas").unwrap_or_default();
-        Box::new([("status.replicas".into(), replicas.to_string().into())])
+        replicas::fields(object)
     }
 
     fn columns(&self) -> &'static [Column] {
@@ -93,17 +91,6 @@ impl Strategy for ReplicationController {
     }
 
     fn cells(&self, object: &Value, now: Timestamp) -> Vec<Value> {
-        let count = |pointer: &str| object.int(pointer).unwrap_or_default().into();
-        let (containers, images) = containers_and_images(object.at("/spec/template/spec"));
-        vec![
-            name(object),
-            count("/spec/replicas"),
-            count("/status/replicas"),
-            count("/status/readyReplicas"),
-            age(object, now),
-            containers.into(),
-            images.into(),
-            map_text(object.at("/spec/selector")).into(),
-        ]
+        replicas::cells(object, now, map_text(object.at("/spec/selector")))
     }
 }

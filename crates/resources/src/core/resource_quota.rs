@@ -9,7 +9,7 @@ use warren_apimachinery::value::ValueExt;
 use warren_registry::strategy::{Column, Strategy, Traits};
 
 use crate::check::{self, Errors};
-use crate::pod_template::{quantity_value, resource_name};
+use crate::pod_template::{is_standard, quantity_value, resource_name};
 use crate::table::{age, columns, name};
 
 const SCOPES: &[&str] = &[
@@ -21,29 +21,6 @@ const SCOPES: &[&str] = &[
     "CrossNamespacePodAffinity",
     "VolumeAttributesClass",
 ];
-/// Unprefixed names that a quota may hold.
-const STANDARD: &[&str] = &[
-    "cpu",
-    "memory",
-    "ephemeral-storage",
-    "requests.cpu",
-    "requests.memory",
-    "requests.storage",
-    "requests.ephemeral-storage",
-    "limits.cpu",
-    "limits.memory",
-    "limits.ephemeral-storage",
-    "pods",
-    "resourcequotas",
-    "services",
-    "replicationcontrollers",
-    "secrets",
-    "persistentvolumeclaims",
-    "configmaps",
-    "services.nodeports",
-    "services.loadbalancers",
-];
-
 /// The strategy of resource quotas; that they hold is admission's.
 pub(crate) struct ResourceQuota;
 
@@ -122,7 +99,7 @@ fn amounts(errors: &mut Errors, path: &Path, amounts: &Value) {
         let path = path.key(resource);
         resource_name(errors, &path, resource);
         let is_huge = resource.starts_with("hugepages-") || resource.starts_with("requests.hugepages-");
-        if !resource.contains('/') && !STANDARD.contains(&resource.as_str()) && !is_huge {
+        if !resource.contains('/') && !is_countable(resource) && !is_huge {
             errors.push(Error::invalid(
                 &path,
                 resource.as_str(),
@@ -131,6 +108,11 @@ fn amounts(errors: &mut Errors, path: &Path, amounts: &Value) {
         }
         quantity_value(errors, &path, resource, amount);
     }
+}
+
+/// Whether a quota may hold this unprefixed name: capacity of storage is asked for, not counted.
+fn is_countable(resource: &str) -> bool {
+    is_standard(resource) && resource != "storage"
 }
 
 /// Whether a scope says anything about a resource.
@@ -169,7 +151,7 @@ fn scopes(errors: &mut Errors, path: &Path, spec: &Value) {
             .flatten()
             .map(|(name, _)| name)
         {
-            if STANDARD.contains(&resource.as_str()) && !applies(scope, resource) {
+            if is_countable(resource) && !applies(scope, resource) {
                 wrong("unsupported scope applied to resource");
             }
         }

@@ -58,14 +58,7 @@ impl Strategy for EndpointSlice {
     }
 
     fn validate_update(&self, new: &Value, old: &Value) -> Vec<Error> {
-        let mut errors = Errors::new();
-        check::immutable(
-            &mut errors,
-            &Path::new("addressType"),
-            new.field("addressType"),
-            old.field("addressType"),
-        );
-        errors
+        check::immutable_field("addressType", new, old)
     }
 
     fn columns(&self) -> &'static [Column] {

@@ -40,14 +40,7 @@ impl Strategy for IngressClass {
     }
 
     fn validate_update(&self, new: &Value, old: &Value) -> Vec<Error> {
-        let mut errors = Errors::new();
-        check::immutable(
-            &mut errors,
-            &Path::new("spec.controller"),
-            new.at("/spec/controller"),
-            old.at("/spec/controller"),
-        );
-        errors
+        check::immutable_field("spec.controller", new, old)
     }
 
     fn columns(&self) -> &'static [Column] {

@@ -57,14 +57,7 @@ impl Strategy for IpAddress {
     }
 
     fn validate_update(&self, new: &Value, old: &Value) -> Vec<Error> {
-        let mut errors = Errors::new();
-        check::immutable(
-            &mut errors,
-            &Path::new("spec.parentRef"),
-            new.at("/spec/parentRef"),
-            old.at("/spec/parentRef"),
-        );
-        errors
+        check::immutable_field("spec.parentRef", new, old)
     }
 
     fn fields(&self, object: &Value) -> Box<[(smol_str::SmolStr, smol_str::SmolStr)]> {

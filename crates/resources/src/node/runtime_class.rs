@@ -43,10 +43,7 @@ impl Strategy for RuntimeClass {
     }
 
     fn validate_update(&self, new: &Value, old: &Value) -> Vec<Error> {
-        let mut errors = Errors::new();
-        let path = Path::new("handler");
-        check::immutable(&mut errors, &path, new.field("handler"), old.field("handler"));
-        errors
+        check::immutable_field("handler", new, old)
     }
 
     fn columns(&self) -> &'static [Column] {

@@ -19,10 +19,10 @@ mod warnings;
 
 pub(crate) use defaults::{default_pod_only, default_pod_spec, elements};
 pub(crate) use resources::{
-    container_resource_name, is_overcommit_allowed, overhead, quantity_value, resource_name,
+    container_resource_name, is_overcommit_allowed, is_standard, overhead, quantity_value, resource_name,
 };
 pub(crate) use scheduling::{node_selector, taints, tolerations};
 pub(crate) use spec::{Of, pod_annotations, pod_spec};
-pub(crate) use template::{always_restarted, default_template, replica_status, template};
+pub(crate) use template::{always_restarted, default_template, template};
 pub(crate) use volumes::hosted_sources;
 pub(crate) use warnings::{pod_warnings, template_warnings, volume_warnings, workload_warnings};

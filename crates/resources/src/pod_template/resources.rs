@@ -83,13 +83,18 @@ fn is_extended(resource: &str) -> bool {
         && name::qualified_name(&format!("requests.{resource}")).is_empty()
 }
 
+/// Whether any resource list may hold this unprefixed name.
+pub(crate) fn is_standard(resource: &str) -> bool {
+    STANDARD.contains(&resource)
+}
+
 /// Checks the name of a resource.
 pub(crate) fn resource_name(errors: &mut Errors, path: &Path, resource: &str) {
     let wrong = name::qualified_name(resource);
     if !wrong.is_empty() {
         check::text(errors, path, resource, wrong);
     } else if !resource.contains('/')
-        && !STANDARD.contains(&resource)
+        && !is_standard(resource)
         && !is_huge_page(resource)
         && !resource.starts_with("requests.hugepages-")
     {

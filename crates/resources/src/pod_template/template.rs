@@ -50,31 +50,3 @@ pub(crate) fn always_restarted(errors: &mut Errors, path: &Path, template: &Valu
         ));
     }
 }
-
-/// Checks the counters that a replica set's or replication controller's status holds.
-pub(crate) fn replica_status(errors: &mut Errors, path: &Path, status: &Value) {
-    const COUNTERS: &[&str] = &[
-        "replicas",
-        "fullyLabeledReplicas",
-        "readyReplicas",
-        "availableReplicas",
-        "observedGeneration",
-    ];
-    for field in COUNTERS {
-        check::not_negative(errors, &path.child(field), status.field(field));
-    }
-    let count = |field: &str| status.field(field).as_i64().unwrap_or_default();
-    let mut bounded = |field: &str, by: &str, why: &str| {
-        if count(field) > count(by) {
-            errors.push(Error::invalid(&path.child(field), count(field), why));
-        }
-    };
-    for field in ["fullyLabeledReplicas", "readyReplicas", "availableReplicas"] {
-        bounded(field, "replicas", "cannot be greater than status.replicas");
-    }
-    bounded(
-        "availableReplicas",
-        "readyReplicas",
-        "cannot be greater than readyReplicas",
-    );
-}

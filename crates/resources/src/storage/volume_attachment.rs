@@ -52,14 +52,7 @@ impl Strategy for VolumeAttachment {
     }
 
     fn validate_update(&self, new: &Value, old: &Value) -> Vec<Error> {
-        let mut errors = Errors::new();
-        check::immutable(
-            &mut errors,
-            &Path::new("spec"),
-            new.field("spec"),
-            old.field("spec"),
-        );
-        errors
+        check::immutable_field("spec", new, old)
     }
 
     fn columns(&self) -> &'static [Column] {
