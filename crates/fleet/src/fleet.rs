@@ -306,7 +306,10 @@ impl Fleet {
             shut(&tenant).await;
         }
         let journal = Arc::clone(&self.journal);
-        if tokio::task::spawn_blocking(move || journal.close()).await.is_err() {
+        if tokio::task::spawn_blocking(move || journal.close())
+            .await
+            .is_err()
+        {
             tracing::error!("closing the journal was cut off");
         }
     }

@@ -168,7 +168,9 @@ fn a_second_start_may_choose_other_ports() -> anyhow::Result<()> {
 fn an_open_watch_does_not_hold_up_the_end() -> anyhow::Result<()> {
     let folder = Folder::new()?;
     let warren = Warren::up(WARREN, &folder, &["--no-kubeconfig"])?;
-    let mut watching = warren.kubectl()?.start(&["get", "--raw", "/api/v1/namespaces?watch=true"])?;
+    let mut watching = warren
+        .kubectl()?
+        .start(&["get", "--raw", "/api/v1/namespaces?watch=true"])?;
     let output = watching.stdout.take().context("no output")?;
     Lines::of(output).until(PATIENCE, |line| line.contains("\"ADDED\""))?;
     let began = Instant::now();
