@@ -24,6 +24,15 @@ impl From<Status> for Refusal {
 }
 
 impl Refusal {
+    /// For writes that are tried again: `None` when others were quicker.
+    pub(crate) fn unless_outrun<T>(result: Result<T, Self>) -> Result<Option<T>, Status> {
+        match result {
+            Ok(done) => Ok(Some(done)),
+            Err(Self::Outrun) => Ok(None),
+            Err(Self::Status(status)) => Err(status),
+        }
+    }
+
     /// For writes that are not tried again.
     pub(crate) fn into_status(self, definition: &Definition, name: &str) -> Status {
         match self {

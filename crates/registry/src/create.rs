@@ -33,13 +33,7 @@ impl Registry {
         metadata::wipe(&mut object)?;
         metadata::settle_namespace(&mut object, definition, namespace)?;
         let key = ObjectKey::namespaced(namespace, object.text("/metadata/name"));
-        let operation = Operation {
-            registry: self,
-            cx,
-            definition,
-            part: Part::Main,
-            key: &key,
-        };
+        let operation = self.operation(cx, definition, Part::Main, &key);
         if definition.is_review() {
             return operation.review(object).await;
         }

@@ -31,25 +31,14 @@ impl Registry {
         key: &ObjectKey,
         options: DeleteOptions,
     ) -> Result<Deleted, Status> {
-        let operation = Operation {
-            registry: self,
-            cx,
-            definition,
-            part: Part::Main,
-            key,
-        };
+        let operation = self.operation(cx, definition, Part::Main, key);
         for _ in 0..ROUNDS {
-            let found = self
-                .store
-                .latest(&definition.storage, key)
-                .ok_or_else(|| Status::not_found(&definition.group_resource(), &key.name))?;
-            match operation.delete(Current::of(found), &options).await {
-                Ok(deleted) => return Ok(deleted),
-                Err(Refusal::Status(status)) => return Err(status),
-                Err(Refusal::Outrun) => {}
+            let deleted = operation.delete(operation.existing()?, &options).await;
+            if let Some(deleted) = Refusal::unless_outrun(deleted)? {
+                return Ok(deleted);
             }
         }
-        Err(Status::modified(&definition.group_resource(), &key.name))
+        Err(operation.modified())
     }
 
     /// Deletes what the selection means, in `namespace` or everywhere (empty). Answers the objects as they

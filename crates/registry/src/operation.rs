@@ -8,6 +8,7 @@ use warren_reconciler::Part;
 use warren_schema::Schema;
 
 use crate::admission::{self, AdmissionRequest};
+use crate::change::Current;
 use crate::definition::Definition;
 use crate::{Registry, Request};
 
@@ -21,7 +22,47 @@ pub(crate) struct Operation<'a> {
     pub(crate) key: &'a ObjectKey,
 }
 
+impl Registry {
+    /// A write of the object at `key`, or of a part of it.
+    pub(crate) fn operation<'a>(
+        &'a self,
+        cx: &'a Request<'a>,
+        definition: &'a Definition,
+        part: Part,
+        key: &'a ObjectKey,
+    ) -> Operation<'a> {
+        Operation {
+            registry: self,
+            cx,
+            definition,
+            part,
+            key,
+        }
+    }
+}
+
 impl<'a> Operation<'a> {
+    /// The object as it now is.
+    pub(crate) fn current(&self) -> Option<Current> {
+        let found = self.registry.store.latest(&self.definition.storage, self.key);
+        found.map(Current::of)
+    }
+
+    /// The object as it now is, or 404.
+    pub(crate) fn existing(&self) -> Result<Current, Status> {
+        self.current().ok_or_else(|| self.not_found())
+    }
+
+    /// 404.
+    pub(crate) fn not_found(&self) -> Status {
+        Status::not_found(&self.definition.group_resource(), &self.key.name)
+    }
+
+    /// 409: others were quicker, and the client has to look again.
+    pub(crate) fn modified(&self) -> Status {
+        Status::modified(&self.definition.group_resource(), &self.key.name)
+    }
+
     /// The name of the part in paths; `None` for the object itself.
     pub(crate) fn subresource(&self) -> Option<&'static str> {
         match self.part {

@@ -7,7 +7,6 @@ use warren_apimachinery::{ObjectKey, Status, time};
 use warren_patch::{Apply, json_patch, merge_patch, strategic_merge};
 use warren_reconciler::Part;
 
-use crate::change::Current;
 use crate::commit::Refusal;
 use crate::create::Ownership;
 use crate::decode::Undecodable;
@@ -33,13 +32,7 @@ impl Registry {
         key: &ObjectKey,
         patch: Patch,
     ) -> Result<Written, Status> {
-        let operation = Operation {
-            registry: self,
-            cx,
-            definition,
-            part,
-            key,
-        };
+        let operation = self.operation(cx, definition, part, key);
         if part == Part::Sub("scale") {
             return operation.patch_scale(&patch).await;
         }
@@ -50,59 +43,44 @@ impl Registry {
 impl Operation<'_> {
     async fn patch(&self, patch: &Patch) -> Result<Written, Status> {
         for _ in 0..ROUNDS {
-            let Some(found) = self.registry.store.latest(&self.definition.storage, self.key) else {
+            let Some(current) = self.current() else {
                 return self.patch_missing(patch).await;
             };
-            let current = Current::of(found);
             let new = self.patched(patch, Some(&current.value))?;
             let asked = new.text("/metadata/resourceVersion");
             let pinned = !asked.is_empty() && asked != current.value.text("/metadata/resourceVersion");
             if pinned {
                 break;
             }
-            match self.change(&current, new, ownership(patch)).await {
-                Ok(object) => {
-                    return Ok(Written {
-                        object,
-                        created: false,
-                    });
-                }
-                Err(Refusal::Status(status)) => return Err(status),
-                Err(Refusal::Outrun) => {}
+            let changed = self.change(&current, new, ownership(patch)).await;
+            if let Some(object) = Refusal::unless_outrun(changed)? {
+                return Ok(Written {
+                    object,
+                    created: false,
+                });
             }
         }
-        Err(Status::modified(
-            &self.definition.group_resource(),
-            &self.key.name,
-        ))
+        Err(self.modified())
     }
 
     /// There is nothing to patch: an apply creates, the others fail.
     async fn patch_missing(&self, patch: &Patch) -> Result<Written, Status> {
-        let resource = self.definition.group_resource();
         let Patch::Apply { configuration, .. } = patch else {
-            return Err(Status::not_found(&resource, &self.key.name));
+            return Err(self.not_found());
         };
         if self.part != Part::Main {
-            return Err(Status::not_found(&resource, &self.key.name));
+            return Err(self.not_found());
         }
         let uid = configuration.text("/metadata/uid");
         if !uid.is_empty() {
             let why = format!(
                 "uid mismatch: the provided object specified uid {uid}, and no existing object was found"
             );
+            let resource = self.definition.group_resource();
             return Err(Status::conflict(&resource, &self.key.name, &why));
         }
-        let mut object = self.patched(patch, None)?;
-        metadata::wipe(&mut object)?;
-        let object = self
-            .create(object, Ownership::Applied)
-            .await
-            .map_err(|refusal| refusal.into_status(self.definition, &self.key.name))?;
-        Ok(Written {
-            object,
-            created: true,
-        })
+        let object = self.patched(patch, None)?;
+        self.create_missing(object, Ownership::Applied).await
     }
 
     /// The object with the patch applied, decoded and in the storage version again.

@@ -29,13 +29,7 @@ impl Registry {
         key: &ObjectKey,
         object: Value,
     ) -> Result<Written, Status> {
-        let operation = Operation {
-            registry: self,
-            cx,
-            definition,
-            part,
-            key,
-        };
+        let operation = self.operation(cx, definition, part, key);
         if part == Part::Sub("scale") {
             return operation.update_scale(object).await;
         }
@@ -78,36 +72,28 @@ impl Operation<'_> {
         let mut next = Some(object);
         for _ in 0..ROUNDS {
             let Some(object) = next.take() else { break };
-            let Some(found) = self.registry.store.latest(&self.definition.storage, self.key) else {
+            let Some(current) = self.current() else {
                 return self.create_on_update(object).await;
             };
-            let current = Current::of(found);
             self.check_uid(&object, &current)?;
             self.check_revision(&asked, &current)?;
             if asked.is_empty() || asked == "0" {
                 next = Some(object.clone());
             }
-            match self.change(&current, object, Ownership::Update).await {
-                Ok(object) => {
-                    return Ok(Written {
-                        object,
-                        created: false,
-                    });
-                }
-                Err(Refusal::Status(status)) => return Err(status),
-                Err(Refusal::Outrun) => {}
+            let changed = self.change(&current, object, Ownership::Update).await;
+            if let Some(object) = Refusal::unless_outrun(changed)? {
+                return Ok(Written {
+                    object,
+                    created: false,
+                });
             }
         }
-        Err(Status::modified(
-            &self.definition.group_resource(),
-            &self.key.name,
-        ))
+        Err(self.modified())
     }
 
     async fn create_on_update(&self, mut object: Value) -> Result<Written, Status> {
-        let resource = self.definition.group_resource();
         if self.part != Part::Main || !self.definition.strategy.traits().create_on_update {
-            return Err(Status::not_found(&resource, &self.key.name));
+            return Err(self.not_found());
         }
         if !object.text("/metadata/uid").is_empty() {
             let why = format!(
@@ -115,12 +101,22 @@ impl Operation<'_> {
                 self.storage_error(),
                 object.text("/metadata/uid")
             );
+            let resource = self.definition.group_resource();
             return Err(Status::conflict(&resource, &self.key.name, &why));
         }
-        metadata::wipe(&mut object)?;
         object.take_at("/metadata/resourceVersion");
+        self.create_missing(object, Ownership::Update).await
+    }
+
+    /// Creates what a PUT or an apply found missing.
+    pub(crate) async fn create_missing(
+        &self,
+        mut object: Value,
+        ownership: Ownership,
+    ) -> Result<Written, Status> {
+        metadata::wipe(&mut object)?;
         let object = self
-            .create(object, Ownership::Update)
+            .create(object, ownership)
             .await
             .map_err(|refusal| refusal.into_status(self.definition, &self.key.name))?;
         Ok(Written {
@@ -161,7 +157,6 @@ impl Operation<'_> {
     }
 
     fn check_revision(&self, asked: &str, current: &Current) -> Result<(), Status> {
-        let resource = self.definition.group_resource();
         if asked.is_empty() || asked == "0" {
             if self.definition.strategy.traits().unconditional_update {
                 return Ok(());
@@ -176,7 +171,7 @@ impl Operation<'_> {
         if current.object.meta().revision.to_string() == asked {
             return Ok(());
         }
-        Err(Status::modified(&resource, &self.key.name))
+        Err(self.modified())
     }
 }
 

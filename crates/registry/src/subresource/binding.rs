@@ -7,7 +7,6 @@ use warren_apimachinery::{GroupResource, Status, time};
 use warren_storage::WriteKind;
 
 use crate::admission;
-use crate::change::Current;
 use crate::commit::{Refusal, draft};
 use crate::operation::Operation;
 
@@ -21,14 +20,8 @@ impl Operation<'_> {
         check_target(binding)?;
         self.admit(admission::Operation::Create, Some(binding), None)
             .await?;
-        let resource = self.definition.group_resource();
         for _ in 0..ROUNDS {
-            let found = self
-                .registry
-                .store
-                .latest(&self.definition.storage, self.key)
-                .ok_or_else(|| Status::not_found(&resource, &self.key.name))?;
-            let current = Current::of(found);
+            let current = self.existing()?;
             let bound = bound(&current.value, binding, &time::format(self.registry.now()))
                 .map_err(|why| self.binding_conflict(&why))?;
             if self.cx.dry_run {
@@ -38,13 +31,12 @@ impl Operation<'_> {
                 draft: draft(self.definition, bound),
                 expected: current.object.meta().revision,
             };
-            match self.registry.commit(self.definition, self.key, change).await {
-                Ok(_) => return Ok(super::success()),
-                Err(Refusal::Status(status)) => return Err(status),
-                Err(Refusal::Outrun) => {}
+            let bound = self.registry.commit(self.definition, self.key, change).await;
+            if Refusal::unless_outrun(bound)?.is_some() {
+                return Ok(super::success());
             }
         }
-        Err(Status::modified(&resource, &self.key.name))
+        Err(self.modified())
     }
 
     fn binding_conflict(&self, why: &str) -> Status {

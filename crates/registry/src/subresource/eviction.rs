@@ -54,10 +54,7 @@ impl Operation<'_> {
                 (Err(status), _) => return Err(status),
             }
         }
-        Err(Status::modified(
-            &self.definition.group_resource(),
-            &self.key.name,
-        ))
+        Err(self.modified())
     }
 
     async fn ask_budgets(&self, pod: &Arc<Object>, value: &Value) -> Result<Verdict, Status> {
@@ -82,10 +79,9 @@ impl Operation<'_> {
             if lets_unready_go(&current.value, value) {
                 return Ok(Verdict::WhileUnready);
             }
-            match self.count_disruption(&current).await {
-                Ok(()) => return Ok(Verdict::Free),
-                Err(Refusal::Status(status)) => return Err(status),
-                Err(Refusal::Outrun) => {}
+            let counted = self.count_disruption(&current).await;
+            if Refusal::unless_outrun(counted)?.is_some() {
+                return Ok(Verdict::Free);
             }
             match self.registry.store.latest(&budgets(), &budget.key()) {
                 Some(latest) => current = Current::of(latest),

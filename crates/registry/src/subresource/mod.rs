@@ -59,13 +59,7 @@ impl Registry {
             "token" => Part::Sub("token"),
             _ => return Err(Status::method_not_allowed()),
         };
-        let operation = Operation {
-            registry: self,
-            cx,
-            definition,
-            part,
-            key,
-        };
+        let operation = self.operation(cx, definition, part, key);
         match subresource {
             "binding" => operation.bind(&body).await,
             "eviction" => operation.evict(&body).await,

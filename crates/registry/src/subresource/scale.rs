@@ -9,7 +9,6 @@ use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{Object, Status};
 
 use crate::Written;
-use crate::change::Current;
 use crate::commit::Refusal;
 use crate::create::Ownership;
 use crate::definition::{Definition, ScalePaths};
@@ -108,14 +107,8 @@ impl Operation<'_> {
 
     async fn rescale(&self, next: impl Fn(&Value) -> Result<Value, Status>) -> Result<Written, Status> {
         let paths = paths(self.definition)?;
-        let resource = self.definition.group_resource();
         for _ in 0..ROUNDS {
-            let found = self
-                .registry
-                .store
-                .latest(&self.definition.storage, self.key)
-                .ok_or_else(|| Status::not_found(&resource, &self.key.name))?;
-            let current = Current::of(found);
+            let current = self.existing()?;
             let asked = next(&scale(paths, &current.value))?;
             let revision = asked.text("/metadata/resourceVersion");
             if !revision.is_empty() && revision != current.value.text("/metadata/resourceVersion") {
@@ -123,18 +116,15 @@ impl Operation<'_> {
             }
             let mut new = current.value.clone();
             new.set(&paths.spec_replicas, replicas(&asked)?);
-            match self.change(&current, new, Ownership::Update).await {
-                Ok(object) => {
-                    return Ok(Written {
-                        object: of(self.definition, &object.to_value())?,
-                        created: false,
-                    });
-                }
-                Err(Refusal::Status(status)) => return Err(status),
-                Err(Refusal::Outrun) => {}
+            let changed = self.change(&current, new, Ownership::Update).await;
+            if let Some(object) = Refusal::unless_outrun(changed)? {
+                return Ok(Written {
+                    object: of(self.definition, &object.to_value())?,
+                    created: false,
+                });
             }
         }
-        Err(Status::modified(&resource, &self.key.name))
+        Err(self.modified())
     }
 }
 
