@@ -1,4 +1,4 @@
-//! Kubeconfigs: made, merged into a user's file, and taken out again.
+//! Kubeconfigs, made: a way to one cluster. `kubeconfig_file` puts them into a user's.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -34,35 +34,15 @@ pub struct Kubeconfig {
     pub namespace: Option<String>,
 }
 
-/// Whether a merge changes the current context.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Current {
-    /// Make the merged context the current one.
-    Switch,
-    /// Leave it, but set it where there is none.
-    Keep,
-}
-
 impl Kubeconfig {
     /// A file with this one context.
     pub fn to_yaml(&self) -> String {
         let mut config = empty();
-        self.put(&mut config, Current::Switch);
+        self.put(&mut config);
         yaml(&config)
     }
 
-    /// Puts the entries into the text of an existing file (empty for none); entries of the same name are replaced,
-    /// all others stay. Comments are lost, as with kubectl.
-    ///
-    /// # Errors
-    /// When the text is not a kubeconfig.
-    pub fn merge_into(&self, existing: &str, current: Current) -> Result<String, PkiError> {
-        let mut config = parse(existing)?;
-        self.put(&mut config, current);
-        Ok(yaml(&config))
-    }
-
-    fn put(&self, config: &mut Value, current: Current) {
+    fn put(&self, config: &mut Value) {
         let data = |pem: &str| STANDARD.encode(pem);
         let mut cluster =
             json!({"server": self.server, "certificate-authority-data": data(&self.authority_pem)});
@@ -98,47 +78,8 @@ impl Kubeconfig {
             &self.name,
             json!({"name": self.name, "context": context}),
         );
-        if current == Current::Switch || config.text("/current-context").is_empty() {
-            config.set("/current-context", self.name.as_str());
-        }
+        config.set("/current-context", self.name.as_str());
     }
-}
-
-/// The current context of a kubeconfig's text; `None` when there is none.
-///
-/// # Errors
-/// When the text is not a kubeconfig.
-pub fn current_context(existing: &str) -> Result<Option<String>, PkiError> {
-    let config = parse(existing)?;
-    let name = config.text("/current-context");
-    Ok((!name.is_empty()).then(|| name.to_owned()))
-}
-
-/// Sets (or unsets) the current context.
-///
-/// # Errors
-/// When the text is not a kubeconfig.
-pub fn set_current_context(existing: &str, name: Option<&str>) -> Result<String, PkiError> {
-    let mut config = parse(existing)?;
-    config.set("/current-context", name.unwrap_or_default());
-    Ok(yaml(&config))
-}
-
-/// Takes cluster, user and context of one name out, and unsets the current context where it was this one.
-///
-/// # Errors
-/// When the text is not a kubeconfig.
-pub fn remove_context(existing: &str, name: &str) -> Result<String, PkiError> {
-    let mut config = parse(existing)?;
-    for list in ["clusters", "users", "contexts"] {
-        if let Some(items) = config.get_mut(list).and_then(Value::as_array_mut) {
-            items.retain(|item| item.text("/name") != name);
-        }
-    }
-    if config.text("/current-context") == name {
-        config.set("/current-context", "");
-    }
-    Ok(yaml(&config))
 }
 
 fn empty() -> Value {
@@ -181,60 +122,4 @@ pub(crate) fn replace(config: &mut Value, list: &str, name: &str, entry: Value) 
 pub(crate) fn yaml(config: &Value) -> String {
     // A value of maps with text keys always serialises.
     serde_saphyr::to_string(config).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn demo(name: &str) -> Kubeconfig {
-        Kubeconfig {
-            name: name.into(),
-            server: "https://127.0.0.1:1".into(),
-            authority_pem: "PEM".into(),
-            tls_server_name: None,
-            credentials: Credentials::Token("t".into()),
-            namespace: None,
-        }
-    }
-
-    const THEIRS: &str = "apiVersion: v1\nkind: Config\ncurrent-context: mine\nclusters:\n- name: mine\n  cluster:\n    server: https://x\n    extensions:\n    - name: e\ncontexts: []\nusers: null\n";
-
-    #[test]
-    fn merging_keeps_what_others_wrote() {
-        let merged = parse(&demo("a").merge_into(THEIRS, Current::Keep).unwrap()).unwrap();
-        assert_eq!(merged.text("/current-context"), "mine");
-        assert_eq!(merged.text("/clusters/0/cluster/extensions/0/name"), "e");
-        assert_eq!(merged.text("/clusters/1/name"), "a");
-        assert_eq!(merged.text("/users/0/user/token"), "t");
-    }
-
-    #[test]
-    fn merging_twice_replaces() {
-        let once = demo("a").merge_into("", Current::Switch).unwrap();
-        let twice = demo("a").merge_into(&once, Current::Switch).unwrap();
-        assert_eq!(once, twice);
-        assert_eq!(current_context(&twice).unwrap().as_deref(), Some("a"));
-    }
-
-    #[test]
-    fn removing_takes_its_entries_and_the_current_context() {
-        let merged = demo("a").merge_into(THEIRS, Current::Switch).unwrap();
-        let removed = parse(&remove_context(&merged, "a").unwrap()).unwrap();
-        assert_eq!(removed.items("/clusters").len(), 1);
-        assert_eq!(
-            removed.items("/users").len() + removed.items("/contexts").len(),
-            0
-        );
-        assert_eq!(removed.text("/current-context"), "");
-        let unset = set_current_context(&merged, None).unwrap();
-        assert_eq!(current_context(&unset).unwrap(), None);
-    }
-
-    #[test]
-    fn what_is_no_kubeconfig_is_refused() {
-        for text in ["- a\n", "kind: Pod\n", "a: [\n"] {
-            assert!(demo("a").merge_into(text, Current::Keep).is_err(), "{text}");
-        }
-    }
 }

@@ -6,10 +6,19 @@ use serde_json::{Value, json};
 use warren_apimachinery::value::ValueExt;
 
 use crate::error::PkiError;
-use crate::kubeconfig::{Current, parse, replace, yaml};
+use crate::kubeconfig::{parse, replace, yaml};
 
 /// The three lists whose entries make a context.
 const LISTS: [&str; 3] = ["clusters", "users", "contexts"];
+
+/// Whether a merge changes the current context.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Current {
+    /// Make the merged context the current one.
+    Switch,
+    /// Leave it, but set it where there is none.
+    Keep,
+}
 
 /// A kubeconfig that was read.
 #[derive(Clone, Debug, PartialEq)]
@@ -132,6 +141,24 @@ mod tests {
         assert_eq!(file.server("ours"), Some("https://ours"));
         file.merge(&demo("ours"), Current::Switch);
         assert_eq!(file.current_context(), Some("ours"));
+    }
+
+    #[test]
+    fn what_others_wrote_stays() {
+        let theirs = "apiVersion: v1\nkind: Config\ncurrent-context: mine\nclusters:\n- name: mine\n  cluster:\n    server: https://x\n    extensions:\n    - name: e\ncontexts: []\nusers: null\n";
+        let mut file = KubeconfigFile::parse(theirs).unwrap();
+        file.merge(&demo("a"), Current::Keep);
+        file.remove("a");
+        assert_eq!(file.current_context(), Some("mine"));
+        assert_eq!(file.0.text("/clusters/0/cluster/extensions/0/name"), "e");
+        assert_eq!(file.0.items("/clusters").len(), 1);
+    }
+
+    #[test]
+    fn what_is_no_kubeconfig_is_refused() {
+        for text in ["- a\n", "kind: Pod\n", "a: [\n"] {
+            assert!(KubeconfigFile::parse(text).is_err(), "{text}");
+        }
     }
 
     #[test]

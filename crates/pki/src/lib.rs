@@ -18,10 +18,8 @@ pub use authority::{Authority, SigningRequest, requested_organisations};
 pub use client::ClientIdentity;
 pub use error::PkiError;
 pub use issued::Issued;
-pub use kubeconfig::{
-    Credentials, Current, Kubeconfig, current_context, remove_context, set_current_context,
-};
-pub use kubeconfig_file::KubeconfigFile;
+pub use kubeconfig::{Credentials, Kubeconfig};
+pub use kubeconfig_file::{Current, KubeconfigFile};
 pub use openid::{jwks, openid_configuration};
 pub use server::server_config;
 pub use token::{Claims, Named, Private, TokenPublicKey, TokenSigner};
