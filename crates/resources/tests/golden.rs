@@ -9,7 +9,8 @@
     reason = "a comparison that cannot read its fixtures has failed"
 )]
 
-use std::collections::BTreeSet;
+mod recorded;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -19,8 +20,8 @@ use warren_apimachinery::{Status, field};
 use warren_registry::definition::Definition;
 use warren_schema::Schema;
 
-const OBJECTS: &str = include_str!("golden/defaulted-objects-and-tables.json");
-const REQUESTS: &str = include_str!("golden/requests-and-answers.json");
+use recorded::{Address, OBJECTS, REQUESTS, differences, strip_pod};
+
 const OPEN: &str = include_str!("golden/open.txt");
 
 /// Where a request goes.
@@ -35,30 +36,16 @@ struct Target {
 impl Target {
     /// Reads `/api/v1/namespaces/default/pods/x/status` and the like; `None` for what is not built in.
     fn of(path: &str) -> Option<Target> {
-        let path = path.split('?').next()?;
-        let mut parts = path.trim_start_matches('/').split('/');
-        let group = match parts.next()? {
-            "api" => "",
-            "apis" => parts.next()?,
-            _ => return None,
-        };
-        let version = parts.next()?.to_owned();
-        let mut rest: Vec<&str> = parts.collect();
-        let mut namespace = "";
-        if let ["namespaces", within, _, ..] = rest.as_slice() {
-            namespace = within;
-            rest.drain(..2);
-        }
-        let plural = rest.first()?;
+        let address = Address::of(path)?;
         let definition = warren_resources::definitions()
             .into_iter()
-            .find(|known| known.group == group && known.plural == *plural)?;
+            .find(|known| known.group == address.group && known.plural == address.plural)?;
         Some(Target {
             definition,
-            version,
-            namespace: namespace.to_owned(),
-            name: rest.get(1).copied().unwrap_or_default().to_owned(),
-            subresource: rest.get(2).copied().unwrap_or_default().to_owned(),
+            version: address.version.to_owned(),
+            namespace: address.namespace.to_owned(),
+            name: address.name.to_owned(),
+            subresource: address.subresource.to_owned(),
         })
     }
 
@@ -151,7 +138,8 @@ fn strip(object: &mut Value) {
         }
     }
     match object.text("/kind") {
-        "Pod" => strip_pod(object),
+        // Service account, priority and tolerations are admission's.
+        "Pod" => strip_pod(object, &["tolerations", "priority", "preemptionPolicy"]),
         "Node" => {
             object.take_at("/spec/taints");
         }
@@ -170,72 +158,9 @@ fn strip(object: &mut Value) {
     }
 }
 
-/// Service account, priority and tolerations are admission's.
-fn strip_pod(pod: &mut Value) {
-    for field in ["tolerations", "priority", "preemptionPolicy"] {
-        pod.take_at(&format!("/spec/{field}"));
-    }
-    let is_token = |entry: &Value| entry.text("/name").starts_with("kube-api-access-");
-    let mut lists = vec!["/spec/volumes".to_owned()];
-    lists.extend(
-        (0..pod.items("/spec/containers").len()).map(|at| format!("/spec/containers/{at}/volumeMounts")),
-    );
-    for list in lists {
-        let kept: Vec<Value> = pod
-            .items(&list)
-            .iter()
-            .filter(|entry| !is_token(entry))
-            .cloned()
-            .collect();
-        if kept.is_empty() {
-            pod.take_at(&list);
-        } else {
-            pod.set(&list, kept);
-        }
-    }
-}
-
-/// What differs, as JSON pointers with both sides.
-fn differences(pointer: &str, ours: &Value, theirs: &Value, out: &mut Vec<String>) {
-    match (ours, theirs) {
-        (Value::Object(a), Value::Object(b)) => {
-            let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
-            for key in keys {
-                let next = format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"));
-                match (a.get(key), b.get(key)) {
-                    (Some(ours), Some(theirs)) => differences(&next, ours, theirs, out),
-                    (ours, theirs) => out.push(format!("{next}: ours {ours:?}, theirs {theirs:?}")),
-                }
-            }
-        }
-        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
-            for (at, (ours, theirs)) in a.iter().zip(b).enumerate() {
-                differences(&format!("{pointer}/{at}"), ours, theirs, out);
-            }
-        }
-        _ if ours == theirs => {}
-        _ => out.push(format!("{pointer}: ours {ours}, theirs {theirs}")),
-    }
-}
-
-/// Compares the cases that failed with the committed list of open ones.
-fn settle(prefix: &str, failed: Vec<(String, Vec<String>)>) {
-    let open: BTreeSet<&str> = OPEN
-        .lines()
-        .filter_map(|line| line.strip_prefix(prefix))
-        .map(str::trim)
-        .collect();
-    let mut problems = Vec::new();
-    for (case, why) in &failed {
-        if !open.contains(case.as_str()) {
-            problems.push(format!("{prefix} {case}\n    {}", why.join("\n    ")));
-        }
-    }
-    for case in &open {
-        if !failed.iter().any(|(name, _)| name == case) {
-            problems.push(format!("{prefix} {case}: matches now, take it out of open.txt"));
-        }
-    }
+/// Nothing may differ that the list does not hold.
+fn settle(prefix: &str, failed: &[(String, Vec<String>)]) {
+    let problems = recorded::settle(OPEN, prefix, failed);
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
 
@@ -259,7 +184,7 @@ fn objects_read_back_as_upstream_defaults_them() {
             failed.push((case_name(&case), found));
         }
     }
-    settle("object:", failed);
+    settle("object:", &failed);
 }
 
 #[test]
@@ -298,7 +223,7 @@ fn rows_read_as_kubectl_prints_them() {
             failed.push((case_name(&case), found));
         }
     }
-    settle("row:", failed);
+    settle("row:", &failed);
 }
 
 /// RFC 7386.
@@ -387,5 +312,5 @@ fn invalid_objects_are_refused_in_upstreams_words() {
         }
     }
     assert!(compared > 10, "only {compared} cases were compared");
-    settle("refusal:", failed);
+    settle("refusal:", &failed);
 }

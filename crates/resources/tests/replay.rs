@@ -6,7 +6,8 @@
 
 #![cfg(test)]
 
-use std::collections::BTreeSet;
+mod recorded;
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -23,8 +24,8 @@ use warren_registry::{
 };
 use warren_storage::{Journal, MemoryJournal, Silent, Store};
 
-const OBJECTS: &str = include_str!("golden/defaulted-objects-and-tables.json");
-const REQUESTS: &str = include_str!("golden/requests-and-answers.json");
+use recorded::{Address, OBJECTS, REQUESTS, differences, settle, strip_pod};
+
 /// Requests that the edge or admission answers.
 const ELSEWHERE: [usize; 6] = [9, 12, 17, 22, 51, 77];
 const OPEN: &str = include_str!("golden/replay-open.txt");
@@ -55,32 +56,18 @@ struct Target {
 
 impl Target {
     fn of(registry: &Registry, path: &str) -> Option<Target> {
-        let path = path.split('?').next()?;
-        let mut parts = path.trim_start_matches('/').split('/');
-        let group = match parts.next()? {
-            "api" => "",
-            "apis" => parts.next()?,
-            _ => return None,
-        };
-        let version = parts.next()?;
-        let mut rest: Vec<&str> = parts.collect();
-        let mut namespace = "";
-        if let ["namespaces", within, _, ..] = rest.as_slice() {
-            namespace = within;
-            rest.drain(..2);
-        }
-        let (plural, name) = (*rest.first()?, rest.get(1).copied().unwrap_or_default());
+        let address = Address::of(path)?;
         let catalogue = registry.catalogue();
-        let (definition, _) = catalogue.served(group, version, plural)?;
+        let (definition, _) = catalogue.served(address.group, address.version, address.plural)?;
         Some(Target {
             definition: Arc::clone(definition),
-            version: version.to_owned(),
-            key: ObjectKey::namespaced(namespace, name),
-            part: match rest.get(2) {
-                None => Part::Main,
-                Some(&"status") => Part::Status,
-                Some(&"scale") => Part::Sub("scale"),
-                Some(_) => return None,
+            version: address.version.to_owned(),
+            key: ObjectKey::namespaced(address.namespace, address.name),
+            part: match address.subresource {
+                "" => Part::Main,
+                "status" => Part::Status,
+                "scale" => Part::Sub("scale"),
+                _ => return None,
             },
         })
     }
@@ -188,7 +175,16 @@ fn strip(object: &mut Value) {
         object.take_at(&format!("/metadata/managedFields/{at}/time"));
     }
     match object.text("/kind") {
-        "Pod" => strip_pod(object),
+        "Pod" => strip_pod(
+            object,
+            &[
+                "tolerations",
+                "priority",
+                "preemptionPolicy",
+                "serviceAccount",
+                "serviceAccountName",
+            ],
+        ),
         "Node" => {
             object.take_at("/spec/taints");
         }
@@ -206,59 +202,6 @@ fn strip(object: &mut Value) {
             }
         }
         _ => {}
-    }
-}
-
-fn strip_pod(pod: &mut Value) {
-    for field in [
-        "tolerations",
-        "priority",
-        "preemptionPolicy",
-        "serviceAccount",
-        "serviceAccountName",
-    ] {
-        pod.take_at(&format!("/spec/{field}"));
-    }
-    let is_token = |entry: &Value| entry.text("/name").starts_with("kube-api-access-");
-    let mut lists = vec!["/spec/volumes".to_owned()];
-    lists.extend(
-        (0..pod.items("/spec/containers").len()).map(|at| format!("/spec/containers/{at}/volumeMounts")),
-    );
-    for list in lists {
-        let kept: Vec<Value> = pod
-            .items(&list)
-            .iter()
-            .filter(|entry| !is_token(entry))
-            .cloned()
-            .collect();
-        if kept.is_empty() {
-            pod.take_at(&list);
-        } else {
-            pod.set(&list, kept);
-        }
-    }
-}
-
-/// What differs, as JSON pointers with both sides.
-fn differences(pointer: &str, ours: &Value, theirs: &Value, out: &mut Vec<String>) {
-    match (ours, theirs) {
-        (Value::Object(a), Value::Object(b)) => {
-            let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
-            for key in keys {
-                let next = format!("{pointer}/{key}");
-                match (a.get(key), b.get(key)) {
-                    (Some(ours), Some(theirs)) => differences(&next, ours, theirs, out),
-                    (ours, theirs) => out.push(format!("{next}: ours {ours:?}, theirs {theirs:?}")),
-                }
-            }
-        }
-        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
-            for (at, (ours, theirs)) in a.iter().zip(b).enumerate() {
-                differences(&format!("{pointer}/{at}"), ours, theirs, out);
-            }
-        }
-        _ if ours == theirs => {}
-        _ => out.push(format!("{pointer}: ours {ours}, theirs {theirs}")),
     }
 }
 
@@ -299,29 +242,6 @@ async fn compare(registry: &Arc<Registry>, case: &Value) -> Option<Vec<String>> 
     Some(found)
 }
 
-/// Compares the cases that differ with the committed list of open ones.
-fn settle(prefix: &str, differing: &[(String, Vec<String>)]) -> Vec<String> {
-    let open: BTreeSet<&str> = OPEN
-        .lines()
-        .filter_map(|line| line.strip_prefix(prefix))
-        .map(str::trim)
-        .collect();
-    let mut problems = Vec::new();
-    for (case, why) in differing {
-        if !open.contains(case.as_str()) {
-            problems.push(format!("{prefix} {case}\n    {}", why.join("\n    ")));
-        }
-    }
-    for case in &open {
-        if !differing.iter().any(|(name, _)| name == case) {
-            problems.push(format!(
-                "{prefix} {case}: matches now, take it out of replay-open.txt"
-            ));
-        }
-    }
-    problems
-}
-
 #[tokio::test]
 async fn a_registry_answers_as_upstream_does() {
     let registry = registry();
@@ -337,7 +257,7 @@ async fn a_registry_answers_as_upstream_does() {
             differing.push((name, found));
         }
     }
-    let mut problems = settle("create:", &differing);
+    let mut problems = settle(OPEN, "create:", &differing);
     let crds = registry
         .store()
         .snapshot()
@@ -367,6 +287,6 @@ async fn a_registry_answers_as_upstream_does() {
         }
     }
     assert!(compared >= 50, "only {compared} requests were compared");
-    problems.extend(settle("request:", &differing));
+    problems.extend(settle(OPEN, "request:", &differing));
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
