@@ -19,6 +19,7 @@ use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use warren_apimachinery::ObjectKey;
 use warren_fleet::{Embedded, Tenant, cluster_id, namespace_of};
 use warren_pki::Issued;
@@ -122,15 +123,18 @@ impl Client {
         self.with(AUTHORIZATION.as_str(), format!("Bearer {token}"))
     }
 
-    /// Opens a connection.
-    pub(crate) async fn connect(&self) -> Connection {
+    /// Opens a connection that speaks no HTTP yet.
+    pub(crate) async fn stream(&self) -> TlsStream<TcpStream> {
         let socket = TcpStream::connect(self.address).await.unwrap();
         socket.set_nodelay(true).unwrap();
         let name = ServerName::try_from("localhost").unwrap();
-        let stream = TlsConnector::from(Arc::clone(&self.tls))
-            .connect(name, socket)
-            .await
-            .unwrap();
+        let connector = TlsConnector::from(Arc::clone(&self.tls));
+        connector.connect(name, socket).await.unwrap()
+    }
+
+    /// Opens a connection.
+    pub(crate) async fn connect(&self) -> Connection {
+        let stream = self.stream().await;
         let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
             .unwrap();

@@ -2,6 +2,7 @@
 //! upstream gives (or a clear one of ours), nothing is lost, nothing panics, other tenants notice nothing.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     reason = "helpers of tests fail the test"
@@ -9,7 +10,9 @@
 
 mod bad_input;
 mod client;
+mod connections;
 mod credentials;
 mod faults;
 mod flood;
 mod isolation;
+mod nonsense;
