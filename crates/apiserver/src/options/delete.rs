@@ -1,0 +1,123 @@
+//! The options of deletes.
+
+use serde_json::Value;
+use warren_apimachinery::Status;
+use warren_apimachinery::field::{Error, Path};
+use warren_apimachinery::value::ValueExt;
+use warren_reconciler::{DeleteOptions, Propagation};
+
+use super::{dry_run, not_supported, number, refuse};
+use crate::query::Query;
+
+/// The options of a delete: the body's if there is one, else the query's.
+///
+/// # Errors
+/// 422 in upstream's words.
+pub(crate) fn delete(body: Option<&Value>, query: &Query) -> Result<(DeleteOptions, bool), Status> {
+    let from_body = body.map(body_delete);
+    let (mut options, dry_runs, policy, orphan) = match from_body {
+        Some(read) => read?,
+        None => query_delete(query)?,
+    };
+    let mut errors = Vec::new();
+    let dry_run = dry_run(dry_runs.iter().map(String::as_str), &mut errors);
+    if orphan.is_some() && policy.is_some() {
+        errors.push(Error::invalid(
+            &Path::new("propagationPolicy"),
+            policy.clone().unwrap_or_default(),
+            "orphanDependents and deletionPropagation cannot be both set",
+        ));
+    }
+    options.propagation = match (policy.as_deref(), orphan) {
+        (None, None) => None,
+        (None, Some(true)) | (Some("Orphan"), _) => Some(Propagation::Orphan),
+        (None, Some(false)) | (Some("Background"), _) => Some(Propagation::Background),
+        (Some("Foreground"), _) => Some(Propagation::Foreground),
+        (Some(other), _) => {
+            errors.push(not_supported(
+                "propagationPolicy",
+                other.into(),
+                r#""Foreground", "Background", "Orphan", "nil""#,
+            ));
+            None
+        }
+    };
+    refuse("DeleteOptions", &errors)?;
+    Ok((options, dry_run))
+}
+
+type DeleteParts = (DeleteOptions, Vec<String>, Option<String>, Option<bool>);
+
+fn body_delete(body: &Value) -> Result<DeleteParts, Status> {
+    let kind = body.text("/kind");
+    if !kind.is_empty() && kind != "DeleteOptions" {
+        return Err(Status::bad_request(format!(
+            "{kind} in version {:?} cannot be handled as a DeleteOptions: converting ({}.{kind}) to (v1.DeleteOptions): unknown conversion",
+            body.text("/apiVersion"),
+            body.text("/apiVersion"),
+        )));
+    }
+    let text = |pointer: &str| body.at(pointer).as_str().map(str::to_owned);
+    let options = DeleteOptions {
+        grace_period_seconds: body.int("/gracePeriodSeconds"),
+        propagation: None,
+        uid: text("/preconditions/uid"),
+        resource_version: text("/preconditions/resourceVersion"),
+    };
+    let dry_runs = body
+        .items("/dryRun")
+        .iter()
+        .filter_map(|value| value.as_str().map(str::to_owned))
+        .collect();
+    Ok((
+        options,
+        dry_runs,
+        text("/propagationPolicy"),
+        body.at("/orphanDependents").as_bool(),
+    ))
+}
+
+fn query_delete(query: &Query) -> Result<DeleteParts, Status> {
+    let options = DeleteOptions {
+        grace_period_seconds: number(query, "gracePeriodSeconds")?,
+        ..DeleteOptions::default()
+    };
+    Ok((
+        options,
+        query.all("dryRun").map(str::to_owned).collect(),
+        query.value("propagationPolicy").map(str::to_owned),
+        query
+            .value("orphanDependents")
+            .map(|_| query.flag("orphanDependents")),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn query(text: &str) -> Query {
+        Query::parse(Some(text))
+    }
+
+    #[test]
+    fn delete_options_come_from_the_body_or_the_query() {
+        let (options, dry) = delete(None, &query("dryRun=All&gracePeriodSeconds=3")).unwrap();
+        assert!(dry);
+        assert_eq!(options.grace_period_seconds, Some(3));
+        let body = json!({"kind": "DeleteOptions", "propagationPolicy": "Foreground", "preconditions": {"uid": "x"}});
+        let (options, dry) = delete(Some(&body), &query("dryRun=All")).unwrap();
+        assert!(!dry);
+        assert_eq!(
+            (options.propagation, options.uid.as_deref()),
+            (Some(Propagation::Foreground), Some("x"))
+        );
+        let refused = delete(Some(&json!({"propagationPolicy": "Nope"})), &Query::default()).unwrap_err();
+        assert_eq!(
+            refused.message(),
+            "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Unsupported value: \"Nope\": supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\""
+        );
+    }
+}
