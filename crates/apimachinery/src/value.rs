@@ -6,6 +6,18 @@ pub use crate::decode::{DecodeError, Decoded, decode_json, decode_yaml};
 
 static NULL: Value = Value::Null;
 
+/// What Go's decoder calls the kind of a JSON value.
+pub fn go_kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
 /// Reads of a dynamic object that answer `null` or nothing where a field is absent or of another shape.
 pub trait ValueExt {
     /// The value at a JSON pointer such as `/spec/replicas`; `null` when absent.

@@ -2,7 +2,6 @@
 
 use http::{Request, Response};
 use serde_json::Value;
-use warren_access::Attributes;
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{ObjectKey, Status};
@@ -13,6 +12,7 @@ use crate::cx::{Cx, Payload, Served};
 use crate::options::number;
 use crate::query::Query;
 use crate::tunnel::{Connect, ProxyTarget};
+use crate::write::authorize_create;
 
 /// The static name of a connect subresource; `None` for others.
 pub(crate) fn subresource(name: &str) -> Option<&'static str> {
@@ -36,6 +36,7 @@ pub(crate) async fn object(
         (served.path.name.to_string(), ProxyTarget::default())
     };
     if is_stream && cx.method == http::Method::GET {
+        // A WebSocket client opens exec with GET; it must hold the right to create nevertheless.
         authorize_create(cx, served)?;
     }
     let key = ObjectKey::namespaced(served.namespace(), name);
@@ -86,24 +87,6 @@ fn whole(cx: &Cx<'_>, payload: Payload) -> Request<Body> {
     *request.headers_mut() = cx.headers.clone();
     *request.extensions_mut() = payload.extensions;
     request
-}
-
-/// A WebSocket client opens exec with GET; it must hold the right to create nevertheless.
-fn authorize_create(cx: &Cx<'_>, served: &Served<'_>) -> Result<(), Status> {
-    let path = served.path;
-    cx.cluster.access.authorize(
-        cx.user,
-        &Attributes {
-            verb: "create",
-            group: &path.group,
-            version: &path.version,
-            resource: &path.resource,
-            subresource: &path.subresource,
-            namespace: &path.namespace,
-            name: &path.name,
-            path: "",
-        },
-    )
 }
 
 async fn admit(

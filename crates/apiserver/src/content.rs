@@ -5,8 +5,8 @@
 use bytes::{Bytes, BytesMut};
 use http_body::Body as HttpBody;
 use http_body_util::BodyExt;
-use serde_json::Value;
 use warren_apimachinery::decode::summary;
+use warren_apimachinery::value::go_kind;
 use warren_apimachinery::{Decoded, Status, StatusReason, decode_json, decode_yaml};
 
 use crate::body::Body;
@@ -119,23 +119,11 @@ pub(crate) fn object(bytes: &[u8], media: Media, kind: &str) -> Result<Decoded, 
     if decoded.value.is_object() {
         return Ok(decoded);
     }
-    let found = shape_name(&decoded.value);
+    let found = go_kind(&decoded.value);
     let why = format!(
         "couldn't get version/kind; json parse error: json: cannot unmarshal {found} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}"
     );
     Err(unrecognized(kind, &why, bytes))
-}
-
-/// How Go's decoder names a JSON value.
-pub(crate) fn shape_name(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    }
 }
 
 fn unrecognized(kind: &str, why: &str, bytes: &[u8]) -> Status {

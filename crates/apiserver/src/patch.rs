@@ -3,12 +3,13 @@
 use http::{Response, header};
 use serde_json::Value;
 use warren_apimachinery::status::Details;
+use warren_apimachinery::value::go_kind;
 use warren_apimachinery::{Decoded, Status, StatusReason};
 use warren_reconciler::Part;
 use warren_registry::Patch;
 
 use crate::body::Body;
-use crate::content::{self, shape_name};
+use crate::content;
 use crate::cx::{Cx, Served};
 use crate::options::{WriteKind, WriteOptions};
 use crate::write;
@@ -97,7 +98,7 @@ fn decode(format: Format, bytes: &[u8], force: bool) -> Result<(Patch, Vec<Strin
 }
 
 fn check_shape(format: Format, value: &Value) -> Result<(), Status> {
-    let found = shape_name(value);
+    let found = go_kind(value);
     match (format, value) {
         (Format::Json, Value::Array(_)) => Ok(()),
         (Format::Json, _) => Err(Status::bad_request(format!(

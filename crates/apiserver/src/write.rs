@@ -53,6 +53,14 @@ pub(crate) fn authorize_creation(cx: &Cx<'_>, served: &Served<'_>) -> Result<(),
     if cx.registry().find(served.definition, &served.key()).is_some() {
         return Ok(());
     }
+    authorize_create(cx, served)
+}
+
+/// The right to create, whatever the request's own verb is.
+///
+/// # Errors
+/// 403 in upstream's words.
+pub(crate) fn authorize_create(cx: &Cx<'_>, served: &Served<'_>) -> Result<(), Status> {
     let path = served.path;
     cx.cluster.access.authorize(
         cx.user,

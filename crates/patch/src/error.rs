@@ -1,6 +1,5 @@
 //! Why a patch was refused, and the `Status` that upstream answers for it.
 
-use serde_json::Value;
 use warren_apimachinery::Status;
 use warren_apimachinery::status::{Details, StatusReason};
 
@@ -50,17 +49,5 @@ impl From<PatchError> for Status {
             .with_details(Details::default()),
             PatchError::Unclassified(message) => Self::unclassified(message),
         }
-    }
-}
-
-/// What Go's decoder calls the kind of a JSON value.
-pub(crate) fn go_kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
     }
 }

@@ -6,7 +6,7 @@ use json_patch::{PatchOperation, TestOperation};
 use serde_json::Value;
 
 use crate::PatchError;
-use crate::error::go_kind;
+use warren_apimachinery::value::go_kind;
 
 /// The operations that one patch may have.
 pub const MAX_OPERATIONS: usize = 10_000;

@@ -12,7 +12,7 @@ pub fn merge_patch(document: &mut Value, patch: &Value) -> Result<(), PatchError
     if !patch.is_object() {
         return Err(PatchError::malformed(format!(
             "error decoding patch: json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
-            crate::error::go_kind(patch)
+            warren_apimachinery::value::go_kind(patch)
         )));
     }
     json_patch::merge(document, patch);

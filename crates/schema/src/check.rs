@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use warren_apimachinery::quantity::Quantity;
 use warren_apimachinery::time;
+use warren_apimachinery::value::go_kind;
 
 use crate::model::{Ref, Schema, Type};
 
@@ -220,7 +221,7 @@ impl Walk {
                 "Time" | "MicroTime" => {
                     self.fail(format!(
                         "json: cannot unmarshal {} into Go value of type string",
-                        words::got(value)
+                        go_kind(value)
                     ));
                 }
                 _ => self.refuse(schema, value, told),
@@ -261,7 +262,7 @@ impl Walk {
     fn refuse(&mut self, schema: &Schema, value: &Value, told: Option<&str>) {
         let got = match schema.kind {
             Type::Integer => words::got_for_integer(value),
-            _ => words::got(value).to_owned(),
+            _ => go_kind(value).to_owned(),
         };
         let type_text = words::type_text(schema, told);
         let target = if self.fields.is_empty() {

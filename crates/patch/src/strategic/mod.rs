@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use warren_schema::Schema;
 
 use crate::PatchError;
-use crate::error::go_kind;
 use crate::managed::{Shape, plain};
+use warren_apimachinery::value::go_kind;
 
 const DIRECTIVE: &str = "$patch";
 const RETAIN_KEYS: &str = "$retainKeys";

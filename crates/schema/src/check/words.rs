@@ -1,26 +1,15 @@
 //! How Go names values and types in its messages.
 
 use serde_json::Value;
+use warren_apimachinery::value::go_kind;
 
 use crate::model::{Ref, Schema, Type};
 
-/// What stands in the JSON.
-pub(super) fn got(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    }
-}
-
-/// The same where a whole number was expected: a number that is none, or does not fit, is quoted.
+/// What stands in the JSON where a whole number was expected: a number that is none, or does not fit, is quoted.
 pub(super) fn got_for_integer(value: &Value) -> String {
     match value {
         Value::Number(number) => format!("number {number}"),
-        other => got(other).to_owned(),
+        other => go_kind(other).to_owned(),
     }
 }
 
