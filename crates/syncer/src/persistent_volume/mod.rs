@@ -91,6 +91,14 @@ fn claim_of(volume: &Object, cluster: &dyn Cluster) -> Option<Arc<Object>> {
     (found.meta().uid == claim.text("/uid")).then_some(found)
 }
 
+/// Whether a claim of this tenant is bound to the host volume of that name. The host says so: what a tenant's own
+/// volume claims to be counts for nothing.
+pub(crate) fn is_bound_here(sides: &Sides<'_>, volume: &str) -> bool {
+    let volume = sides.host.get(&VOLUMES, &ObjectKey::cluster(volume));
+    let claim = volume.and_then(|volume| claim_of(&volume, sides.host.as_ref()));
+    claim.is_some_and(|claim| ours(&sides.binding, &claim).is_some())
+}
+
 /// The virtual claim of a host volume, if it is one of this tenant's and bound to it.
 fn virtual_claim(sides: &Sides<'_>, volume: &Object) -> Option<Arc<Object>> {
     let claim = claim_of(volume, sides.host.as_ref())?;

@@ -14,8 +14,8 @@ use warren_translate::Virtual;
 use crate::applied::Parts;
 use crate::binding::Bindings;
 use crate::difference::difference;
-use crate::from_host;
 use crate::mirrored::{self, Kind};
+use crate::persistent_volume::is_bound_here;
 use crate::sides::{ACTOR, Claim, EVENTS, Sides, trigger};
 use crate::storage_class::to_host;
 
@@ -160,9 +160,7 @@ fn host_spec(sides: &Sides<'_>, value: &Value) -> Value {
     if volume.is_empty() || was_bound_by_us(sides, value) {
         spec.take_at("/volumeName");
     } else {
-        let key = ObjectKey::cluster(volume.as_str());
-        let shown = sides.virtual_cluster.get(&resource::PERSISTENT_VOLUMES, &key);
-        if !shown.is_some_and(|volume| from_host::is_ours(&volume)) {
+        if !is_bound_here(sides, &volume) {
             spec.set(
                 "/volumeName",
                 tenant.host_cluster_name(Virtual(&volume)).0.as_str(),

@@ -115,6 +115,25 @@ async fn a_volume_of_others_cannot_be_claimed_by_name() {
 }
 
 #[tokio::test]
+async fn a_volume_that_claims_to_be_the_hosts_opens_no_volume_of_the_host() {
+    let world = World::new().await;
+    let volume = |labels: Value| {
+        json!({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "theirs", "labels": labels},
+            "spec": {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "storageClassName": "standard",
+                "csi": {"driver": "disk.example.com", "volumeHandle": "place"}}})
+    };
+    world.host.create(&PERSISTENT_VOLUMES, volume(json!({}))).await;
+    let forged = volume(json!({"warren.dev/from-host": "true"}));
+    world.tenant.create(&PERSISTENT_VOLUMES, forged).await;
+    let mut wanted = claim("data");
+    wanted.set("/spec/volumeName", "theirs");
+    world.tenant.create(&PERSISTENT_VOLUME_CLAIMS, wanted).await;
+    world.settle().await;
+    let on_host = world.host.value(&PERSISTENT_VOLUME_CLAIMS, &on_host(HOST_CLAIM));
+    assert_ne!(on_host.text("/spec/volumeName"), "theirs");
+}
+
+#[tokio::test]
 async fn classes_of_the_host_are_shown_and_a_tenants_own_are_left_alone() {
     let world = World::new().await;
     let class = |name: &str, provisioner: &str| {
