@@ -39,7 +39,7 @@ pub enum StatusReason {
     Expired,
     /// 503
     ServiceUnavailable,
-    /// 500, what is stored cannot be read
+    /// 500; here: the store is full
     StorageReadFailure,
 }
 
