@@ -486,3 +486,129 @@ async fn a_virtual_cluster_that_is_deleted_leaves_nothing_on_the_host() {
     assert!(Client::admin(&again).list(PODS).await.is_empty());
     embedded.stop().await;
 }
+
+/// Every way in which a pod may name a secret, a config map or a claim.
+fn references(name: &str) -> Vec<Value> {
+    let volume = |source: Value| {
+        let mut volume = json!({"name": "v"});
+        volume
+            .as_object_mut()
+            .unwrap()
+            .extend(source.as_object().unwrap().clone());
+        json!({"volumes": [volume]})
+    };
+    let reference = json!({"name": name});
+    let env = |from: Value| json!({"containers": [{"name": "c", "image": "i", "env": [{"name": "E", "valueFrom": from}]}]});
+    let env_from = |from: Value| json!({"containers": [{"name": "c", "image": "i", "envFrom": [from]}]});
+    vec![
+        json!({"imagePullSecrets": [reference]}),
+        env(json!({"secretKeyRef": {"name": name, "key": "config"}})),
+        env(json!({"configMapKeyRef": {"name": name, "key": "config"}})),
+        env_from(json!({"secretRef": reference})),
+        env_from(json!({"configMapRef": reference})),
+        json!({"initContainers": [{"name": "i", "image": "i", "envFrom": [{"secretRef": reference}]}]}),
+        volume(json!({"secret": {"secretName": name}})),
+        volume(json!({"configMap": reference})),
+        volume(json!({"projected": {"sources": [{"secret": reference}, {"configMap": reference}]}})),
+        volume(json!({"persistentVolumeClaim": {"claimName": name}})),
+        volume(json!({"csi": {"driver": "d.example.com", "nodePublishSecretRef": reference}})),
+        volume(json!({"flexVolume": {"driver": "e/d", "secretRef": reference}})),
+        volume(json!({"cephfs": {"monitors": ["m"], "secretRef": reference}})),
+        volume(json!({"rbd": {"monitors": ["m"], "image": "i", "secretRef": reference}})),
+        volume(
+            json!({"iscsi": {"targetPortal": "1.2.3.4", "iqn": "iqn.2001-04.com.example:storage", "lun": 0,
+            "chapAuthSession": true, "secretRef": reference}}),
+        ),
+        volume(
+            json!({"scaleIO": {"gateway": "g", "system": "s", "volumeName": "v", "secretRef": reference}}),
+        ),
+        volume(json!({"storageos": {"volumeName": "v", "secretRef": reference}})),
+        volume(json!({"azureFile": {"secretName": name, "shareName": "s"}})),
+        volume(
+            json!({"ephemeral": {"volumeClaimTemplate": {"spec": {"accessModes": ["ReadWriteOnce"],
+            "dataSource": {"apiGroup": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot", "name": name},
+            "resources": {"requests": {"storage": "1Gi"}}}}}}),
+        ),
+        volume(json!({"glusterfs": {"endpoints": name, "path": "p"}})),
+        volume(
+            json!({"ephemeral": {"volumeClaimTemplate": {"spec": {"accessModes": ["ReadWriteOnce"],
+            "dataSource": {"kind": "PersistentVolumeClaim", "name": name},
+            "resources": {"requests": {"storage": "1Gi"}}}}}}),
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn a_pod_reaches_nothing_on_the_host_by_its_name() {
+    let embedded = Embedded::start(Options::in_memory(), 1, None).await.unwrap();
+    embedded.virtual_cluster("one", None).await.unwrap();
+    let host = Client::admin(embedded.host());
+    let one = Client::admin(&tenant(&embedded, "one"));
+    // The tenant's own objects of the name of the host's Secret with the kubeconfig.
+    let name = "vc-one";
+    let host_secret = at(&host, &format!("/api/v1/namespaces/warren-one/secrets/{name}")).await;
+    for (plural, object) in [
+        (
+            "secrets",
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {"config": "mine"}}),
+        ),
+        (
+            "configmaps",
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"config": "mine"}}),
+        ),
+        (
+            "persistentvolumeclaims",
+            json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name},
+            "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}),
+        ),
+    ] {
+        one.create(&format!("/api/v1/namespaces/default/{plural}"), &object)
+            .await;
+    }
+    one.until("/api/v1/namespaces/default/serviceaccounts/default", |reply| {
+        (reply.code == 200).then_some(())
+    })
+    .await;
+    let mut synced = 0;
+    for (number, spec) in references(name).into_iter().enumerate() {
+        let mut wanted = pod(&format!("p{number}"));
+        wanted["spec"]
+            .as_object_mut()
+            .unwrap()
+            .extend(spec.as_object().unwrap().clone());
+        let answered = one.post(PODS, &wanted).await;
+        if answered.code != 201 {
+            // Refused by what the tenant's pods may be; then it never gets to the host.
+            assert!(matches!(answered.code, 403 | 422), "{spec}: {}", answered.text());
+            continue;
+        }
+        // Either it is on the host, or the tenant reads why it is not.
+        let on_host = format!("/api/v1/namespaces/warren-one/pods/p{number}-x-default-x-one");
+        let events =
+            format!("/api/v1/namespaces/default/events?fieldSelector=involvedObject.name%3Dp{number}");
+        let deadline = tokio::time::Instant::now() + crate::client::PATIENCE;
+        let seen = loop {
+            let pod = host.get(&on_host).await;
+            if pod.code == 200 {
+                break Some(pod.text());
+            }
+            let told = one.list(&events).await;
+            if told.iter().any(|event| event["type"] == "Warning") {
+                break None;
+            }
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "{spec}: neither synced nor refused"
+            );
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        };
+        if let Some(pod) = seen {
+            synced += 1;
+            assert!(!pod.contains("\"vc-one\""), "{spec}: {pod}");
+        }
+    }
+    assert!(synced > 8, "{synced}");
+    let after = at(&host, &format!("/api/v1/namespaces/warren-one/secrets/{name}")).await;
+    assert_eq!(after, host_secret);
+    embedded.stop().await;
+}
