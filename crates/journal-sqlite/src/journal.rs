@@ -106,9 +106,23 @@ impl SqliteJournal {
                 tracing::error!("a thread of the journal panicked");
             }
         }
-        // With the last connection, SQLite puts the log into the file.
         self.loader.close();
+        self.fold();
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// Puts the log into the file, so that one file is the whole journal. SQLite does so with the last connection, but
+    /// two that close at once may each take the other for the last.
+    fn fold(&self) {
+        let folded = schema::second(self.loader.directory()).and_then(|connection| {
+            connection
+                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+                .map_err(of_sqlite)
+        });
+        if let Err(error) = folded {
+            // Nothing is lost: the log stays beside the file and is read with it.
+            tracing::debug!(%error, "the write-ahead log stays beside the data file");
+        }
     }
 
     /// Removes everything superseded, now. Blocks until it is done; meanwhile writes go on.
