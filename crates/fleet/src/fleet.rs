@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::sync::watch;
 use warren_access::Shared;
 use warren_apimachinery::ClusterId;
 use warren_apiserver::{ApiServer, Tunnel};
@@ -35,6 +36,8 @@ pub struct Fleet {
     feed: Arc<Feed>,
     /// Until someone mends: see `mend`.
     failed: Mutex<Option<UnboundedReceiver<ClusterId>>>,
+    /// Told whenever a cluster begins to listen.
+    opened: watch::Sender<()>,
     runtime: OnceLock<Arc<Runtime>>,
     clusters: RwLock<HashMap<ClusterId, Arc<Tenant>>>,
 }
@@ -73,6 +76,7 @@ impl Fleet {
             server: Arc::new(ApiServer::new()),
             feed: Arc::new(Feed::new(failed)),
             failed: Mutex::new(Some(failures)),
+            opened: watch::Sender::new(()),
             runtime: OnceLock::new(),
             clusters: RwLock::default(),
         }))
@@ -195,7 +199,9 @@ impl Fleet {
             Arc::new(tls),
         );
         // The cluster moved to another port: the new one is open before the old one closes.
-        if let Some(old) = tenant.set_listener(Some(Arc::clone(&listener))) {
+        let old = tenant.set_listener(Some(Arc::clone(&listener)));
+        self.opened.send_replace(());
+        if let Some(old) = old {
             old.close().await;
         }
         Ok(listener)
@@ -273,6 +279,11 @@ impl Fleet {
 
     pub(crate) fn journal(&self) -> &Arc<dyn Journal> {
         &self.journal
+    }
+
+    /// Changes when a cluster begins to listen from now on.
+    pub(crate) fn opened(&self) -> watch::Receiver<()> {
+        self.opened.subscribe()
     }
 
     /// From now on `runtime` works for all clusters.

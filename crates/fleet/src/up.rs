@@ -183,6 +183,7 @@ impl Embedded {
         let looking = async {
             let mut news = false;
             loop {
+                let mut opened = self.fleet.opened();
                 let snapshot = store.snapshot();
                 let mut changes = store
                     .watch(&clusters, Some(&key.namespace), snapshot.revision())
@@ -208,8 +209,10 @@ impl Embedded {
                 tokio::select! {
                     // Whatever came, the state tells more than the event.
                     _ = changes.next() => news = true,
-                    // A restart finds the object as it was before the cluster is served again.
-                    () = tokio::time::sleep(Duration::from_millis(2)), if !object.text("/status/phase").is_empty() => {}
+                    // A restart finds the object as it was before the cluster is served again: no change will tell.
+                    _ = opened.changed() => {}
+                    // A failure of the last time that is this time's as well changes nothing either.
+                    () = tokio::time::sleep_until((since + SECOND_CHANCE).into()), if since.elapsed() <= SECOND_CHANCE => {}
                 }
             }
         };
