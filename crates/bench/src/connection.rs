@@ -16,7 +16,24 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use warren_remote::Endpoint;
 
-use crate::tls::{self, Protocol};
+/// Which version of HTTP is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// HTTP/1.1, kept alive.
+    Http1,
+    /// HTTP/2.
+    Http2,
+}
+
+impl Protocol {
+    /// Its name in TLS.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Http1 => "http/1.1",
+            Self::Http2 => "h2",
+        }
+    }
+}
 
 /// Where to connect to, and as whom.
 #[derive(Clone)]
@@ -43,7 +60,7 @@ impl Target {
         Ok(Self {
             port: server.port_u16().unwrap_or(443),
             name: ServerName::try_from(name)?,
-            tls: tls::config(endpoint, protocol)?,
+            tls: endpoint.tls(protocol.name())?,
             authorization: bearer.map(HeaderValue::try_from).transpose()?,
             protocol,
             host,

@@ -8,7 +8,6 @@ mod connection;
 mod footprint;
 mod latency;
 mod output;
-mod tls;
 
 fn main() -> ExitCode {
     command_line::run()

@@ -7,6 +7,7 @@ mod access;
 mod endpoint;
 mod error;
 mod host;
+mod tls;
 mod virtual_cluster;
 
 pub use access::{Access, MADE_BY, Made};

@@ -10,9 +10,8 @@ use http::Method;
 use serde_json::json;
 use warren_remote::Access;
 
-use crate::connection::{Connection, Target};
+use crate::connection::{Connection, Protocol, Target};
 use crate::output::{Output, tell};
-use crate::tls::Protocol;
 
 mod config_map;
 mod fan_out;

@@ -9,10 +9,9 @@ use clap::Args;
 use serde_json::json;
 use warren_remote::Access;
 
-use crate::connection::Target;
+use crate::connection::{Protocol, Target};
 use crate::latency::Latencies;
 use crate::output::{Output, say, tell};
-use crate::tls::Protocol;
 
 mod memory;
 mod process;

@@ -11,8 +11,7 @@ use tokio::time::sleep;
 use warren_remote::Endpoint;
 
 use super::process::Warren;
-use crate::connection::Target;
-use crate::tls::Protocol;
+use crate::connection::{Protocol, Target};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Short, so that it measures; not nothing, so that it leaves the processor to what is measured.

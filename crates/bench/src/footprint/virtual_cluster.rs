@@ -10,8 +10,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 use warren_remote::Endpoint;
 
-use crate::connection::Target;
-use crate::tls::Protocol;
+use crate::connection::{Protocol, Target};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
