@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::config_map::{ConfigMaps, collection};
 use super::load::Measured;
-use crate::connection::{Connection, Protocol, Target};
+use crate::connection::{Connection, Target};
 use crate::latency::Latencies;
 
 /// A watcher that has seen nothing for so long has lost something.

@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use http::Method;
 
-use crate::connection::{Connection, Protocol, Target};
+use crate::connection::{Connection, Target};
 use crate::latency::Latencies;
 
 /// How much is sent.
