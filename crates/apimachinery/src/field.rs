@@ -124,6 +124,8 @@ pub struct Error {
     pub value: Value,
     /// The explanation behind the colon; may be empty.
     pub detail: String,
+    /// What is printed in place of `value`.
+    shown: Option<Box<str>>,
 }
 
 impl Error {
@@ -133,7 +135,15 @@ impl Error {
             path: path.clone(),
             value,
             detail: detail.into(),
+            shown: None,
         }
+    }
+
+    /// Prints `text` in place of the value: upstream shows some structs by the names and the order of Go's fields.
+    #[must_use]
+    pub fn shown_as(mut self, text: impl Into<String>) -> Self {
+        self.shown = Some(text.into().into_boxed_str());
+        self
     }
 
     /// `spec.x: Required value: detail`.
@@ -219,7 +229,10 @@ impl Error {
             | ErrorType::TooLong
             | ErrorType::Internal
             | ErrorType::InvalidWhole => words.to_owned(),
-            _ => format!("{words}: {}", printed(&self.value)),
+            _ => match &self.shown {
+                Some(text) => format!("{words}: {text}"),
+                None => format!("{words}: {}", printed(&self.value)),
+            },
         };
         if self.detail.is_empty() {
             head

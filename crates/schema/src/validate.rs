@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use serde_json::Value;
-use warren_apimachinery::field::{Error, ErrorType, Path};
+use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::value::ValueExt;
 
 use crate::model::{ListType, Ref, Schema, Type};
@@ -226,12 +226,7 @@ fn combined(rules: &Rules, value: &Value, path: &Path, errors: &mut Vec<Error>) 
     // Upstream reports combined schemas at the object, with the path in the text.
     let mut refuse = |what: &str| {
         let why = format!("{:?} {what}", path.as_str());
-        errors.push(Error {
-            kind: ErrorType::Invalid,
-            path: Path::root(),
-            value: "".into(),
-            detail: why,
-        });
+        errors.push(Error::invalid(&Path::root(), "", why));
     };
     if !rules.any_of.is_empty() && !rules.any_of.iter().any(|schema| holds(schema)) {
         refuse("must validate at least one schema (anyOf)");
