@@ -39,7 +39,6 @@ impl Operation<'_> {
         ownership: Ownership,
     ) -> Result<Arc<Object>, Refusal> {
         let old = &current.value;
-        let strategy = &self.definition.strategy;
         self.carry_over(&mut new, old)?;
         metadata::dedup_owners(&mut new, self.cx.warnings);
         if ownership == Ownership::Update {
@@ -47,21 +46,38 @@ impl Operation<'_> {
         }
         self.mutate(admission::Operation::Update, &mut new, Some(old))
             .await?;
-        self.prepare(&mut new, old);
-        let mut errors = metadata::validate_update(&new, old);
-        if self.part == Part::Status {
-            errors.extend(strategy.validate_status_update(&new, old));
-        } else {
-            errors.extend(self.validate(&new, old));
+        let mut begun = None;
+        if self.part == Part::Main && new.field("spec") != old.field("spec") {
+            begun = self.begin(&mut new, Some(old)).await?;
         }
-        self.refuse(&new, &errors)?;
-        self.warn(&new, Some(old));
-        self.admit(admission::Operation::Update, Some(&new), Some(old))
-            .await?;
+        if let Err(refusal) = self.vet_change(&mut new, old).await {
+            self.abandon(begun.as_ref(), Some(old)).await;
+            return Err(refusal);
+        }
         if is_last_step_of_deletion(&new, old) {
+            self.abandon(begun.as_ref(), Some(old)).await;
             return self.finish_deletion(current, new).await;
         }
         self.write(current, new).await
+    }
+
+    /// Prepares and validates a changed object, and asks admission.
+    async fn vet_change(&self, new: &mut Value, old: &Value) -> Result<(), Refusal> {
+        let strategy = &self.definition.strategy;
+        self.prepare(new, old);
+        let mut errors = metadata::validate_update(new, old);
+        // Upstream asks twice, once for all kinds and once by the kind's own validation, and lists both.
+        errors.extend_from_within(..);
+        if self.part == Part::Status {
+            errors.extend(strategy.validate_status_update(new, old));
+        } else {
+            errors.extend(self.validate(new, old));
+        }
+        self.refuse(new, &errors)?;
+        self.warn(new, Some(old));
+        self.admit(admission::Operation::Update, Some(new), Some(old))
+            .await?;
+        Ok(())
     }
 
     /// Reserves and commits, unless nothing changed.
@@ -99,6 +115,28 @@ impl Operation<'_> {
         result
     }
 
+    /// Allocates what the object needs, or prepares for it; answers a copy for undoing it, for kinds that need
+    /// anything.
+    pub(crate) async fn begin(&self, object: &mut Value, old: Option<&Value>) -> Result<Option<Value>, Status> {
+        let (registry, definition) = (self.registry, self.definition);
+        if !registry.reserve.concerns(definition) {
+            return Ok(None);
+        }
+        registry
+            .reserve
+            .begin(registry, definition, object, old, self.cx.dry_run)
+            .await?;
+        Ok(Some(object.clone()))
+    }
+
+    /// Takes back what `begin` did for a write that is refused.
+    pub(crate) async fn abandon(&self, begun: Option<&Value>, old: Option<&Value>) {
+        let (registry, definition) = (self.registry, self.definition);
+        if let Some(begun) = begun.filter(|_| !self.cx.dry_run) {
+            registry.reserve.abandon(registry, definition, begun, old).await;
+        }
+    }
+
     /// Reserves what the object needs; answers a copy for undoing it, for kinds that need anything.
     pub(crate) async fn reserve(
         &self,
@@ -109,10 +147,14 @@ impl Operation<'_> {
         if !registry.reserve.concerns(definition) {
             return Ok(None);
         }
-        registry
+        let result = registry
             .reserve
             .reserve(registry, definition, object, old, self.cx.dry_run)
-            .await?;
+            .await;
+        if let Err(status) = result {
+            self.abandon(Some(object), old).await;
+            return Err(status);
+        }
         Ok(Some(object.clone()))
     }
 
@@ -145,7 +187,7 @@ impl Operation<'_> {
 
     /// Takes from the old object what this part, or any update, may not change.
     fn carry_over(&self, new: &mut Value, old: &Value) -> Result<(), Status> {
-        subresource::isolate(self.part, self.definition, new, old);
+        self.isolate(new, old);
         let namespaced = self.definition.is_namespaced();
         let was = old.field("metadata");
         let metadata = metadata::of(new)?;
@@ -181,11 +223,7 @@ impl Operation<'_> {
             Part::Sub(name) if subresource::validates_itself(self.part) => {
                 strategy.validate_subresource_update(name, new, old)
             }
-            _ => {
-                let mut errors = strategy.validate(new);
-                errors.extend(strategy.validate_update(new, old));
-                errors
-            }
+            _ => strategy.validate_replacement(new, old),
         }
     }
 
@@ -194,12 +232,14 @@ impl Operation<'_> {
         let strategy = &self.definition.strategy;
         if self.part == Part::Status {
             strategy.prepare_for_status_update(new, old);
+            if strategy.stamps_conditions() {
+                subresource::stamp_conditions(new, old, &time::format(self.registry.now()));
+            }
             self.complete(new);
             return;
         }
         if self.part == Part::Sub("approval") {
-            let now = time::format(self.registry.now());
-            subresource::stamp_conditions(new, old, &now);
+            subresource::stamp_conditions(new, old, &time::format(self.registry.now()));
             return;
         }
         if !subresource::validates_itself(self.part) {

@@ -103,6 +103,11 @@ pub trait Strategy: Send + Sync + 'static {
     /// Runs on an update of `/status`, after everything but the status was taken from the old object.
     fn prepare_for_status_update(&self, _new: &mut Value, _old: &Value) {}
 
+    /// Whether new conditions of a status get the time of the request where the client gave none.
+    fn stamps_conditions(&self) -> bool {
+        false
+    }
+
     /// Runs after mutating admission on create, and on update before `validate_update`. `metadata` is
     /// validated by the registry.
     fn validate(&self, _object: &Value) -> Vec<field::Error> {
@@ -119,7 +124,15 @@ pub trait Strategy: Send + Sync + 'static {
         Vec::new()
     }
 
-    /// Runs on an update of `/status` in place of the two above.
+    /// Runs on update: the two above, in this order. A kind whose upstream looks at the change first, or takes what
+    /// the old object had, has its own.
+    fn validate_replacement(&self, new: &Value, old: &Value) -> Vec<field::Error> {
+        let mut errors = self.validate(new);
+        errors.extend(self.validate_update(new, old));
+        errors
+    }
+
+    /// Runs on an update of `/status` in place of all above.
     fn validate_status_update(&self, _new: &Value, _old: &Value) -> Vec<field::Error> {
         Vec::new()
     }
@@ -138,6 +151,11 @@ pub trait Strategy: Send + Sync + 'static {
 
     /// Runs after validation: what goes into `Warning` headers.
     fn warnings(&self, _new: &Value, _old: Option<&Value>) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The same on an update of `/status`, in place of `warnings`: most kinds have none.
+    fn status_warnings(&self, _new: &Value, _old: &Value) -> Vec<String> {
         Vec::new()
     }
 

@@ -19,6 +19,7 @@ mod diff;
 mod discovery;
 mod flowcontrol;
 mod generic;
+mod go_literal;
 mod networking;
 mod node;
 mod pod_template;

@@ -9,6 +9,8 @@ use warren_registry::strategy::{Column, Strategy, Traits};
 use crate::check::{self, Errors};
 use crate::table::{age, columns, name};
 
+const COORDINATED: [&str; 2] = ["/spec/strategy", "/spec/preferredHolder"];
+
 /// The strategy of leases.
 pub(crate) struct Lease;
 
@@ -18,6 +20,21 @@ impl Strategy for Lease {
             create_on_update: true,
             unconditional_update: false,
             ..Traits::default()
+        }
+    }
+
+    // `CoordinatedLeaderElection` is off: how a coordinator chooses the holder is dropped.
+    fn prepare_for_create(&self, object: &mut Value) {
+        for field in COORDINATED {
+            object.take_at(field);
+        }
+    }
+
+    fn prepare_for_update(&self, new: &mut Value, old: &Value) {
+        for field in COORDINATED {
+            if old.at(field).is_null() {
+                new.take_at(field);
+            }
         }
     }
 
@@ -36,7 +53,6 @@ impl Strategy for Lease {
             &path.child("leaseTransitions"),
             spec.field("leaseTransitions"),
         );
-        strategy(&mut errors, &path, spec);
         errors
     }
 
@@ -53,27 +69,6 @@ impl Strategy for Lease {
     }
 }
 
-/// How the holder is chosen, for leases that a coordinator hands out.
-fn strategy(errors: &mut Errors, path: &Path, spec: &Value) {
-    let strategy = spec.field("strategy");
-    if let Some(text) = strategy.as_str() {
-        // Upstream's path has it twice.
-        let path = path.child("strategy.strategy");
-        if text.contains('/') {
-            check::qualified_name(errors, &path, text);
-        } else {
-            check::one_of(errors, &path, text, &["OldestEmulationVersion"]);
-        }
-    }
-    let is_chosen = strategy.as_str().is_some_and(|text| !text.is_empty());
-    if !spec.text("/preferredHolder").is_empty() && !is_chosen {
-        errors.push(Error::forbidden(
-            &path.child("preferredHolder"),
-            "may only be specified if `strategy` is defined",
-        ));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -83,7 +78,7 @@ mod tests {
     #[test]
     fn durations_and_counts_are_checked() {
         let errors = Lease.validate(
-            &json!({"spec": {"leaseDurationSeconds": 0, "leaseTransitions": -1, "preferredHolder": "x"}}),
+            &json!({"spec": {"leaseDurationSeconds": 0, "leaseTransitions": -1}}),
         );
         let found: Vec<String> = errors.iter().map(ToString::to_string).collect();
         assert_eq!(
@@ -91,7 +86,6 @@ mod tests {
             [
                 "spec.leaseDurationSeconds: Invalid value: 0: must be greater than 0",
                 "spec.leaseTransitions: Invalid value: -1: must be greater than or equal to 0",
-                "spec.preferredHolder: Forbidden: may only be specified if `strategy` is defined",
             ]
         );
     }

@@ -8,6 +8,7 @@ use warren_apimachinery::value::ValueExt;
 use warren_registry::strategy::{Column, Strategy, Traits};
 
 use crate::check::{self, Errors};
+use crate::go_literal::go_literal;
 use crate::pod_template::{overhead, tolerations};
 use crate::table::{age, columns, name};
 
@@ -24,7 +25,15 @@ impl Strategy for RuntimeClass {
 
     fn validate(&self, object: &Value) -> Vec<Error> {
         let mut errors = Errors::new();
-        check::dns_label(&mut errors, &Path::new("handler"), object.text("/handler"));
+        let (path, handler) = (Path::new("handler"), object.text("/handler"));
+        if check::required(&mut errors, &path, handler) {
+            check::dns_label(&mut errors, &path, handler);
+        }
+        errors
+    }
+
+    fn validate_create(&self, object: &Value) -> Vec<Error> {
+        let mut errors = Errors::new();
         overhead(
             &mut errors,
             &Path::new("overhead"),
@@ -34,11 +43,12 @@ impl Strategy for RuntimeClass {
             object.at("/scheduling/nodeSelector"),
             &Path::new("scheduling.nodeSelector"),
         ));
-        tolerations(
-            &mut errors,
-            &Path::new("scheduling.tolerations"),
+        let (path, list) = (
+            Path::new("scheduling.tolerations"),
             object.items("/scheduling/tolerations"),
         );
+        tolerations(&mut errors, &path, list);
+        unique(&mut errors, &path, list);
         errors
     }
 
@@ -55,6 +65,21 @@ impl Strategy for RuntimeClass {
     }
 }
 
+/// No two tolerations are the same but for how long they hold.
+fn unique(errors: &mut Errors, path: &Path, tolerations: &[Value]) {
+    let key = |toleration: &Value| ["key", "operator", "value", "effect"].map(|field| toleration.field(field).clone());
+    let mut seen = Vec::new();
+    for (at, toleration) in tolerations.iter().enumerate() {
+        let key = key(toleration);
+        if seen.contains(&key) {
+            let shown = go_literal("Toleration", toleration);
+            errors.push(Error::duplicate(&path.index(at), toleration.clone()).shown_as(shown));
+        } else {
+            seen.push(key);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -66,7 +91,7 @@ mod tests {
         assert!(RuntimeClass.validate(&json!({"handler": "runc"})).is_empty());
         assert_eq!(RuntimeClass.validate(&json!({"handler": "Run C"})).len(), 1);
         let errors = RuntimeClass
-            .validate(&json!({"handler": "h", "scheduling": {"tolerations": [{"operator": "Like"}]}}));
+            .validate_create(&json!({"handler": "h", "scheduling": {"tolerations": [{"operator": "Like"}]}}));
         assert!(
             errors[0]
                 .path

@@ -21,13 +21,15 @@ pub(crate) struct PriorityClass;
 
 impl Strategy for PriorityClass {
     fn traits(&self) -> Traits {
-        Traits {
-            generation: true,
-            ..Traits::default()
-        }
+        Traits::default()
     }
 
-    fn validate(&self, object: &Value) -> Vec<Error> {
+    // It starts to count and never goes on.
+    fn prepare_for_create(&self, object: &mut Value) {
+        object.set("/metadata/generation", 1);
+    }
+
+    fn validate_create(&self, object: &Value) -> Vec<Error> {
         let mut errors = Errors::new();
         let value = object.int("/value").unwrap_or_default();
         if object.text("/metadata/name").starts_with("system-") {
@@ -108,7 +110,7 @@ mod tests {
     use super::*;
 
     fn check(class: Value, expected: &[&str]) {
-        let errors = PriorityClass.validate(&class);
+        let errors = PriorityClass.validate_create(&class);
         let found: Vec<String> = errors.iter().map(ToString::to_string).collect();
         assert_eq!(found, expected, "{class}");
     }
