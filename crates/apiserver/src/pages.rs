@@ -25,17 +25,12 @@ const LIFETIME: Duration = Duration::from_secs(5 * 60);
 pub(crate) struct Pages(Mutex<VecDeque<(Instant, Snapshot)>>);
 
 impl Pages {
-    /// Keeps a snapshot for the pages that follow.
+    /// Keeps a snapshot for the pages that follow, from the first of them on: asking again does not lengthen its life.
     pub(crate) fn keep(&self, snapshot: &Snapshot) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        kept.retain(|(since, other)| {
-            now.duration_since(*since) < LIFETIME && other.revision() != snapshot.revision()
+        keep(&mut kept, snapshot.clone(), Instant::now(), |a, b| {
+            a.revision() == b.revision()
         });
-        if kept.len() >= KEPT {
-            kept.pop_front();
-        }
-        kept.push_back((now, snapshot.clone()));
     }
 
     /// The snapshot of a revision: the current one if it is that, or one that was kept.
@@ -48,6 +43,17 @@ impl Pages {
             .find(|(since, snapshot)| since.elapsed() < LIFETIME && snapshot.revision() == revision)
             .map(|(_, snapshot)| snapshot.clone())
     }
+}
+
+fn keep<T>(kept: &mut VecDeque<(Instant, T)>, page: T, now: Instant, same: fn(&T, &T) -> bool) {
+    kept.retain(|(since, _)| now.duration_since(*since) < LIFETIME);
+    if kept.iter().any(|(_, other)| same(other, &page)) {
+        return;
+    }
+    if kept.len() >= KEPT {
+        kept.pop_front();
+    }
+    kept.push_back((now, page));
 }
 
 /// Where a list goes on.
@@ -136,6 +142,19 @@ fn illegal(error: &DecodeError, text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn asking_for_more_pages_does_not_lengthen_the_life_of_a_list() {
+        let mut kept = VecDeque::new();
+        let start = Instant::now();
+        for seconds in (0..LIFETIME.as_secs()).step_by(20) {
+            keep(&mut kept, "list", start + Duration::from_secs(seconds), |a, b| {
+                a == b
+            });
+        }
+        keep(&mut kept, "another", start + LIFETIME, |a, b| a == b);
+        assert_eq!(kept, [(start + LIFETIME, "another")]);
+    }
 
     #[test]
     fn tokens_read_back() {

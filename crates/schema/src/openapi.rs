@@ -327,7 +327,20 @@ mod tests {
             json!([{"group": "ex.io", "version": "v1", "kind": "Foo"}])
         );
         assert!(document["components"]["schemas"]["io.ex.v1.FooList"]["properties"]["items"].is_object());
-        assert!(document["paths"]["/apis/ex.io/v1/foos/{name}"]["patch"].is_object());
+        // kubectl reads here which patch it may send.
+        let patch = &document["paths"]["/apis/ex.io/v1/foos/{name}"]["patch"];
+        assert_eq!(
+            patch["requestBody"]["content"]
+                .as_object()
+                .unwrap()
+                .keys()
+                .collect::<Vec<_>>(),
+            [
+                "application/apply-patch+yaml",
+                "application/json-patch+json",
+                "application/merge-patch+json"
+            ]
+        );
         assert!(document["paths"]["/apis/ex.io/v1/foos/{name}"]["delete"].is_null());
 
         let document: Value = serde_json::from_slice(&v2(&[deployments(), foos()], "v1.36.2")).unwrap();

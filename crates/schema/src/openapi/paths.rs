@@ -6,7 +6,7 @@ use warren_apimachinery::GroupVersionKind;
 use warren_apimachinery::value::ValueExt;
 
 use super::definitions::{Definitions, gvk};
-use super::{Dialect, ResourceDoc, SubresourceDoc, parameters};
+use super::{Dialect, ResourceDoc, Shape, SubresourceDoc, parameters};
 
 const ANSWERS: [&str; 3] = [
     "application/json",
@@ -22,6 +22,13 @@ const PATCHES: [&str; 4] = [
     "application/merge-patch+json",
     "application/strategic-merge-patch+json",
     "application/apply-patch+yaml",
+];
+/// Custom resources know neither protobuf nor strategic merge; kubectl reads here which patch it may send.
+const CUSTOM: [&str; 2] = ["application/json", "application/yaml"];
+const CUSTOM_PATCHES: [&str; 3] = [
+    "application/apply-patch+yaml",
+    "application/json-patch+json",
+    "application/merge-patch+json",
 ];
 
 /// What an operation does, and to what.
@@ -130,8 +137,9 @@ impl<'a> Maker<'a> {
         }
         if self.has("deletecollection") {
             let id = self.id("delete", "Collection", "");
+            let options = definitions.meta("DeleteOptions");
             all.push(Operation {
-                body: Some(definitions.meta("DeleteOptions")),
+                body: Some(options).filter(|_| !self.is_custom()),
                 ..self.operation("delete", "deletecollection", id, definitions.meta("Status"))
             });
         }
@@ -187,7 +195,9 @@ impl<'a> Maker<'a> {
             "exec" | "attach" | "portforward" | "proxy"
         );
         for operation in &mut all {
-            operation.kind = subresource.kind.as_ref().unwrap_or(&self.doc.kind);
+            if !self.is_custom() {
+                operation.kind = subresource.kind.as_ref().unwrap_or(&self.doc.kind);
+            }
             if is_tunnel {
                 operation.action = "connect";
                 operation.body = None;
@@ -235,10 +245,11 @@ impl<'a> Maker<'a> {
             "x-kubernetes-group-version-kind": gvk(operation.kind),
         });
         let mut parameters = parameters::of(operation.action, self.dialect);
-        let sends: &[&str] = if operation.method == "patch" {
-            &PATCHES
-        } else {
-            &["*/*"]
+        let sends: &[&str] = match (operation.method, self.is_custom()) {
+            ("patch", true) => &CUSTOM_PATCHES,
+            ("patch", false) => &PATCHES,
+            (_, true) => &CUSTOM,
+            (_, false) => &["*/*"],
         };
         let is_required = !matches!(operation.action, "delete" | "deletecollection");
         match (self.dialect, operation.body) {
@@ -248,7 +259,7 @@ impl<'a> Maker<'a> {
                 );
                 parameters.extend(body);
                 item.set("/consumes", json!(sends));
-                item.set("/produces", json!(answers(operation.action)));
+                item.set("/produces", json!(self.answers(operation.action)));
                 item.set("/schemes", json!(["https"]));
             }
             (Dialect::V3, Some(schema)) => {
@@ -268,6 +279,7 @@ impl<'a> Maker<'a> {
     fn responses(&self, operation: &Operation<'_>) -> Value {
         let codes: &[(&str, &str)] = match operation.action {
             "post" => &[("200", "OK"), ("201", "Created"), ("202", "Accepted")],
+            "patch" if self.is_custom() => &[("200", "OK")],
             "put" | "patch" => &[("200", "OK"), ("201", "Created")],
             "delete" => &[("200", "OK"), ("202", "Accepted")],
             _ => &[("200", "OK")],
@@ -277,20 +289,25 @@ impl<'a> Maker<'a> {
             let response = match self.dialect {
                 Dialect::V2 => json!({"description": meaning, "schema": operation.answer}),
                 Dialect::V3 => json!({"description": meaning,
-                    "content": content(&answers(operation.action), &operation.answer)}),
+                    "content": content(&self.answers(operation.action), &operation.answer)}),
             };
             responses.set(&format!("/{code}"), response);
         }
         responses
     }
-}
 
-/// The media types of an answer.
-fn answers(action: &str) -> Vec<&'static str> {
-    match action {
-        "list" => [&ANSWERS[..], &STREAMS[..]].concat(),
-        "connect" => vec!["*/*"],
-        _ => ANSWERS.to_vec(),
+    fn is_custom(&self) -> bool {
+        matches!(self.doc.shape, Shape::Custom(_))
+    }
+
+    /// The media types of an answer.
+    fn answers(&self, action: &str) -> Vec<&'static str> {
+        match action {
+            _ if self.is_custom() => CUSTOM.to_vec(),
+            "list" => [&ANSWERS[..], &STREAMS[..]].concat(),
+            "connect" => vec!["*/*"],
+            _ => ANSWERS.to_vec(),
+        }
     }
 }
 
