@@ -9,7 +9,8 @@ use serde_json::Value;
 use warren_apimachinery::value::ValueExt;
 
 /// `Struct: Field type, Field type, …`, one struct a line. A type is `s`, `n`, `b` (text, number, bool), `*T` or
-/// `[]T`, `map`, `json` (printed as it is) or a struct's name.
+/// `[]T`, `map`, `json` (printed as it is) or a struct's name. A field is `Name`, `Name=json` where JSON's name does not
+/// follow from Go's, or `~` for a struct (or `meta`, the metadata) whose fields stand among those of the one around it.
 const LAYOUTS: &str = include_str!("../data/go-structs.txt");
 
 type Layout = Vec<(&'static str, &'static str)>;
@@ -18,23 +19,31 @@ type Layout = Vec<(&'static str, &'static str)>;
 static STRUCTS: LazyLock<HashMap<&'static str, Layout>> = LazyLock::new(|| {
     let lines = LAYOUTS.lines().filter_map(|line| line.split_once(": "));
     lines
-        .map(|(name, fields)| (name, fields.split(", ").filter_map(|field| field.split_once(' ')).collect()))
+        .map(|(name, fields)| {
+            (
+                name,
+                fields
+                    .split(", ")
+                    .filter_map(|field| field.split_once(' '))
+                    .collect(),
+            )
+        })
         .collect()
 });
 
 /// `value` as upstream shows a value of this type.
 pub(crate) fn go_literal(kind: &str, value: &Value) -> String {
     let mut out = String::new();
-    write(&mut out, kind, value);
+    write_value(&mut out, kind, value);
     out
 }
 
-fn write(out: &mut String, kind: &str, value: &Value) {
+fn write_value(out: &mut String, kind: &str, value: &Value) {
     if let Some(pointed) = kind.strip_prefix('*') {
         if value.is_null() {
             out.push_str("null");
         } else {
-            write(out, pointed, value);
+            write_value(out, pointed, value);
         }
     } else if let Some(of) = kind.strip_prefix("[]") {
         list(out, of, value);
@@ -55,20 +64,52 @@ fn list(out: &mut String, of: &str, value: &Value) {
         if at > 0 {
             out.push(',');
         }
-        write(out, of, item);
+        write_value(out, of, item);
     }
     out.push(']');
 }
 
 fn structure(out: &mut String, fields: &[(&str, &str)], value: &Value) {
     out.push('{');
-    for (at, (name, kind)) in fields.iter().enumerate() {
-        let comma = if at > 0 { "," } else { "" };
-        // Writing to a text cannot fail.
-        let _ = write!(out, "{comma}\"{name}\":");
-        write(out, kind, value.field(&json_name(name)));
-    }
+    members(out, fields, value);
     out.push('}');
+}
+
+fn members(out: &mut String, fields: &[(&str, &str)], value: &Value) {
+    for (name, kind) in fields {
+        let before = out.len();
+        if !out.ends_with('{') {
+            out.push(',');
+        }
+        let start = out.len();
+        match (*name, *kind) {
+            ("~", "meta") => metadata(out, value.field("metadata")),
+            ("~", kind) => members(
+                out,
+                STRUCTS.get(kind).map(Vec::as_slice).unwrap_or_default(),
+                value,
+            ),
+            (name, kind) => {
+                let (go, json) = match name.split_once('=') {
+                    Some((go, json)) => (go, json.to_owned()),
+                    None => (name, json_name(name)),
+                };
+                // Writing to a text cannot fail.
+                let _ = write!(out, "\"{go}\":");
+                write_value(out, kind, value.field(&json));
+            }
+        }
+        if out.len() == start {
+            out.truncate(before);
+        }
+    }
+}
+
+/// Metadata have names of their own in JSON, and stand among the fields of what embeds them.
+fn metadata(out: &mut String, metadata: &Value) {
+    let text = metadata.to_string();
+    let inner = text.strip_prefix('{').and_then(|text| text.strip_suffix('}'));
+    escaped(out, inner.unwrap_or_default());
 }
 
 fn scalar(out: &mut String, kind: &str, value: &Value) {
@@ -82,13 +123,19 @@ fn scalar(out: &mut String, kind: &str, value: &Value) {
         out.push_str(absent);
         return;
     }
-    let escaped = |c: char| match c {
-        '<' => "\\u003c".to_owned(),
-        '>' => "\\u003e".to_owned(),
-        '&' => "\\u0026".to_owned(),
-        other => other.to_string(),
-    };
-    out.extend(value.to_string().chars().map(escaped));
+    escaped(out, &value.to_string());
+}
+
+/// Go's encoder keeps its output safe to stand in HTML.
+fn escaped(out: &mut String, text: &str) {
+    for c in text.chars() {
+        match c {
+            '<' => out.push_str("\\u003c"),
+            '>' => out.push_str("\\u003e"),
+            '&' => out.push_str("\\u0026"),
+            other => out.push(other),
+        }
+    }
 }
 
 /// `APIGroup` as `apiGroup`: the capitals that the name starts with, but for the one that starts a word, are lowered.
@@ -126,7 +173,12 @@ mod tests {
 
     #[test]
     fn names_of_fields_follow_gos() {
-        for (go, json) in [("APIGroup", "apiGroup"), ("URL", "url"), ("CABundle", "caBundle"), ("Key", "key")] {
+        for (go, json) in [
+            ("APIGroup", "apiGroup"),
+            ("URL", "url"),
+            ("CABundle", "caBundle"),
+            ("Key", "key"),
+        ] {
             assert_eq!(json_name(go), json);
         }
     }

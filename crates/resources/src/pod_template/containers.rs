@@ -7,8 +7,8 @@ use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::name;
 use warren_apimachinery::value::ValueExt;
 
-use super::spec::{Cx, Of};
-use super::{env, lifecycle, mounts, resources, security};
+use super::spec::Cx;
+use super::{env, lifecycle, mounts, resources, restart, security};
 use crate::check::{self, Errors};
 
 /// Upstream's protocols, in the order it lists them.
@@ -18,12 +18,13 @@ pub(super) const PROTOCOLS: &[&str] = &["SCTP", "TCP", "UDP"];
 const NOT_EPHEMERAL: &[&str] = &[
     "ports",
     "resources",
+    "resizePolicy",
+    "restartPolicy",
+    "restartPolicyRules",
     "livenessProbe",
     "readinessProbe",
     "startupProbe",
     "lifecycle",
-    "resizePolicy",
-    "restartPolicy",
 ];
 
 /// Checks the regular containers.
@@ -40,13 +41,12 @@ pub(super) fn containers(errors: &mut Errors, path: &Path, all: &[Value], cx: &C
             errors.push(Error::duplicate(&path.child("name"), container.text("/name")));
         }
         lifecycle::hooks_and_probes(errors, &path, container, cx);
-        restart_policy(errors, &path, container);
+        restart::policy_and_rules(errors, &path, container);
     }
     let mut taken = HashSet::new();
     for (at, container) in all.iter().enumerate() {
         host_port_conflicts(errors, &path.index(at), container, &mut taken);
     }
-    only_in_pods(errors, path, all, cx);
 }
 
 /// Checks the init containers; those with `restartPolicy: Always` are sidecars and may have probes.
@@ -60,28 +60,43 @@ pub(super) fn init_containers(errors: &mut Errors, path: &Path, spec: &Value, cx
     for (at, container) in all.iter().enumerate() {
         let at = path.index(at);
         any(errors, &at, container, cx);
-        restart_policy(errors, &at, container);
+        restart::policy_and_rules(errors, &at, container);
         let name = container.text("/name");
         if names.contains(name) {
             errors.push(Error::duplicate(&at.child("name"), name));
         } else if !name.is_empty() {
             names.insert(name);
         }
-        host_port_conflicts(errors, &at, container, &mut HashSet::new());
+        // Init containers run one after the other; upstream names the first in what it finds in any of them.
+        host_port_conflicts(errors, &path.index(0), container, &mut HashSet::new());
         if is_sidecar(container) {
             lifecycle::hooks_and_probes(errors, &at, container, cx);
-            continue;
-        }
-        for field in ["lifecycle", "livenessProbe", "readinessProbe", "startupProbe"] {
-            if !container.field(field).is_null() {
-                errors.push(Error::forbidden(
-                    &at.child(field),
-                    "may not be set for init containers without restartPolicy=Always",
-                ));
-            }
+        } else {
+            not_of_sidecars(errors, &at, container);
         }
     }
-    only_in_pods(errors, path, all, cx);
+}
+
+/// What an init container that ends may not have.
+fn not_of_sidecars(errors: &mut Errors, path: &Path, container: &Value) {
+    for field in ["lifecycle", "livenessProbe", "readinessProbe", "startupProbe"] {
+        if !container.field(field).is_null() {
+            errors.push(Error::forbidden(
+                &path.child(field),
+                "may not be set for init containers without restartPolicy=Always",
+            ));
+        }
+    }
+    for (at, policy) in container.items("/resizePolicy").iter().enumerate() {
+        let restart = policy.text("/restartPolicy");
+        if restart == "RestartContainer" {
+            errors.push(Error::invalid(
+                &path.child("resizePolicy").index(at).child("restartPolicy"),
+                restart,
+                "must not be set to 'RestartContainer' for non-sidecar initContainers",
+            ));
+        }
+    }
 }
 
 /// Whether an init container keeps running beside the regular ones.
@@ -165,20 +180,6 @@ fn any(errors: &mut Errors, path: &Path, container: &Value, cx: &Cx<'_>) {
     );
 }
 
-/// A container's own restart policy and the rules that refine it.
-fn restart_policy(errors: &mut Errors, path: &Path, container: &Value) {
-    let policy_path = path.child("restartPolicy");
-    let rules = container.items("/restartPolicyRules");
-    match container.field("restartPolicy").as_str() {
-        Some(policy) => check::one_of(errors, &policy_path, policy, &["Always", "Never", "OnFailure"]),
-        None if !rules.is_empty() => errors.push(Error::required(
-            &policy_path,
-            "must specify restartPolicy when restart rules are used",
-        )),
-        None => {}
-    }
-}
-
 fn ports(errors: &mut Errors, path: &Path, ports: &[Value]) {
     let mut names = HashSet::new();
     for (at, port) in ports.iter().enumerate() {
@@ -220,9 +221,13 @@ fn host_port_conflicts(errors: &mut Errors, path: &Path, container: &Value, take
 }
 
 /// A blank around an image is a placeholder that only templates may have.
-fn only_in_pods(errors: &mut Errors, path: &Path, all: &[Value], cx: &Cx<'_>) {
-    if matches!(cx.of, Of::Pod(_)) {
-        for (at, container) in all.iter().enumerate() {
+pub(crate) fn untrimmed_images(errors: &mut Errors, path: &Path, spec: &Value) {
+    for (list, pointer) in [
+        ("containers", "/containers"),
+        ("initContainers", "/initContainers"),
+    ] {
+        let path = path.child(list);
+        for (at, container) in spec.items(pointer).iter().enumerate() {
             untrimmed_image(errors, &path.index(at), container);
         }
     }

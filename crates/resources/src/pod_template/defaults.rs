@@ -3,6 +3,8 @@
 use serde_json::{Map, Value};
 use warren_apimachinery::value::ValueExt;
 
+use super::pod_resources;
+
 /// Defaults a pod spec, in a pod or in a template.
 pub(crate) fn default_pod_spec(spec: &mut Value) {
     if !spec.is_object() {
@@ -29,6 +31,7 @@ pub(crate) fn default_pod_only(spec: &mut Value) {
             default_requests(container);
         }
     }
+    pod_resources::default(spec);
     if spec.field("enableServiceLinks").is_null() {
         spec.set("/enableServiceLinks", true);
     }
@@ -129,6 +132,10 @@ fn default_volume(volume: &mut Value) {
         .is_some_and(|map| map.iter().any(|(key, value)| key != "name" && !value.is_null()));
     if volume.is_object() && !has_source {
         volume.set("/emptyDir", Map::new());
+    }
+    if volume.field("image").is_object() && volume.text("/image/pullPolicy").is_empty() {
+        let policy = pull_policy(volume.text("/image/reference"));
+        volume.set("/image/pullPolicy", policy);
     }
 }
 

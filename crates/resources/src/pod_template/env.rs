@@ -5,7 +5,9 @@ use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::name;
 use warren_apimachinery::value::ValueExt;
 
+use super::paths::no_backsteps;
 use super::resources::plain_quantity;
+use super::spec::every_container;
 use crate::check::{self, Errors};
 
 const ENV_FIELDS: &[&str] = &[
@@ -34,6 +36,7 @@ const KNOWN_FIELDS: &[&str] = &[
     "metadata.name",
     "metadata.namespace",
     "metadata.uid",
+    "spec.host",
     "spec.nodeName",
     "spec.restartPolicy",
     "spec.serviceAccountName",
@@ -98,7 +101,7 @@ fn value_from(errors: &mut Errors, path: &Path, variable: &Value) {
     });
     each("configMapKeyRef", &mut key_ref);
     each("secretKeyRef", &mut key_ref);
-    each("fileKeyRef", &mut |_, _, _| {});
+    each("fileKeyRef", &mut file_key_ref);
     let problem = if sources == 0 {
         "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"
     } else if !variable.text("/value").is_empty() {
@@ -123,8 +126,11 @@ pub(super) fn field_ref(errors: &mut Errors, path: &Path, reference: &Value, pla
     }
     let subscripted = field.strip_suffix("']").and_then(|rest| rest.split_once("['"));
     let base = subscripted.map_or(field, |(base, _)| base);
+    let takes_keys = matches!(base, "metadata.annotations" | "metadata.labels");
     let problem = if version != "v1" {
         Some(format!("unsupported pod version: {version}"))
+    } else if subscripted.is_some() && !takes_keys {
+        Some(format!("field label does not support subscript: {field}"))
     } else if !KNOWN_FIELDS.contains(&base) {
         Some(format!("field label not supported: {field}"))
     } else {
@@ -145,7 +151,9 @@ pub(super) fn field_ref(errors: &mut Errors, path: &Path, reference: &Value, pla
     match subscripted {
         Some(("metadata.annotations", key)) => check::qualified_name(errors, path, &key.to_lowercase()),
         Some(("metadata.labels", key)) => check::qualified_name(errors, path, key),
-        Some((base, _)) => errors.push(Error::invalid(path, base, "does not support subscript")),
+        Some(_) => {}
+        // An old name of what is no longer told apart.
+        None if field == "spec.host" => check::one_of(errors, &field_path, "spec.nodeName", supported),
         None => check::one_of(errors, &field_path, field, supported),
     }
 }
@@ -196,6 +204,52 @@ fn key_ref(errors: &mut Errors, path: &Path, reference: &Value) {
     }
 }
 
+fn file_key_ref(errors: &mut Errors, path: &Path, reference: &Value) {
+    let mut each = |field: &str, rule: &dyn Fn(&mut Errors, &Path, &str)| {
+        let (path, value) = (
+            path.child(field),
+            reference.field(field).as_str().unwrap_or_default(),
+        );
+        if check::required(errors, &path, value) {
+            rule(errors, &path, value);
+        }
+    };
+    each("key", &|errors, path, key| {
+        check::text(errors, path, key, name::env_name(key))
+    });
+    each("volumeName", &|errors, path, volume| {
+        check::dns_label(errors, path, volume)
+    });
+    each("path", &|errors, path, file| no_backsteps(errors, path, file));
+}
+
+/// Files of variables lie in empty directories of the pod.
+pub(super) fn file_volumes(errors: &mut Errors, path: &Path, spec: &Value) {
+    for (container_path, container) in every_container(path, spec) {
+        for (at, variable) in container.items("/env").iter().enumerate() {
+            let reference = variable.at("/valueFrom/fileKeyRef");
+            if reference.is_null() {
+                continue;
+            }
+            let volume = reference.text("/volumeName");
+            let path = container_path
+                .child("env")
+                .index(at)
+                .child("valueFrom.fileKeyRef.volumeName");
+            let named = |known: &&Value| known.text("/name") == volume;
+            match spec.items("/volumes").iter().rfind(named) {
+                None => errors.push(Error::not_found(&path, volume)),
+                Some(source) if source.field("emptyDir").is_null() => errors.push(Error::invalid(
+                    &path,
+                    volume,
+                    "referenced volume must be of type emptyDir",
+                )),
+                Some(_) => {}
+            }
+        }
+    }
+}
+
 /// Checks `envFrom`.
 pub(super) fn env_from(errors: &mut Errors, path: &Path, all: &[Value]) {
     for (at, source) in all.iter().enumerate() {
@@ -213,7 +267,13 @@ pub(super) fn env_from(errors: &mut Errors, path: &Path, all: &[Value]) {
             sources += 1;
             let (name_path, name) = (at.child(field).child("name"), reference.text("/name"));
             if check::required(errors, &name_path, name) {
-                check::dns_subdomain(errors, &name_path, name);
+                // Upstream takes the name for the beginning of one here, so it may end in a dash.
+                check::text(
+                    errors,
+                    &name_path,
+                    name,
+                    name::dns1123_subdomain(&name::mask_trailing_dash(name)),
+                );
             }
         }
         match sources {

@@ -12,6 +12,8 @@ use crate::check::{self, Errors};
 const NAMESERVERS_MAX: usize = 3;
 const SEARCHES_MAX: usize = 32;
 const SEARCH_CHARACTERS_MAX: usize = 2048;
+/// What the kernel holds of a host's name.
+const HOSTNAME_MAX: usize = 64;
 
 /// With the host's network a container's port is the host's port.
 pub(super) fn host_network_ports(errors: &mut Errors, path: &Path, spec: &Value, of: Of<'_>) {
@@ -95,10 +97,28 @@ fn searches(errors: &mut Errors, path: &Path, searches: &[Value]) {
     }
     for (at, search) in texts.into_iter().enumerate().filter(|(_, search)| *search != ".") {
         let search = search.strip_suffix('.').unwrap_or(search);
-        // An underscore is fine here: the rule is looked at as if it were a dash inside a name.
-        let plain = search.replace('_', "x");
-        check::text(errors, &path.index(at), search, name::dns1123_subdomain(&plain));
+        let wrong = name::dns1123_subdomain_with_underscore(search);
+        check::text(errors, &path.index(at), search, wrong);
     }
+}
+
+/// Checks `hostnameOverride`, which stands alone.
+pub(super) fn hostname_override(errors: &mut Errors, path: &Path, spec: &Value) {
+    let Some(hostname) = spec.field("hostnameOverride").as_str() else {
+        return;
+    };
+    for field in ["setHostnameAsFQDN", "hostNetwork"] {
+        if spec.field(field).as_bool() == Some(true) {
+            errors.push(Error::forbidden(
+                path,
+                format!("may not be specified when {field} is true"),
+            ));
+        }
+    }
+    if hostname.len() > HOSTNAME_MAX {
+        errors.push(Error::too_long(path, HOSTNAME_MAX));
+    }
+    check::dns_subdomain(errors, path, hostname);
 }
 
 /// Checks `hostAliases`.

@@ -22,12 +22,15 @@ pub(super) fn mode(errors: &mut Errors, path: &Path, mode: &Value) {
 /// Checks which keys become which files.
 pub(super) fn keys(errors: &mut Errors, path: &Path, items: &[Value]) {
     for (at, item) in items.iter().enumerate() {
-        let path = path.index(at);
-        check::required(errors, &path.child("key"), item.text("/key"));
-        check::required(errors, &path.child("path"), item.text("/path"));
-        unreserved_path(errors, &path.child("path"), item.text("/path"));
-        mode(errors, &path.child("mode"), item.field("mode"));
+        one_key(errors, &path.index(at), item);
     }
+}
+
+fn one_key(errors: &mut Errors, path: &Path, item: &Value) {
+    check::required(errors, &path.child("key"), item.text("/key"));
+    check::required(errors, &path.child("path"), item.text("/path"));
+    unreserved_path(errors, &path.child("path"), item.text("/path"));
+    mode(errors, &path.child("mode"), item.field("mode"));
 }
 
 /// Checks a file that shows a field of the pod.
@@ -68,8 +71,8 @@ pub(super) fn projected(errors: &mut Errors, path: &Path, source: &Value) {
             }
             let name = keyed.text("/name");
             check::required(errors, &at.child("name"), name);
-            keys(errors, &at.child("items"), keyed.items("/items"));
-            for item in keyed.items("/items") {
+            for (index, item) in keyed.items("/items").iter().enumerate() {
+                one_key(errors, &at.child("items").index(index), item);
                 unique_path(errors, path, &mut paths, item.text("/path"), name);
             }
         }
@@ -82,12 +85,6 @@ pub(super) fn projected(errors: &mut Errors, path: &Path, source: &Value) {
         let token = source.field("serviceAccountToken");
         if !token.is_null() {
             token_source(errors, path, &source_path.child("serviceAccountToken"), token);
-        }
-        let bundle = source.field("clusterTrustBundle");
-        if !bundle.is_null() {
-            let file = bundle.text("/path");
-            trust_bundle(errors, &source_path.child("clusterTrustBundle"), bundle);
-            unique_path(errors, path, &mut paths, file, file);
         }
         let given = source
             .as_object()
@@ -135,22 +132,4 @@ fn token_source(errors: &mut Errors, volume: &Path, path: &Path, token: &Value) 
     if check::required(errors, &volume.child("path"), file) {
         unreserved_path(errors, &volume.child("path"), file);
     }
-}
-
-fn trust_bundle(errors: &mut Errors, path: &Path, bundle: &Value) {
-    let (name, signer) = (bundle.field("name"), bundle.field("signerName"));
-    match (name.is_null(), signer.is_null()) {
-        (false, false) => errors.push(Error::invalid(
-            path,
-            bundle.clone(),
-            "only one of name and signerName may be used",
-        )),
-        (true, true) => errors.push(Error::required(
-            path,
-            "either name or signerName must be specified",
-        )),
-        _ => {}
-    }
-    check::required(errors, &path.child("path"), bundle.text("/path"));
-    unreserved_path(errors, &path.child("path"), bundle.text("/path"));
 }

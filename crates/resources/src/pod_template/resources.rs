@@ -1,4 +1,4 @@
-//! Requests and limits: names, quantities, and how they relate; resource claims; resize policies.
+//! Requests and limits: names, quantities, and how they relate; resize policies.
 
 use std::collections::HashSet;
 
@@ -8,7 +8,7 @@ use warren_apimachinery::name;
 use warren_apimachinery::quantity::Quantity;
 use warren_apimachinery::value::ValueExt;
 
-use super::containers::is_sidecar;
+use super::claims;
 use super::spec::Cx;
 use crate::check::{self, Errors};
 
@@ -68,7 +68,8 @@ fn is_native(resource: &str) -> bool {
     !resource.contains('/') || resource.contains("kubernetes.io/")
 }
 
-fn is_huge_page(resource: &str) -> bool {
+/// Whether a resource is pages of one size.
+pub(super) fn is_huge_page(resource: &str) -> bool {
     resource.starts_with(HUGE_PAGES)
 }
 
@@ -127,18 +128,6 @@ pub(crate) fn container_resource_name(errors: &mut Errors, path: &Path, resource
     }
 }
 
-fn pod_resource_name(errors: &mut Errors, path: &Path, resource: &str) {
-    let before = errors.len();
-    resource_name(errors, path, resource);
-    if errors.len() == before && !matches!(resource, "cpu" | "memory") && !is_huge_page(resource) {
-        errors.push(Error::not_supported(
-            path,
-            resource,
-            &["cpu", "hugepages-", "memory"],
-        ));
-    }
-}
-
 /// Checks how much of a resource is asked for.
 pub(crate) fn quantity_value(errors: &mut Errors, path: &Path, resource: &str, value: &Value) {
     let amount = quantity(value);
@@ -154,7 +143,7 @@ pub(crate) fn quantity_value(errors: &mut Errors, path: &Path, resource: &str, v
 /// Checks a container's `resources`.
 pub(super) fn requirements(errors: &mut Errors, path: &Path, resources: &Value, cx: &Cx<'_>) {
     requests_and_limits(errors, path, resources, container_resource_name);
-    claims(errors, &path.child("claims"), resources.items("/claims"), cx);
+    claims::of_container(errors, &path.child("claims"), resources.items("/claims"), cx);
 }
 
 /// Checks `overhead`, which is a list of limits.
@@ -167,7 +156,8 @@ pub(crate) fn overhead(errors: &mut Errors, path: &Path, overhead: &Value) {
     }
 }
 
-fn requests_and_limits(
+/// Checks `requests` against `limits`, and their names by a rule.
+pub(super) fn requests_and_limits(
     errors: &mut Errors,
     path: &Path,
     resources: &Value,
@@ -214,88 +204,17 @@ fn requests_and_limits(
 }
 
 fn whole_huge_pages(errors: &mut Errors, path: &Path, resource: &str, amount: &Value) {
-    let Some(page) = resource
-        .strip_prefix(HUGE_PAGES)
-        .and_then(|size| Quantity::parse(size).ok())
-    else {
+    let Some(size) = resource.strip_prefix(HUGE_PAGES) else {
         return;
     };
-    let amount = quantity(amount);
-    if page.value() <= 0 || amount.value() % page.value() != 0 {
+    let (page, amount) = (Quantity::parse(size).unwrap_or(Quantity::ZERO), quantity(amount));
+    let is_size = page > Quantity::ZERO && page.milli_value() % 1000 == 0;
+    if !is_size || amount.value() % page.value() != 0 {
         errors.push(Error::invalid(
             path,
             amount.to_string(),
             format!("{amount} is not positive integer multiple of {resource}"),
         ));
-    }
-}
-
-/// Checks the references of a container to the pod's resource claims.
-fn claims(errors: &mut Errors, path: &Path, claims: &[Value], cx: &Cx<'_>) {
-    let mut seen = HashSet::new();
-    for (at, claim) in claims.iter().enumerate() {
-        let (name, request, at) = (claim.text("/name"), claim.text("/request"), path.index(at));
-        if !check::required(errors, &at, name) {
-            continue;
-        }
-        if !request.is_empty() {
-            check::dns_label(errors, &at.child("request"), request);
-        }
-        if !seen.insert((name, request)) {
-            errors.push(Error::duplicate(&at, name));
-        }
-        if !cx.claims.contains(&name) {
-            let mut names = cx.claims.clone();
-            names.sort_unstable();
-            let mut error = Error::not_found(&at, name);
-            error.detail = if names.is_empty() {
-                "must be one of the names in pod.spec.resourceClaims which is empty".to_owned()
-            } else {
-                format!(
-                    "must be one of the names in pod.spec.resourceClaims: {}",
-                    names.join(", ")
-                )
-            };
-            errors.push(error);
-        }
-    }
-}
-
-/// Checks the pod's own `resourceClaims`.
-pub(super) fn pod_claims(errors: &mut Errors, path: &Path, claims: &[Value]) {
-    let mut names = HashSet::new();
-    for (at, claim) in claims.iter().enumerate() {
-        let (name, at) = (claim.text("/name"), path.index(at));
-        if check::required(errors, &at.child("name"), name) {
-            if names.insert(name) {
-                check::dns_label(errors, &at.child("name"), name);
-            } else {
-                errors.push(Error::duplicate(&at.child("name"), name));
-            }
-        }
-        let sources = ["resourceClaimName", "resourceClaimTemplateName"];
-        let given = sources
-            .iter()
-            .filter(|field| claim.field(field).is_string())
-            .count();
-        match given {
-            1 => {}
-            0 => errors.push(Error::invalid(
-                &at,
-                claim.clone(),
-                "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`",
-            )),
-            _ => errors.push(Error::invalid(
-                &at,
-                claim.clone(),
-                "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified",
-            )),
-        }
-        for field in sources {
-            if let Some(name) = claim.field(field).as_str() {
-                check::dns_subdomain(errors, &at.child(field), name);
-            }
-        }
     }
 }
 
@@ -313,84 +232,8 @@ pub(super) fn resize_policy(errors: &mut Errors, path: &Path, container: &Value,
             errors.push(Error::invalid(
                 path,
                 restart,
-                "must be 'NotRequired' when `restartPolicy` is 'Never'",
+                "must be 'NotRequired' when pod `restartPolicy` is 'Never'",
             ));
         }
     }
-}
-
-/// Checks `resources` of the pod itself, and that its containers fit into it.
-pub(super) fn pod_level(errors: &mut Errors, path: &Path, spec: &Value, cx: &Cx<'_>) {
-    let resources = spec.field("resources");
-    if resources.is_null() {
-        return;
-    }
-    if !resources.items("/claims").is_empty() {
-        errors.push(Error::forbidden(
-            &path.child("claims"),
-            "claims cannot be set for Resources at pod-level",
-        ));
-    }
-    requests_and_limits(errors, path, resources, pod_resource_name);
-    claims(errors, &path.child("claims"), resources.items("/claims"), cx);
-    let requests = path.child("requests");
-    for (resource, asked) in container_requests(spec) {
-        let given = quantity(resources.field("requests").field(&resource));
-        if asked > given {
-            errors.push(Error::invalid(
-                &requests.key(&resource),
-                given.to_string(),
-                format!("must be greater than or equal to aggregate container requests of {asked}"),
-            ));
-        }
-    }
-    for (at, container) in spec.items("/containers").iter().enumerate() {
-        let limits = container.at("/resources/limits").as_object();
-        for (resource, limit) in limits.into_iter().flatten() {
-            let pod_limit = resources.field("limits").field(resource);
-            if !pod_limit.is_null() && quantity(limit) > quantity(pod_limit) {
-                let at = path.child("containers").index(at).key(resource);
-                errors.push(Error::invalid(
-                    &at.child("limits"),
-                    quantity(limit).to_string(),
-                    format!(
-                        "must be less than or equal to pod limits of {}",
-                        quantity(pod_limit)
-                    ),
-                ));
-            }
-        }
-    }
-}
-
-/// What all containers ask for together: the sum of the regular ones and the sidecars, or the largest init
-/// container with the sidecars before it.
-fn container_requests(spec: &Value) -> Vec<(String, Quantity)> {
-    let mut resources: Vec<&String> = spec
-        .items("/containers")
-        .iter()
-        .chain(spec.items("/initContainers"))
-        .filter_map(|container| container.at("/resources/requests").as_object())
-        .flat_map(|requests| requests.keys())
-        .collect();
-    resources.sort_unstable();
-    resources.dedup();
-    resources
-        .into_iter()
-        .map(|resource| {
-            let of = |container: &Value| quantity(container.at("/resources/requests").field(resource));
-            let mut running: Quantity = spec.items("/containers").iter().map(of).sum();
-            let (mut sidecars, mut largest) = (Quantity::ZERO, Quantity::ZERO);
-            for init in spec.items("/initContainers") {
-                if is_sidecar(init) {
-                    running += of(init);
-                    sidecars += of(init);
-                    largest = largest.max(sidecars);
-                } else {
-                    largest = largest.max(sidecars + of(init));
-                }
-            }
-            (resource.clone(), running.max(largest))
-        })
-        .collect()
 }

@@ -176,6 +176,7 @@ fn pod_term(errors: &mut Errors, path: &Path, term: &Value) {
     let mismatching = texts(term, "/mismatchLabelKeys");
     label_keys(errors, &path.child("matchLabelKeys"), &matching, selector);
     label_keys(errors, &path.child("mismatchLabelKeys"), &mismatching, selector);
+    merged_keys(errors, path, &matching, selector);
     for (at, key) in matching.iter().enumerate() {
         if mismatching.contains(key) {
             errors.push(Error::invalid(
@@ -241,6 +242,12 @@ pub(crate) fn tolerations(errors: &mut Errors, path: &Path, tolerations: &[Value
                     errors.push(Error::invalid(&at.child("operator"), value, wrong.join(";")));
                 }
             }
+            // Comparisons wait for a feature that is off by default.
+            "Lt" | "Gt" => errors.push(Error::not_supported(
+                &at.child("operator"),
+                operator,
+                &["Equal", "Exists", "Lt", "Gt"],
+            )),
             "Exists" if value.is_empty() => {}
             "Exists" => errors.push(Error::invalid(
                 &at.child("operator"),
@@ -314,8 +321,10 @@ pub(super) fn spread(errors: &mut Errors, path: &Path, constraints: &[Value]) {
                 check::one_of(errors, &path.child(field), policy, &["Honor", "Ignore"]);
             }
         }
-        spread_keys(errors, &path.child("matchLabelKeys"), constraint);
         let selector = constraint.field("labelSelector");
+        let keys = texts(constraint, "/matchLabelKeys");
+        label_keys(errors, &path.child("matchLabelKeys"), &keys, selector);
+        merged_keys(errors, &path, &keys, selector);
         check::label_selector(errors, &path.child("labelSelector"), selector);
     }
 }
@@ -337,28 +346,25 @@ fn min_domains(errors: &mut Errors, path: &Path, constraint: &Value) {
     }
 }
 
-fn spread_keys(errors: &mut Errors, path: &Path, constraint: &Value) {
-    let keys = texts(constraint, "/matchLabelKeys");
-    let selector = constraint.field("labelSelector");
+/// A new pod's keys have become expressions of the selector; one that the selector names elsewhere, too, stood in both.
+fn merged_keys(errors: &mut Errors, path: &Path, keys: &[&str], selector: &Value) {
     if keys.is_empty() {
         return;
     }
-    if selector.is_null() {
-        errors.push(Error::forbidden(
-            path,
-            "must not be specified when labelSelector is not set",
-        ));
-    }
-    for (at, key) in keys.iter().enumerate() {
-        check::qualified_name(errors, &path.index(at), key);
-        let by_expression = selector
-            .items("/matchExpressions")
-            .iter()
-            .any(|expression| expression.text("/key") == *key);
-        if by_expression || !selector.field("matchLabels").field(key).is_null() {
+    let labels = selector.field("matchLabels").as_object();
+    let mut named: HashSet<&str> = labels
+        .into_iter()
+        .flatten()
+        .map(|(key, _)| key.as_str())
+        .collect();
+    for expression in selector.items("/matchExpressions") {
+        let key = expression.text("/key");
+        if !named.insert(key)
+            && let Some(at) = keys.iter().rposition(|known| *known == key)
+        {
             errors.push(Error::invalid(
                 &path.index(at),
-                *key,
+                key,
                 "exists in both matchLabelKeys and labelSelector",
             ));
         }

@@ -8,7 +8,10 @@ use warren_apimachinery::name;
 use warren_apimachinery::value::ValueExt;
 
 use super::paths::descending_path;
+use super::spec::every_container;
+use super::windows;
 use crate::check::{self, Errors};
+use crate::go_literal::go_literal;
 
 const PROFILE_TYPES: &[&str] = &["Localhost", "RuntimeDefault", "Unconfined"];
 const SYSCTL_MAX: usize = 253;
@@ -16,19 +19,23 @@ const APP_ARMOR_PROFILE_MAX: usize = 4095;
 const FOR_WINDOWS: &str = "cannot be set for a windows pod";
 const FOR_LINUX: &str = "windows options cannot be set for a linux pod";
 
-/// What a pod for Windows may not set in its security context.
+/// What a pod for Windows may not set, in upstream's order: of its security context, and of the spec itself.
 const NOT_FOR_WINDOWS_PODS: &[&str] = &[
-    "appArmorProfile",
-    "seLinuxOptions",
-    "seccompProfile",
-    "fsGroup",
-    "fsGroupChangePolicy",
-    "sysctls",
-    "runAsUser",
-    "runAsGroup",
-    "supplementalGroups",
-    "supplementalGroupsPolicy",
-    "seLinuxChangePolicy",
+    "securityContext.appArmorProfile",
+    "securityContext.seLinuxOptions",
+    "hostUsers",
+    "hostPID",
+    "hostIPC",
+    "securityContext.seccompProfile",
+    "securityContext.fsGroup",
+    "securityContext.fsGroupChangePolicy",
+    "securityContext.sysctls",
+    "shareProcessNamespace",
+    "securityContext.runAsUser",
+    "securityContext.runAsGroup",
+    "securityContext.supplementalGroups",
+    "securityContext.supplementalGroupsPolicy",
+    "securityContext.seLinuxChangePolicy",
 ];
 /// What a container for Windows may not set in its security context.
 const NOT_FOR_WINDOWS_CONTAINERS: &[&str] = &[
@@ -63,24 +70,43 @@ pub(super) fn pod_context(errors: &mut Errors, spec_path: &Path, spec: &Value) {
         ));
     }
     sysctls(errors, &path.child("sysctls"), spec);
-    let mut choice = |field: &str, supported: &[&str]| {
-        if let Some(value) = context.field(field).as_str() {
-            check::one_of(errors, &path.child(field), value, supported);
-        }
-    };
-    choice("fsGroupChangePolicy", &["Always", "OnRootMismatch"]);
-    choice("supplementalGroupsPolicy", &["Merge", "Strict"]);
-    choice("seLinuxChangePolicy", &["MountOption", "Recursive"]);
+    choice(
+        errors,
+        &path,
+        context,
+        "fsGroupChangePolicy",
+        &["Always", "OnRootMismatch"],
+    );
     seccomp(
         errors,
         &path.child("seccompProfile"),
         context.field("seccompProfile"),
+    );
+    windows::options(
+        errors,
+        &path.child("windowsOptions"),
+        context.field("windowsOptions"),
     );
     app_armor(
         errors,
         &path.child("appArmorProfile"),
         context.field("appArmorProfile"),
     );
+    choice(
+        errors,
+        &path,
+        context,
+        "supplementalGroupsPolicy",
+        &["Merge", "Strict"],
+    );
+    // `MountOption` waits for a feature that is off by default.
+    choice(errors, &path, context, "seLinuxChangePolicy", &["Recursive"]);
+}
+
+fn choice(errors: &mut Errors, path: &Path, context: &Value, field: &str, supported: &[&str]) {
+    if let Some(value) = context.field(field).as_str() {
+        check::one_of(errors, &path.child(field), value, supported);
+    }
 }
 
 /// Checks a container's `securityContext`.
@@ -104,30 +130,37 @@ pub(super) fn container_context(errors: &mut Errors, path: &Path, context: &Valu
         &path.child("seccompProfile"),
         context.field("seccompProfile"),
     );
-    if context.field("allowPrivilegeEscalation").as_bool() == Some(false) {
-        if context.field("privileged").as_bool() == Some(true) {
-            errors.push(Error::invalid(
-                path,
-                context.clone(),
-                "cannot set `allowPrivilegeEscalation` to false and `privileged` to true",
-            ));
-        }
-        if context
-            .items("/capabilities/add")
-            .contains(&"CAP_SYS_ADMIN".into())
-        {
-            errors.push(Error::invalid(
-                path,
-                context.clone(),
-                "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN",
-            ));
-        }
-    }
+    escalation(errors, path, context);
+    windows::options(
+        errors,
+        &path.child("windowsOptions"),
+        context.field("windowsOptions"),
+    );
     app_armor(
         errors,
         &path.child("appArmorProfile"),
         context.field("appArmorProfile"),
     );
+}
+
+/// What a container may not have when it may not gain privileges.
+fn escalation(errors: &mut Errors, path: &Path, context: &Value) {
+    if context.field("allowPrivilegeEscalation").as_bool() != Some(false) {
+        return;
+    }
+    let mut refuse = |what: &str| {
+        let problem = format!("cannot set `allowPrivilegeEscalation` to false and {what}");
+        let shown = go_literal("SecurityContext", context);
+        errors.push(Error::invalid(path, context.clone(), problem).shown_as(shown));
+    };
+    if context.field("privileged").as_bool() == Some(true) {
+        refuse("`privileged` to true");
+    }
+    for added in context.items("/capabilities/add") {
+        if added == "CAP_SYS_ADMIN" {
+            refuse("`capabilities.Add` CAP_SYS_ADMIN");
+        }
+    }
 }
 
 /// User and group ids are what the kernel can hold.
@@ -159,11 +192,14 @@ fn seccomp(errors: &mut Errors, path: &Path, profile: &Value) {
             "must be set when seccomp type is Localhost",
         )),
         ("Localhost", Some(file)) => descending_path(errors, &local, file),
-        (_, Some(_)) => errors.push(Error::invalid(
-            &local,
-            profile.clone(),
-            "can only be set when seccomp type is Localhost",
-        )),
+        (_, Some(_)) => errors.push(
+            Error::invalid(
+                &local,
+                profile.clone(),
+                "can only be set when seccomp type is Localhost",
+            )
+            .shown_as(go_literal("SeccompProfile", profile)),
+        ),
         (_, None) => {}
     }
 }
@@ -250,8 +286,9 @@ fn is_sysctl(sysctl: &str) -> bool {
         })
 }
 
-/// A pod with users of its own may not share the host's other namespaces.
+/// A pod with users of its own may not share the host's other namespaces, nor use volumes as devices.
 pub(super) fn host_users(errors: &mut Errors, path: &Path, spec: &Value) {
+    const REFUSAL: &str = "when `hostUsers` is false";
     if spec.field("hostUsers").as_bool() != Some(false) {
         return;
     }
@@ -261,10 +298,12 @@ pub(super) fn host_users(errors: &mut Errors, path: &Path, spec: &Value) {
         ("hostIPC", "HostIPC"),
     ] {
         if spec.field(field).as_bool() == Some(true) {
-            errors.push(Error::forbidden(
-                &path.child(shown),
-                "when `pod.Spec.HostUsers` is false",
-            ));
+            errors.push(Error::forbidden(&path.child(shown), REFUSAL));
+        }
+    }
+    for (path, container) in every_container(path, spec) {
+        if !container.items("/volumeDevices").is_empty() {
+            errors.push(Error::forbidden(&path.child("volumeDevices"), REFUSAL));
         }
     }
 }
@@ -275,31 +314,27 @@ pub(super) fn operating_system(errors: &mut Errors, path: &Path, spec: &Value) {
     if os.is_null() {
         return;
     }
-    let context = spec.field("securityContext");
-    let context_path = path.child("securityContext");
     match os.text("/name") {
-        "" => errors.push(Error::required(&path.child("os.name"), "cannot be empty")),
+        "" => errors.push(Error::required(&path.child("os.name"), "")),
         "linux" => {
-            if !context.field("windowsOptions").is_null() {
-                errors.push(Error::forbidden(&context_path.child("windowsOptions"), FOR_LINUX));
-            }
-            each_context(spec, path, |path, context| {
-                if !context.field("windowsOptions").is_null() {
-                    errors.push(Error::forbidden(&path.child("windowsOptions"), FOR_LINUX));
+            let mut refuse = |path: &Path, owner: &Value| {
+                if !owner.at("/securityContext/windowsOptions").is_null() {
+                    let path = path.child("securityContext.windowsOptions");
+                    errors.push(Error::forbidden(&path, FOR_LINUX));
                 }
-            });
+            };
+            refuse(path, spec);
+            for (path, container) in every_container(path, spec) {
+                refuse(&path, container);
+            }
         }
         "windows" => {
-            forbid(errors, &context_path, context, NOT_FOR_WINDOWS_PODS);
-            forbid(errors, path, spec, &["hostUsers", "shareProcessNamespace"]);
-            for field in ["hostPID", "hostIPC"] {
-                if spec.field(field).as_bool() == Some(true) {
-                    errors.push(Error::forbidden(&path.child(field), FOR_WINDOWS));
-                }
+            forbid(errors, path, spec, NOT_FOR_WINDOWS_PODS);
+            for (path, container) in every_container(path, spec) {
+                let path = path.child("securityContext");
+                let context = container.field("securityContext");
+                forbid(errors, &path, context, NOT_FOR_WINDOWS_CONTAINERS);
             }
-            each_context(spec, path, |path, context| {
-                forbid(errors, path, context, NOT_FOR_WINDOWS_CONTAINERS);
-            });
         }
         other => errors.push(Error::not_supported(
             &path.child("os"),
@@ -311,18 +346,17 @@ pub(super) fn operating_system(errors: &mut Errors, path: &Path, spec: &Value) {
 
 fn forbid(errors: &mut Errors, path: &Path, value: &Value, fields: &[&str]) {
     for field in fields {
-        if !value.field(field).is_null() {
+        let given = match field.split_once('.') {
+            Some((parent, child)) => value.field(parent).field(child),
+            None => value.field(field),
+        };
+        // What Go keeps as a plain flag or list counts only when it says something.
+        let is_empty = match *field {
+            "hostPID" | "hostIPC" | "securityContext.sysctls" => check::same(given, &Value::Null),
+            _ => given.is_null(),
+        };
+        if !is_empty {
             errors.push(Error::forbidden(&path.child(field), FOR_WINDOWS));
-        }
-    }
-}
-
-fn each_context(spec: &Value, path: &Path, mut visit: impl FnMut(&Path, &Value)) {
-    for list in ["initContainers", "containers", "ephemeralContainers"] {
-        let containers = spec.field(list).as_array();
-        for (at, container) in containers.into_iter().flatten().enumerate() {
-            let path = path.child(list).index(at).child("securityContext");
-            visit(&path, container.field("securityContext"));
         }
     }
 }

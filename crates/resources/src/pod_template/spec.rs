@@ -7,22 +7,38 @@ use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{label, name};
 
-use super::{containers, network, resources, scheduling, security, volumes};
+use super::annotations::MIRROR;
+use super::{
+    claims, containers, env, network, pod_resources, resources, scheduling, security, volumes, windows,
+};
 use crate::check::{self, Errors};
 
 /// What a pod spec belongs to; a few rules differ.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(crate) enum Of<'a> {
-    /// A pod of that name (empty when not yet named).
-    Pod(&'a str),
+    /// A pod with these metadata.
+    Pod(&'a Value),
     /// A template.
     Template,
 }
 
+impl Of<'_> {
+    /// The pod's name; empty when not yet named, and for templates.
+    pub(super) fn pod_name(&self) -> &str {
+        match self {
+            Self::Pod(metadata) => metadata.text("/name"),
+            Self::Template => "",
+        }
+    }
+
+    /// Whether the pod shows a static one of its node.
+    fn is_mirror(&self) -> bool {
+        matches!(self, Self::Pod(metadata) if !metadata.field("annotations").field(MIRROR).is_null())
+    }
+}
+
 /// What the parts of a pod spec need to know about the whole.
 pub(super) struct Cx<'a> {
-    /// What the spec belongs to.
-    pub(super) of: Of<'a>,
     /// Well-formed volumes by name.
     pub(super) volumes: HashMap<&'a str, &'a Value>,
     /// Names in `resourceClaims`.
@@ -42,7 +58,6 @@ pub(crate) fn pod_spec(errors: &mut Errors, path: &Path, spec: &Value, of: Of<'_
     }
     let volumes = volumes::volumes(errors, &path.child("volumes"), spec.items("/volumes"), of);
     let cx = Cx {
-        of,
         volumes,
         claims: spec
             .items("/resourceClaims")
@@ -54,15 +69,17 @@ pub(crate) fn pod_spec(errors: &mut Errors, path: &Path, spec: &Value, of: Of<'_
         restart_policy: spec.text("/restartPolicy"),
         host_users: spec.field("hostUsers").as_bool() != Some(false),
     };
-    resources::pod_claims(
+    let claims_path = path.child("resourceClaims");
+    claims::of_pod(
         errors,
-        &path.child("resourceClaims"),
+        &claims_path,
         spec.items("/resourceClaims"),
+        of.is_mirror(),
     );
     containers::containers(errors, &path.child("containers"), spec.items("/containers"), &cx);
     containers::init_containers(errors, &path.child("initContainers"), spec, &cx);
     containers::ephemeral_containers(errors, &path.child("ephemeralContainers"), spec, &cx);
-    resources::pod_level(errors, &path.child("resources"), spec, &cx);
+    pod_resources::validate(errors, &path.child("resources"), spec, &cx);
     network::host_network_ports(errors, path, spec, of);
     check::required_one_of(
         errors,
@@ -89,10 +106,25 @@ pub(crate) fn pod_spec(errors: &mut Errors, path: &Path, spec: &Value, of: Of<'_
         &path.child("topologySpreadConstraints"),
         spec.items("/topologySpreadConstraints"),
     );
+    windows::host_process(errors, path, spec);
     security::host_users(errors, path, spec);
-    names(errors, path, spec);
+    network::hostname_override(errors, &path.child("hostnameOverride"), spec);
     rest(errors, path, spec);
     security::operating_system(errors, path, spec);
+    env::file_volumes(errors, path, spec);
+}
+
+/// All containers with their paths, in the order in which upstream visits them.
+pub(super) fn every_container<'a>(
+    path: &'a Path,
+    spec: &'a Value,
+) -> impl Iterator<Item = (Path, &'a Value)> {
+    ["initContainers", "containers", "ephemeralContainers"]
+        .into_iter()
+        .flat_map(move |list| {
+            let containers = spec.field(list).as_array().into_iter().flatten().enumerate();
+            containers.map(move |(at, container)| (path.child(list).index(at), container))
+        })
 }
 
 fn gates(errors: &mut Errors, path: &Path, spec: &Value) {
@@ -113,25 +145,17 @@ fn gates(errors: &mut Errors, path: &Path, spec: &Value) {
     }
 }
 
-/// Fields that hold a name of something else, each checked when set.
-fn names(errors: &mut Errors, path: &Path, spec: &Value) {
-    let mut when_set = |field: &str, rule: fn(&str) -> Vec<String>| {
-        let value = spec.field(field).as_str().unwrap_or_default();
-        if !value.is_empty() {
-            check::text(errors, &path.child(field), value, rule(value));
-        }
-    };
-    when_set("serviceAccountName", name::dns1123_subdomain);
-    when_set("nodeName", name::dns1123_subdomain);
-    when_set("hostname", name::dns1123_label);
-    when_set("subdomain", name::dns1123_label);
-    when_set("priorityClassName", name::dns1123_subdomain);
-    if let Some(class) = spec.field("runtimeClassName").as_str() {
-        check::dns_subdomain(errors, &path.child("runtimeClassName"), class);
+/// A field that holds a name of something else, checked when set.
+fn named(errors: &mut Errors, path: &Path, spec: &Value, field: &str, rule: fn(&str) -> Vec<String>) {
+    let value = spec.field(field).as_str().unwrap_or_default();
+    if !value.is_empty() {
+        check::text(errors, &path.child(field), value, rule(value));
     }
 }
 
 fn rest(errors: &mut Errors, path: &Path, spec: &Value) {
+    named(errors, path, spec, "serviceAccountName", name::dns1123_subdomain);
+    named(errors, path, spec, "nodeName", name::dns1123_subdomain);
     if let Some(seconds) = spec.int("/activeDeadlineSeconds") {
         for message in name::in_range(seconds, 1, i64::from(i32::MAX)) {
             errors.push(Error::invalid(
@@ -141,8 +165,14 @@ fn rest(errors: &mut Errors, path: &Path, spec: &Value) {
             ));
         }
     }
+    named(errors, path, spec, "hostname", name::dns1123_label);
+    named(errors, path, spec, "subdomain", name::dns1123_label);
     scheduling::tolerations(errors, &path.child("tolerations"), spec.items("/tolerations"));
     network::host_aliases(errors, &path.child("hostAliases"), spec.items("/hostAliases"));
+    named(errors, path, spec, "priorityClassName", name::dns1123_subdomain);
+    if let Some(class) = spec.field("runtimeClassName").as_str() {
+        check::dns_subdomain(errors, &path.child("runtimeClassName"), class);
+    }
     if let Some(policy) = spec.field("preemptionPolicy").as_str() {
         check::required_one_of(
             errors,
@@ -152,30 +182,4 @@ fn rest(errors: &mut Errors, path: &Path, spec: &Value) {
         );
     }
     resources::overhead(errors, &path.child("overhead"), spec.field("overhead"));
-}
-
-/// The annotations that mean something to a pod.
-pub(crate) fn pod_annotations(errors: &mut Errors, path: &Path, metadata: &Value, spec: &Value) {
-    let annotations = metadata.field("annotations");
-    const MIRROR: &str = "kubernetes.io/config.mirror";
-    const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
-    if let Some(value) = annotations.field(MIRROR).as_str()
-        && spec.text("/nodeName").is_empty()
-    {
-        errors.push(Error::invalid(
-            &path.key(MIRROR),
-            value,
-            "must set spec.nodeName if mirror pod annotation is set",
-        ));
-    }
-    if let Some(cost) = annotations.field(DELETION_COST).as_str() {
-        let is_plain = !cost.starts_with('+') && cost != "-0" && (cost == "0" || !cost.starts_with('0'));
-        if !is_plain || cost.parse::<i32>().is_err() {
-            errors.push(Error::invalid(
-                &path.key(DELETION_COST),
-                cost,
-                "must be a 32bit integer",
-            ));
-        }
-    }
 }

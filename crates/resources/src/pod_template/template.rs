@@ -5,8 +5,9 @@ use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::label;
 use warren_apimachinery::value::ValueExt;
 
+use super::annotations::{match_fields, pod_annotations};
 use super::defaults::default_pod_spec;
-use super::spec::{Of, pod_annotations, pod_spec};
+use super::spec::{Of, pod_spec};
 use crate::check::{self, Errors};
 
 /// Defaults the template at a JSON pointer; does nothing where there is none.
@@ -31,6 +32,7 @@ pub(crate) fn template(errors: &mut Errors, path: &Path, template: &Value) {
     let (spec, spec_path) = (template.field("spec"), path.child("spec"));
     pod_annotations(errors, &annotations, metadata, spec);
     pod_spec(errors, &spec_path, spec, Of::Template);
+    match_fields(errors, &spec_path, metadata, spec);
     if !spec.items("/ephemeralContainers").is_empty() {
         errors.push(Error::forbidden(
             &spec_path.child("ephemeralContainers"),

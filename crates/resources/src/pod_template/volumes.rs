@@ -11,6 +11,7 @@ use warren_apimachinery::{label, name};
 use super::paths::{descending_path, no_backsteps};
 use super::projected::{downward_file, keys, mode, projected};
 use super::resources::quantity;
+use super::sources;
 use super::spec::Of;
 use crate::check::{self, Errors};
 use crate::core::persistent_volume_claim;
@@ -71,7 +72,6 @@ const REQUIRED: &[(&str, &[&str])] = &[
     ("rbd", &["monitors", "image"]),
     ("cinder", &["volumeID"]),
     ("cephfs", &["monitors"]),
-    ("quobyte", &["registry", "volume"]),
     ("flexVolume", &["driver"]),
     ("azureFile", &["secretName", "shareName"]),
     ("vsphereVolume", &["volumePath"]),
@@ -84,6 +84,23 @@ const REQUIRED: &[(&str, &[&str])] = &[
     ("configMap", &["name"]),
     ("persistentVolumeClaim", &["claimName"]),
     ("local", &["path"]),
+];
+
+/// Metadata that the template of a claim may not have, in the order of upstream's struct.
+const NOT_IN_TEMPLATES: &[&str] = &[
+    "name",
+    "generateName",
+    "namespace",
+    "selfLink",
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "ownerReferences",
+    "finalizers",
+    "managedFields",
 ];
 
 /// Checks a pod's volumes; answers those that are well-formed, by name.
@@ -108,8 +125,25 @@ pub(super) fn volumes<'a>(
         if errors.len() == before {
             known.insert(name, volume);
         }
+        own_claim(errors, &at, volume, volumes, of);
     }
     known
+}
+
+/// A claim that the pod gets for an ephemeral volume cannot be one that it uses by name.
+fn own_claim(errors: &mut Errors, path: &Path, volume: &Value, volumes: &[Value], of: Of<'_>) {
+    let (claim, pod) = (volume.text("/persistentVolumeClaim/claimName"), of.pod_name());
+    let Some(own) = claim.strip_prefix(pod).and_then(|rest| rest.strip_prefix('-')) else {
+        return;
+    };
+    let is_own = |other: &Value| other.text("/name") == own && !other.field("ephemeral").is_null();
+    if !pod.is_empty() && volumes.iter().any(is_own) {
+        errors.push(Error::invalid(
+            &path.child("persistentVolumeClaim.claimName"),
+            claim,
+            "must not reference a PVC that gets created for an ephemeral volume",
+        ));
+    }
 }
 
 /// Checks that exactly one of `sources` is given, and that one; used by persistent volumes too.
@@ -144,10 +178,8 @@ fn one_source(errors: &mut Errors, path: &Path, volume: &Value, sources: &[&str]
             kind
         };
         one(errors, &path.child(shown), kind, source);
-        if *kind == "ephemeral"
-            && let Of::Pod(pod) = of
-        {
-            claim_name(errors, path, pod, volume.text("/name"));
+        if *kind == "ephemeral" {
+            claim_name(errors, path, of.pod_name(), volume.text("/name"));
         }
         if *kind == "image" && matches!(of, Of::Pod(_)) {
             let reference = source.text("/reference");
@@ -206,6 +238,14 @@ fn one(errors: &mut Errors, path: &Path, kind: &str, source: &Value) {
         }
         "projected" => projected(errors, path, source),
         "csi" => csi(errors, path, source),
+        "iscsi" => sources::iscsi(errors, path, source),
+        "fc" => sources::fc(errors, path, source),
+        "flocker" => sources::flocker(errors, path, source),
+        "flexVolume" => sources::flex(errors, path, source),
+        "quobyte" => sources::quobyte(errors, path, source),
+        "azureDisk" => sources::azure_disk(errors, path, source),
+        "storageos" => sources::storage_os(errors, path, source),
+        "cinder" => sources::secret_ref(errors, path, source),
         "ephemeral" => ephemeral(errors, path, source),
         "image" => {
             if let Some(policy) = source.field("pullPolicy").as_str() {
@@ -245,7 +285,9 @@ fn csi(errors: &mut Errors, path: &Path, source: &Value) {
 
 /// Checks the name of a CSI driver.
 fn csi_driver(errors: &mut Errors, path: &Path, driver: &str) {
-    check::required(errors, path, driver);
+    if !check::required(errors, path, driver) {
+        return;
+    }
     if driver.len() > name::LABEL_MAX {
         errors.push(Error::too_long(path, name::LABEL_MAX));
     }
@@ -276,8 +318,8 @@ fn ephemeral(errors: &mut Errors, path: &Path, source: &Value) {
         metadata.field("labels"),
         &metadata_path.child("labels"),
     ));
-    for (field, value) in metadata.as_object().into_iter().flatten() {
-        if !matches!(field.as_str(), "annotations" | "labels") && !value.is_null() {
+    for field in NOT_IN_TEMPLATES {
+        if !check::same(metadata.field(field), &Value::Null) {
             errors.push(Error::forbidden(&metadata_path.child(field), "cannot be set"));
         }
     }

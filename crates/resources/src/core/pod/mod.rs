@@ -1,19 +1,23 @@
 //! Pods.
 
+mod create;
 mod qos;
 mod status;
 mod table;
 mod update;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 use smol_str::SmolStr;
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::value::ValueExt;
 use warren_registry::strategy::{Column, Strategy, Traits};
 
 use crate::check::Errors;
-use crate::pod_template::{Of, default_pod_only, default_pod_spec, pod_annotations, pod_spec, pod_warnings};
+use crate::pod_template::{
+    Of, default_pod_only, default_pod_spec, drop_disabled, match_fields, pod_annotations, pod_spec,
+    pod_warnings, untrimmed_images,
+};
 use crate::table::columns;
 
 use qos::qos_class;
@@ -38,8 +42,13 @@ impl Strategy for Pod {
     }
 
     fn prepare_for_create(&self, object: &mut Value) {
-        let class = qos_class(object.field("spec"));
-        object.set("/status", json!({"phase": "Pending", "qosClass": class}));
+        create::prepare(object);
+    }
+
+    fn prepare_for_update(&self, new: &mut Value, _old: &Value) {
+        if let Some(spec) = new.get_mut("spec") {
+            drop_disabled(spec);
+        }
     }
 
     fn prepare_for_status_update(&self, new: &mut Value, old: &Value) {
@@ -77,6 +86,7 @@ impl Strategy for Pod {
                 "cannot be set until all schedulingGates have been cleared",
             ));
         }
+        match_fields(&mut errors, &path, object.field("metadata"), object.field("spec"));
         errors
     }
 
@@ -162,7 +172,7 @@ fn validate_pod(errors: &mut Errors, pod: &Value) {
     let (metadata, spec) = (pod.field("metadata"), pod.field("spec"));
     let path = Path::new("spec");
     pod_annotations(errors, &Path::new("metadata.annotations"), metadata, spec);
-    pod_spec(errors, &path, spec, Of::Pod(pod.text("/metadata/name")));
+    pod_spec(errors, &path, spec, Of::Pod(metadata));
     if spec.text("/serviceAccountName").is_empty() {
         for (at, volume) in spec.items("/volumes").iter().enumerate() {
             let sources = path.child("volumes").index(at).child("projected.sources");
@@ -176,4 +186,5 @@ fn validate_pod(errors: &mut Errors, pod: &Value) {
             }
         }
     }
+    untrimmed_images(errors, &path, spec);
 }
