@@ -117,7 +117,11 @@ impl Operation<'_> {
 
     /// Allocates what the object needs, or prepares for it; answers a copy for undoing it, for kinds that need
     /// anything.
-    pub(crate) async fn begin(&self, object: &mut Value, old: Option<&Value>) -> Result<Option<Value>, Status> {
+    pub(crate) async fn begin(
+        &self,
+        object: &mut Value,
+        old: Option<&Value>,
+    ) -> Result<Option<Value>, Status> {
         let (registry, definition) = (self.registry, self.definition);
         if !registry.reserve.concerns(definition) {
             return Ok(None);

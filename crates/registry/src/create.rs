@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use warren_apimachinery::value::ValueExt;
-use warren_apimachinery::{Object, ObjectKey, Resource, Status, name, resource};
+use warren_apimachinery::{Object, ObjectKey, Resource, Status, StatusReason, name, resource};
 use warren_reconciler::Part;
 use warren_storage::WriteKind;
 
@@ -60,7 +60,6 @@ impl Operation<'_> {
         mut object: Value,
         ownership: Ownership,
     ) -> Result<Arc<Object>, Refusal> {
-        let strategy = &self.definition.strategy;
         metadata::dedup_owners(&mut object, self.cx.warnings);
         if ownership == Ownership::Update {
             self.own(&mut object, None);
@@ -69,31 +68,57 @@ impl Operation<'_> {
             .await?;
         metadata::fill(&mut object, self.definition, self.registry.now())?;
         self.name(&mut object);
-        strategy.prepare_for_create(&mut object);
-        self.complete(&mut object);
+        let begun = self.begin(&mut object, None).await?;
+        if let Err(refusal) = self.vet(&mut object).await {
+            self.abandon(begun.as_ref(), None).await;
+            return Err(refusal);
+        }
+        let generates = !object.text("/metadata/generateName").is_empty();
+        self.keep(object).await.map_err(|refusal| {
+            if generates {
+                not_generated(refusal)
+            } else {
+                refusal
+            }
+        })
+    }
+
+    /// Prepares and validates a new object, and asks admission.
+    async fn vet(&self, object: &mut Value) -> Result<(), Refusal> {
+        let strategy = &self.definition.strategy;
+        strategy.prepare_for_create(object);
+        self.complete(object);
         let builtin = self.registry.is_builtin(self.definition);
-        let mut errors = metadata::validate(&object, self.definition, builtin);
-        errors.extend(strategy.validate(&object));
-        errors.extend(strategy.validate_create(&object));
-        self.refuse(&object, &errors)?;
-        self.warn(&object, None);
-        if !matches!(object.text("/metadata/resourceVersion"), "" | "0") {
+        let mut errors = metadata::validate(object, self.definition, builtin);
+        errors.extend(strategy.validate(object));
+        errors.extend(strategy.validate_create(object));
+        self.refuse(object, &errors)?;
+        self.warn(object, None);
+        // What is no number is no revision, and upstream lets it pass.
+        let revision = object.text("/metadata/resourceVersion").parse::<u64>();
+        if revision.is_ok_and(|revision| revision != 0) {
             return Err(
                 Status::unclassified("resourceVersion should not be set on objects to be created").into(),
             );
         }
-        self.admit(admission::Operation::Create, Some(&object), None)
+        self.admit(admission::Operation::Create, Some(object), None)
             .await?;
-        self.keep(object).await
+        let key = key_of(object);
+        if self
+            .registry
+            .store
+            .latest(&self.definition.storage, &key)
+            .is_some()
+        {
+            return Err(Status::already_exists(&self.definition.group_resource(), &key.name).into());
+        }
+        Ok(())
     }
 
     /// Reserves and commits.
     async fn keep(&self, mut object: Value) -> Result<Arc<Object>, Refusal> {
-        let key = ObjectKey::namespaced(object.text("/metadata/namespace"), object.text("/metadata/name"));
+        let key = key_of(&object);
         let registry = self.registry;
-        if registry.store.latest(&self.definition.storage, &key).is_some() {
-            return Err(Status::already_exists(&self.definition.group_resource(), &key.name).into());
-        }
         let reserved = self.reserve(&mut object, None).await?;
         if self.cx.dry_run {
             return Ok(Arc::new(Object::from_value(&object)));
@@ -156,6 +181,26 @@ impl Operation<'_> {
 }
 
 const NAMESPACES: Resource = resource::NAMESPACES;
+
+fn key_of(object: &Value) -> ObjectKey {
+    ObjectKey::namespaced(object.text("/metadata/namespace"), object.text("/metadata/name"))
+}
+
+/// The refusal of a name that is taken, for an object whose name may be generated: the client may try again.
+fn not_generated(refusal: Refusal) -> Refusal {
+    match refusal {
+        Refusal::Status(status) if status.is(StatusReason::AlreadyExists) => {
+            let message = format!(
+                "{}, the server was not able to generate a unique name for the object",
+                status.message()
+            );
+            let mut details = status.details().cloned().unwrap_or_default();
+            details.retry_after_seconds = 1;
+            Refusal::Status(Status::new(StatusReason::AlreadyExists, message).with_details(details))
+        }
+        other => other,
+    }
+}
 
 /// What a create in a namespace that goes away is answered.
 pub fn terminating(definition: &Definition, key: &ObjectKey) -> Status {

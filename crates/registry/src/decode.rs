@@ -3,27 +3,46 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use warren_apimachinery::Status;
+use warren_apimachinery::decode::{FieldOrder, summary};
 use warren_apimachinery::resource::GroupVersion;
-use warren_apimachinery::value::ValueExt;
+use warren_apimachinery::value::{ValueExt, go_kind};
 use warren_reconciler::Part;
-use warren_schema::{Schema, strict_error};
+use warren_schema::{Decoder, Schema, builtin, definition_for, strict_error};
 
 use crate::definition::Definition;
 use crate::{FieldValidation, Registry, Request};
 
 /// Why a body is no object of its kind.
 pub(crate) enum Undecodable {
-    /// It is another kind or version: the whole answer.
-    Refused(Status),
-    /// Its fields are wrong: the body, and what upstream's decoder says.
-    Body {
-        /// The body, as JSON.
-        text: String,
+    /// It has no kind or version that could be read, or another version: the whole answer to a body.
+    Refused {
+        /// The answer.
+        status: Status,
         /// The decoder's words.
         why: String,
     },
+    /// It is another kind, or its fields are wrong.
+    Body {
+        /// The version and kind that it says to be.
+        sent: (String, String),
+        /// The decoder's words.
+        why: String,
+    },
+}
+
+/// What is decoded: it decides about words, and about the order of what is wrong.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// A body.
+    Body,
+    /// What a JSON patch or a merge patch made of an object.
+    Patched,
+    /// What a strategic merge patch made of it: upstream does not read `apiVersion` and `kind` of it.
+    Merged,
+    /// What an apply made of it: its fields were looked at before.
+    Applied,
 }
 
 impl Registry {
@@ -35,11 +54,9 @@ impl Registry {
         part: Part,
         object: Value,
     ) -> Result<Value, Status> {
-        self.decode_raw(cx, definition, part, object)
-            .map_err(|error| match error {
-                Undecodable::Refused(status) => status,
-                Undecodable::Body { why, .. } => unhandled(definition, cx.version, &definition.kind, &why),
-            })
+        let expected = Expected::of(definition, cx.version);
+        self.decode_raw(cx, definition, (part, Source::Body), object)
+            .map_err(|error| error.into_status(expected))
     }
 
     /// The same, with the error as the caller wants to word it.
@@ -47,14 +64,24 @@ impl Registry {
         &self,
         cx: &Request<'_>,
         definition: &Definition,
-        part: Part,
+        (part, source): (Part, Source),
         mut object: Value,
     ) -> Result<Value, Undecodable> {
-        self.check_type(cx, definition, &mut object)
-            .map_err(Undecodable::Refused)?;
+        let expected = Expected::of(definition, cx.version);
+        if source != Source::Merged {
+            self.check_type(cx, expected, &mut object)?;
+        }
+        let forgets_owners = object.at(OWNERS).as_array().is_some_and(Vec::is_empty);
         let schema = self.schema(definition, cx.version);
         if let Some(schema) = &schema {
-            check_fields(cx, schema, &mut object)?;
+            check_fields(cx, source, schema, &mut object).map_err(|why| expected.undecodable(why))?;
+        }
+        if forgets_owners {
+            // Not the same as none: a client asks to forget the owners.
+            object.set(OWNERS, Value::Array(Vec::new()));
+        }
+        if source == Source::Merged {
+            definition.stamp(cx.version, &mut object);
         }
         if drops_status(definition, part) {
             object.take_at("/status");
@@ -102,89 +129,214 @@ impl Registry {
         object
     }
 
+    /// Decodes what is sent to a subresource with a kind of its own, such as a `Scale`.
+    pub(crate) fn decode_part(
+        &self,
+        cx: &Request<'_>,
+        expected: Expected<'_>,
+        mut object: Value,
+    ) -> Result<Value, Status> {
+        self.decode_part_raw(cx, expected, Source::Body, &mut object)
+            .map_err(|error| error.into_status(expected))?;
+        Ok(object)
+    }
+
+    /// The same, with the error as the caller wants to word it.
+    pub(crate) fn decode_part_raw(
+        &self,
+        cx: &Request<'_>,
+        expected: Expected<'_>,
+        source: Source,
+        object: &mut Value,
+    ) -> Result<(), Undecodable> {
+        if source != Source::Merged {
+            self.check_type(cx, expected, object)?;
+        }
+        if let Some(schema) = expected.builtin() {
+            check_fields(cx, source, &schema, object).map_err(|why| expected.undecodable(why))?;
+        }
+        Ok(())
+    }
+
     /// `apiVersion` and `kind` must be the endpoint's; what is missing is filled in.
     fn check_type(
         &self,
         cx: &Request<'_>,
-        definition: &Definition,
+        expected: Expected<'_>,
         object: &mut Value,
-    ) -> Result<(), Status> {
-        let expected = definition.api_version(cx.version);
-        let Value::Object(map) = object else {
-            return Err(Status::bad_request(format!(
-                "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse error: json: cannot unmarshal into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}",
-                definition.kind
-            )));
-        };
-        let text = |field: &str| map.get(field).and_then(Value::as_str).unwrap_or_default();
-        let (api_version, kind) = (text("apiVersion"), text("kind"));
-        if api_version == expected && kind == definition.kind {
+    ) -> Result<(), Undecodable> {
+        if object.is_null() {
+            *object = Value::Object(Map::new());
+        }
+        if let Some(why) = untyped(object) {
+            let status = Status::bad_request(format!(
+                "the object provided is unrecognized (must be of type {}): {why} ({})",
+                expected.kind,
+                summary(cx.json)
+            ));
+            return Err(Undecodable::Refused { status, why });
+        }
+        let own = expected.api_version();
+        let (api_version, kind) = (object.text("/apiVersion"), object.text("/kind"));
+        if (api_version.is_empty() || api_version == own) && (kind.is_empty() || kind == expected.kind) {
+            if api_version.is_empty() || kind.is_empty() {
+                object.set("/apiVersion", own);
+                object.set("/kind", expected.kind);
+            }
             return Ok(());
         }
-        if (api_version.is_empty() || api_version == expected) && kind.is_empty()
-            || kind == definition.kind && api_version.is_empty()
-        {
-            definition.stamp(cx.version, object);
-            return Ok(());
-        }
-        Err(self.wrong_type(cx, definition, api_version, kind))
+        Err(self.wrong_type(expected, api_version, kind))
     }
 
-    fn wrong_type(&self, cx: &Request<'_>, definition: &Definition, api_version: &str, kind: &str) -> Status {
-        let kind = if kind.is_empty() { &definition.kind } else { kind };
+    fn wrong_type(&self, expected: Expected<'_>, api_version: &str, kind: &str) -> Undecodable {
+        let kind = if kind.is_empty() { expected.kind } else { kind };
         let sent = GroupVersion::parse(api_version)
-            .unwrap_or_else(|| GroupVersion::new(definition.group.clone(), cx.version));
-        let known = self
-            .catalogue()
-            .kind(&sent.group, kind)
-            .is_some_and(|found| found.version(&sent.version).is_some());
+            .unwrap_or_else(|| GroupVersion::new(expected.group, expected.version));
+        let known = definition_for(&sent.group, &sent.version, kind).is_some()
+            || self
+                .catalogue()
+                .kind(&sent.group, kind)
+                .is_some_and(|found| found.version(&sent.version).is_some());
         if !known {
             let why = format!(
                 "no kind {kind:?} is registered for version \"{sent}\" in scheme \"pkg/api/legacyscheme/scheme.go:30\""
             );
-            return unhandled(definition, &sent.version, kind, &why);
+            let sent = (sent.version.to_string(), kind.to_owned());
+            return Undecodable::Body { sent, why };
         }
-        if kind == definition.kind {
-            return Status::bad_request(format!(
+        if kind == expected.kind {
+            let why = format!(
                 "the API version in the data ({sent}) does not match the expected API version ({})",
-                definition.api_version(cx.version)
-            ));
+                expected.api_version()
+            );
+            let status = Status::bad_request(why.clone());
+            return Undecodable::Refused { status, why };
         }
         let why = format!(
             "converting ({}.{kind}) to ({}.{}): unknown conversion",
             sent.version,
-            internal_package(&definition.group),
-            definition.kind
+            internal_package(expected.group),
+            expected.kind
         );
-        unhandled(definition, &sent.version, kind, &why)
+        let sent = (sent.version.to_string(), kind.to_owned());
+        Undecodable::Body { sent, why }
     }
 }
 
-/// Types, unknown and duplicate fields.
-fn check_fields(cx: &Request<'_>, schema: &Schema, object: &mut Value) -> Result<(), Undecodable> {
-    let checked = schema.check(object);
-    if let Some(why) = checked.type_error {
-        return Err(Undecodable::Body {
-            text: object.to_string(),
-            why,
-        });
+const OWNERS: &str = "/metadata/managedFields";
+
+/// Why no version and kind can be read of an object.
+fn untyped(object: &Value) -> Option<String> {
+    let unreadable = |what: &Value, target: &str| {
+        let kind = go_kind(what);
+        format!("couldn't get version/kind; json parse error: json: cannot unmarshal {kind} into Go {target}")
+    };
+    let Value::Object(map) = object else {
+        let target = r#"value of type struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }"#;
+        return Some(unreadable(object, target));
+    };
+    let wrong = ["apiVersion", "kind"].into_iter().find_map(|field| {
+        let value = map
+            .get(field)
+            .filter(|value| !value.is_string() && !value.is_null())?;
+        Some(unreadable(
+            value,
+            &format!("struct field .{field} of type string"),
+        ))
+    });
+    let api_version = object.text("/apiVersion");
+    wrong.or_else(|| {
+        (api_version.matches('/').count() > 1)
+            .then(|| format!("unexpected GroupVersion string: {api_version}"))
+    })
+}
+
+/// The kind that an endpoint takes.
+#[derive(Clone, Copy)]
+pub(crate) struct Expected<'a> {
+    pub(crate) group: &'a str,
+    pub(crate) version: &'a str,
+    pub(crate) kind: &'a str,
+}
+
+impl Undecodable {
+    /// What upstream answers to a body.
+    fn into_status(self, expected: Expected<'_>) -> Status {
+        match self {
+            Self::Refused { status, .. } => status,
+            Self::Body {
+                sent: (version, kind),
+                why,
+            } => Status::bad_request(format!(
+                "{kind} in version {version:?} cannot be handled as a {}: {why}",
+                expected.kind
+            )),
+        }
     }
-    let unknown = checked.unknown;
-    if cx.field_validation == FieldValidation::Ignore
-        || (unknown.is_empty() && cx.duplicate_fields.is_empty())
-    {
+}
+
+impl<'a> Expected<'a> {
+    /// The kind of a resource.
+    pub(crate) fn of(definition: &'a Definition, version: &'a str) -> Self {
+        Self {
+            group: &definition.group,
+            version,
+            kind: &definition.kind,
+        }
+    }
+
+    /// The schema of a built-in kind.
+    pub(crate) fn builtin(self) -> Option<Arc<Schema>> {
+        definition_for(self.group, self.version, self.kind).and_then(builtin)
+    }
+
+    fn undecodable(self, why: String) -> Undecodable {
+        Undecodable::Body {
+            sent: (self.version.to_owned(), self.kind.to_owned()),
+            why,
+        }
+    }
+
+    fn api_version(self) -> String {
+        GroupVersion::new(self.group, self.version).to_string()
+    }
+}
+
+/// Types, unknown and duplicate fields; an error is the decoder's words.
+fn check_fields(cx: &Request<'_>, source: Source, schema: &Schema, object: &mut Value) -> Result<(), String> {
+    let decoder = match source {
+        Source::Merged => Decoder::Converter,
+        _ => Decoder::Json,
+    };
+    let checked = schema.check_by(decoder, object);
+    if let Some(why) = checked.type_error {
+        return Err(why);
+    }
+    if source == Source::Applied || cx.field_validation == FieldValidation::Ignore {
+        return Ok(());
+    }
+    let faults = in_order(cx, source, checked.unknown);
+    if faults.is_empty() {
         return Ok(());
     }
     if cx.field_validation == FieldValidation::Strict {
-        return Err(Undecodable::Body {
-            text: object.to_string(),
-            why: strict_error(&unknown, cx.duplicate_fields),
-        });
+        return Err(strict_error(&faults));
     }
-    for warning in unknown.iter().chain(cx.duplicate_fields) {
-        cx.warnings.add(warning.clone());
+    for fault in faults {
+        cx.warnings.add(fault);
     }
     Ok(())
+}
+
+/// Unknown and doubled fields in upstream's order: those of a JSON body as they stand in it, else those that
+/// were found while reading the text first.
+fn in_order(cx: &Request<'_>, source: Source, unknown: Vec<String>) -> Vec<String> {
+    let mut faults = cx.duplicate_fields.to_vec();
+    faults.extend(unknown);
+    if source == Source::Body && !cx.json.is_empty() && faults.len() > 1 {
+        FieldOrder::of(cx.json).sort(&mut faults);
+    }
+    faults
 }
 
 /// Whether what clients send as status is nothing to this part. Nodes register with their status.
@@ -200,13 +352,6 @@ fn stamp_storage(definition: &Definition, object: &mut Value) {
         map.insert("apiVersion".to_owned(), version.to_string().into());
         map.insert("kind".to_owned(), storage.kind.as_str().into());
     }
-}
-
-fn unhandled(definition: &Definition, version: &str, kind: &str, why: &str) -> Status {
-    Status::bad_request(format!(
-        "{kind} in version {version:?} cannot be handled as a {}: {why}",
-        definition.kind
-    ))
 }
 
 /// What Go calls the package of a group's internal types.

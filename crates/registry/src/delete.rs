@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use warren_apimachinery::value::ValueExt;
-use warren_apimachinery::{Object, ObjectKey, Status, StatusReason, status, time};
+use warren_apimachinery::{
+    GroupResource, Meta, Object, ObjectKey, Status, StatusReason, resource, status, time,
+};
 use warren_reconciler::{DeleteOptions, Part, Propagation};
 use warren_storage::WriteKind;
 
@@ -31,6 +33,7 @@ impl Registry {
         key: &ObjectKey,
         options: DeleteOptions,
     ) -> Result<Deleted, Status> {
+        warn_of_orphans(cx, definition, &options);
         let operation = self.operation(cx, definition, Part::Main, key);
         for _ in 0..ROUNDS {
             let deleted = operation.delete(operation.existing()?, &options).await;
@@ -129,11 +132,11 @@ impl Operation<'_> {
 
     fn check_preconditions(&self, current: &Current, options: &DeleteOptions) -> Result<(), Status> {
         let meta = current.object.meta();
+        if is_namespace(self.definition) {
+            return check_namespace(meta, options);
+        }
         let conflict = |why: String| {
-            let named = warren_apimachinery::GroupResource::new(
-                self.definition.group.clone(),
-                self.definition.kind.clone(),
-            );
+            let named = GroupResource::new(self.definition.group.clone(), self.definition.kind.clone());
             Err(Status::conflict(&named, &meta.name, &why))
         };
         if let Some(uid) = options.uid.as_ref().filter(|uid| *uid != meta.uid.as_str()) {
@@ -320,15 +323,71 @@ fn is_event(definition: &Definition) -> bool {
 
 /// Kinds whose deletion upstream answers with the object, also when it is gone.
 fn answers_with_object(definition: &Definition) -> bool {
-    const KINDS: [&str; 8] = [
-        "namespaces",
-        "persistentvolumeclaims",
-        "persistentvolumes",
-        "pods",
-        "podtemplates",
-        "resourcequotas",
-        "serviceaccounts",
-        "services",
+    const KINDS: [(&str, &[&str]); 3] = [
+        (
+            "",
+            &[
+                "namespaces",
+                "persistentvolumeclaims",
+                "persistentvolumes",
+                "pods",
+                "podtemplates",
+                "resourcequotas",
+                "serviceaccounts",
+                "services",
+            ],
+        ),
+        (
+            "resource.k8s.io",
+            &[
+                "deviceclasses",
+                "devicetaintrules",
+                "resourceclaims",
+                "resourceclaimtemplates",
+                "resourceslices",
+            ],
+        ),
+        (
+            "storage.k8s.io",
+            &[
+                "csidrivers",
+                "csinodes",
+                "storageclasses",
+                "volumeattachments",
+                "volumeattributesclasses",
+            ],
+        ),
     ];
-    definition.group.is_empty() && KINDS.contains(&definition.plural.as_str())
+    KINDS
+        .iter()
+        .any(|(group, kinds)| definition.group == *group && kinds.contains(&definition.plural.as_str()))
+}
+
+/// The preconditions of a namespace's deletion, which upstream words in a way of their own.
+fn check_namespace(meta: &Meta, options: &DeleteOptions) -> Result<(), Status> {
+    let revision = meta.revision.to_string();
+    let facts = [
+        ("UID", &options.uid, meta.uid.as_str()),
+        ("ResourceVersion", &options.resource_version, revision.as_str()),
+    ];
+    for (what, asked, is) in facts {
+        let Some(asked) = asked.as_ref().filter(|asked| *asked != is) else {
+            continue;
+        };
+        let why =
+            format!("Precondition failed: {what} in precondition: {asked}, {what} in object meta: {is}");
+        let namespaces = resource::NAMESPACES.group_resource();
+        return Err(Status::conflict(&namespaces, &meta.name, &why));
+    }
+    Ok(())
+}
+
+/// Says that the pods of a job stay, where the client did not say what shall become of them.
+fn warn_of_orphans(cx: &Request<'_>, definition: &Definition, options: &DeleteOptions) {
+    let is_job = definition.group == "batch" && definition.plural == "jobs";
+    if is_job && options.propagation.is_none() {
+        cx.warnings.add(
+            "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning",
+        );
+    }
 }

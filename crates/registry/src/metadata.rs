@@ -148,7 +148,11 @@ pub(crate) fn validate(object: &Value, definition: &Definition, builtin: bool) -
         ));
     }
     errors.extend(freely_changed(metadata, &path));
-    errors.extend(finalizers(metadata, &path.child("finalizers"), builtin));
+    let at = path.child("finalizers");
+    errors.extend(finalizers(metadata, &at));
+    if builtin {
+        errors.extend(unqualified_finalizers(metadata, &at));
+    }
     errors
 }
 
@@ -185,7 +189,7 @@ pub(crate) fn validate_update(new: &Value, old: &Value) -> Vec<Error> {
         }
     }
     errors.extend(freely_changed(new, &path));
-    errors.extend(finalizers(new, &path.child("finalizers"), false));
+    errors.extend(finalizers(new, &path.child("finalizers")));
     errors
 }
 
@@ -216,7 +220,7 @@ fn namespace(metadata: &Value, definition: &Definition, path: &Path) -> Vec<Erro
 
 fn owners(metadata: &Value, path: &Path) -> Vec<Error> {
     let mut errors = Vec::new();
-    let mut controller: Option<&str> = None;
+    let mut controller: Option<String> = None;
     for owner in metadata.items("/ownerReferences") {
         for field in ["apiVersion", "kind", "name", "uid"] {
             let value = owner.text(&format!("/{field}"));
@@ -225,7 +229,7 @@ fn owners(metadata: &Value, path: &Path) -> Vec<Error> {
             } else {
                 "must not be empty"
             };
-            if value.is_empty() || (field == "apiVersion" && value.ends_with('/')) {
+            if value.is_empty() || (field == "apiVersion" && !has_version(value)) {
                 errors.push(Error::invalid(&path.child(field), value, why));
             }
         }
@@ -237,8 +241,8 @@ fn owners(metadata: &Value, path: &Path) -> Vec<Error> {
             ));
         }
         if owner.field("controller").as_bool() == Some(true) {
-            let own = owner.text("/name");
-            if let Some(first) = controller {
+            let own = format!("{}/{}", owner.text("/kind"), owner.text("/name"));
+            if let Some(first) = &controller {
                 errors.push(Error::invalid(
                     path,
                     metadata.field("ownerReferences").clone(),
@@ -254,7 +258,15 @@ fn owners(metadata: &Value, path: &Path) -> Vec<Error> {
     errors
 }
 
-fn finalizers(metadata: &Value, path: &Path, builtin: bool) -> Vec<Error> {
+/// Whether an `apiVersion` of an owner names a version: `v1` or `group/v1`.
+fn has_version(api_version: &str) -> bool {
+    let version = api_version
+        .split_once('/')
+        .map_or(api_version, |(_, version)| version);
+    !version.is_empty() && !version.contains('/')
+}
+
+fn finalizers(metadata: &Value, path: &Path) -> Vec<Error> {
     let mut errors = Vec::new();
     let all = metadata.items("/finalizers");
     for (index, finalizer) in all.iter().enumerate() {
@@ -265,14 +277,6 @@ fn finalizers(metadata: &Value, path: &Path, builtin: bool) -> Vec<Error> {
                 .into_iter()
                 .map(|why| Error::invalid(&at, finalizer, why)),
         );
-        let standard = [ORPHAN, FOREGROUND, "kubernetes"].contains(&finalizer);
-        if builtin && !standard && !finalizer.contains('/') {
-            errors.push(Error::invalid(
-                &at,
-                finalizer,
-                "name is neither a standard finalizer name nor is it fully qualified",
-            ));
-        }
     }
     let has = |name: &str| all.iter().any(|finalizer| finalizer.as_str() == Some(name));
     if has(ORPHAN) && has(FOREGROUND) {
@@ -283,6 +287,20 @@ fn finalizers(metadata: &Value, path: &Path, builtin: bool) -> Vec<Error> {
         ));
     }
     errors
+}
+
+/// What built-in kinds ask of finalizers besides: a domain, unless they are Kubernetes' own.
+fn unqualified_finalizers(metadata: &Value, path: &Path) -> Vec<Error> {
+    let all = metadata.items("/finalizers").iter().enumerate();
+    all.map(|(index, finalizer)| (index, finalizer.as_str().unwrap_or_default()))
+        .filter(|(_, finalizer)| {
+            ![ORPHAN, FOREGROUND, "kubernetes"].contains(finalizer) && !finalizer.contains('/')
+        })
+        .map(|(index, finalizer)| {
+            let why = "name is neither a standard finalizer name nor is it fully qualified";
+            Error::invalid(&path.index(index), finalizer, why)
+        })
+        .collect()
 }
 
 fn no_new_finalizers(new: &Value, old: &Value, path: &Path) -> Option<Error> {

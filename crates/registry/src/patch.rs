@@ -4,16 +4,17 @@ use serde_json::Value;
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{ObjectKey, Status, time};
-use warren_patch::{Apply, json_patch, merge_patch, strategic_merge};
+use warren_patch::{Apply, go_text, json_patch, merge_patch, strategic_merge};
 use warren_reconciler::Part;
+use warren_schema::yaml_error;
 
 use crate::commit::Refusal;
 use crate::create::Ownership;
-use crate::decode::Undecodable;
+use crate::decode::{Source, Undecodable};
 use crate::definition::Definition;
 use crate::operation::Operation;
 use crate::request::Patch;
-use crate::{Registry, Request, Written, metadata};
+use crate::{FieldValidation, Registry, Request, Written, metadata};
 
 /// How often a patch that carries no `resourceVersion` is applied anew because others were quicker: upstream's
 /// `MaxRetryWhenPatchConflicts`, and the first time.
@@ -48,9 +49,8 @@ impl Operation<'_> {
             };
             let new = self.patched(patch, Some(&current.value))?;
             let asked = new.text("/metadata/resourceVersion");
-            let pinned = !asked.is_empty() && asked != current.value.text("/metadata/resourceVersion");
-            if pinned {
-                break;
+            if asked != current.value.text("/metadata/resourceVersion") {
+                self.check_revision(asked, &current)?;
             }
             let changed = self.change(&current, new, ownership(patch)).await;
             if let Some(object) = Refusal::unless_outrun(changed)? {
@@ -86,13 +86,38 @@ impl Operation<'_> {
     /// The object with the patch applied, decoded and in the storage version again.
     fn patched(&self, patch: &Patch, live: Option<&Value>) -> Result<Value, Status> {
         let document = self.apply(patch, live)?;
+        let source = source(patch);
         let mut object = self
             .registry
-            .decode_raw(self.cx, self.definition, self.part, document)
-            .map_err(undecodable)?;
-        self.check_name(&object)?;
+            .decode_raw(self.cx, self.definition, (self.part, source), document)
+            .map_err(|error| {
+                let text = || self.apply(patch, live).map(|document| document.to_string());
+                undecodable(error, patch, text)
+            })?;
+        if source == Source::Applied {
+            self.check_doubled()?;
+        }
         metadata::settle_namespace(&mut object, self.definition, &self.key.namespace)?;
+        self.check_name(&object)?;
         Ok(object)
+    }
+
+    /// Keys that stand twice in an applied configuration: upstream looks for them once the apply has worked.
+    pub(crate) fn check_doubled(&self) -> Result<(), Status> {
+        let lines = self.cx.duplicate_fields;
+        if lines.is_empty() || self.cx.field_validation == FieldValidation::Ignore {
+            return Ok(());
+        }
+        if self.cx.field_validation == FieldValidation::Strict {
+            return Err(Status::bad_request(format!(
+                "error strict decoding YAML: error converting YAML to JSON: {}",
+                yaml_error(lines)
+            )));
+        }
+        for line in lines {
+            self.cx.warnings.add(line.as_str());
+        }
+        Ok(())
     }
 
     /// Applies the patch in the version that the client speaks.
@@ -169,13 +194,30 @@ fn ownership(patch: &Patch) -> Ownership {
     }
 }
 
-/// A patch whose outcome is no object of its kind: 422 where a body would be a 400, with the patched object.
-fn undecodable(error: Undecodable) -> Status {
-    match error {
-        Undecodable::Refused(status) => status,
-        Undecodable::Body { text, why } => {
-            let error = Error::invalid(&Path::new("patch"), text, why);
-            Status::invalid("", "", "", &[error])
-        }
+pub(crate) const fn source(patch: &Patch) -> Source {
+    match patch {
+        Patch::Json(_) | Patch::Merge(_) => Source::Patched,
+        Patch::Strategic(_) => Source::Merged,
+        Patch::Apply { .. } => Source::Applied,
+    }
+}
+
+/// A patch whose outcome is no object of its kind: 422 where a body would be a 400, with the patched object (the
+/// patch itself, as Go prints it, where it is a strategic one).
+pub(crate) fn undecodable(
+    error: Undecodable,
+    patch: &Patch,
+    patched: impl FnOnce() -> Result<String, Status>,
+) -> Status {
+    let why = match error {
+        Undecodable::Refused { why, .. } | Undecodable::Body { why, .. } => why,
+    };
+    let text = match patch {
+        Patch::Strategic(patch) => Ok(go_text(patch)),
+        _ => patched(),
+    };
+    match text {
+        Err(status) => status,
+        Ok(text) => Status::invalid("", "", "", &[Error::invalid(&Path::new("patch"), text, why)]),
     }
 }

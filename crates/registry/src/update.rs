@@ -34,8 +34,8 @@ impl Registry {
             return operation.update_scale(object).await;
         }
         let mut object = self.decode(cx, definition, part, object)?;
-        operation.check_name(&object)?;
         metadata::settle_namespace(&mut object, definition, &key.namespace)?;
+        operation.check_name(&object)?;
         operation.update(object).await
     }
 }
@@ -53,13 +53,6 @@ impl Operation<'_> {
         if name != path {
             return Err(Status::bad_request(format!(
                 "the name of the object ({name}) does not match the name on the URL ({path})"
-            )));
-        }
-        let namespace = object.text("/metadata/namespace");
-        let on_path = &self.key.namespace;
-        if !on_path.is_empty() && !namespace.is_empty() && namespace != on_path {
-            return Err(Status::bad_request(format!(
-                "the namespace of the object ({namespace}) does not match the namespace on the URL ({on_path})"
             )));
         }
         Ok(())
@@ -125,7 +118,7 @@ impl Operation<'_> {
         })
     }
 
-    fn storage_error(&self) -> String {
+    pub(crate) fn storage_error(&self) -> String {
         let group = &self.definition.group;
         let prefix = if self.registry.is_builtin(self.definition) {
             String::new()
@@ -139,7 +132,7 @@ impl Operation<'_> {
     }
 
     /// An object that names another uid is not the one that the client means.
-    fn check_uid(&self, object: &Value, current: &Current) -> Result<(), Status> {
+    pub(crate) fn check_uid(&self, object: &Value, current: &Current) -> Result<(), Status> {
         let asked = object.text("/metadata/uid");
         let uid = &current.object.meta().uid;
         if asked.is_empty() || asked == uid {
@@ -156,7 +149,8 @@ impl Operation<'_> {
         ))
     }
 
-    fn check_revision(&self, asked: &str, current: &Current) -> Result<(), Status> {
+    /// Whether the revision that a client pins is the object's; 409 where it is another.
+    pub(crate) fn check_revision(&self, asked: &str, current: &Current) -> Result<(), Status> {
         if asked.is_empty() || asked == "0" {
             if self.definition.strategy.traits().unconditional_update {
                 return Ok(());
@@ -164,8 +158,8 @@ impl Operation<'_> {
             return Err(revision_required(self.definition, &self.key.name));
         }
         if asked.parse::<u64>().is_err() {
-            return Err(Status::bad_request(format!(
-                "invalid resource version: resourceVersion: Invalid value: {asked:?}: strconv.ParseUint: parsing {asked:?}: invalid syntax"
+            return Err(Status::unclassified(format!(
+                "strconv.ParseUint: parsing {asked:?}: invalid syntax"
             )));
         }
         if current.object.meta().revision.to_string() == asked {
@@ -175,9 +169,9 @@ impl Operation<'_> {
     }
 }
 
-/// Upstream names the resource where other errors of this kind name the kind, and prints Go's zero.
+/// Upstream names the resource where other errors of this kind name the kind.
 fn revision_required(definition: &Definition, name: &str) -> Status {
-    const WHY: &str = "Invalid value: 0x0: must be specified for an update";
+    const WHY: &str = "Invalid value: 0: must be specified for an update";
     let resource = definition.group_resource();
     Status::new(
         StatusReason::Invalid,

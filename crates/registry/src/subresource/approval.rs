@@ -6,7 +6,7 @@ use warren_apimachinery::value::ValueExt;
 /// Takes only the conditions from the new object. A condition without times gets those of its predecessor, if
 /// that said the same.
 pub(super) fn isolate(new: &mut Value, old: &Value) {
-    super::only(new, old, &["/status/conditions"]);
+    super::with_metadata(new, old, &["/status/conditions"]);
 }
 
 /// Gives conditions without times the time of the request.

@@ -7,21 +7,31 @@ use warren_apimachinery::{GroupResource, Status, time};
 use warren_storage::WriteKind;
 
 use crate::admission;
+use crate::change::Current;
 use crate::commit::{Refusal, draft};
+use crate::decode::Expected;
 use crate::operation::Operation;
 
+const BINDING: Expected<'static> = Expected {
+    group: "",
+    version: "v1",
+    kind: "Binding",
+};
 /// How often a binding starts over because others were quicker.
 const ROUNDS: usize = 16;
 
 impl Operation<'_> {
     /// Assigns the pod to the node that the `Binding` targets.
     pub(super) async fn bind(&self, binding: &Value) -> Result<Value, Status> {
+        let binding = &self.registry.decode_part(self.cx, BINDING, binding.clone())?;
         self.check_body_name(binding, "Binding")?;
         check_target(binding)?;
         self.admit(admission::Operation::Create, Some(binding), None)
             .await?;
         for _ in 0..ROUNDS {
             let current = self.existing()?;
+            self.check_uid(binding, &current)?;
+            self.check_bound_revision(binding, &current)?;
             let bound = bound(&current.value, binding, &time::format(self.registry.now()))
                 .map_err(|why| self.binding_conflict(&why))?;
             if self.cx.dry_run {
@@ -37,6 +47,24 @@ impl Operation<'_> {
             }
         }
         Err(self.modified())
+    }
+
+    /// The pod must be at the revision that the binding names, if it names one.
+    fn check_bound_revision(&self, binding: &Value, current: &Current) -> Result<(), Status> {
+        let asked = binding.text("/metadata/resourceVersion");
+        let is = current.object.meta().revision.to_string();
+        if asked.is_empty() || asked == is {
+            return Ok(());
+        }
+        let why = format!(
+            "{}Precondition failed: ResourceVersion in precondition: {asked}, ResourceVersion in object meta: {is}",
+            self.storage_error()
+        );
+        Err(Status::conflict(
+            &self.definition.group_resource(),
+            &self.key.name,
+            &why,
+        ))
     }
 
     fn binding_conflict(&self, why: &str) -> Status {
@@ -71,13 +99,6 @@ fn check_target(binding: &Value) -> Result<(), Status> {
 /// The pod on its node, or why it cannot be.
 fn bound(pod: &Value, binding: &Value, now: &str) -> Result<Value, String> {
     let name = pod.text("/metadata/name");
-    let uid = binding.text("/metadata/uid");
-    if !uid.is_empty() && uid != pod.text("/metadata/uid") {
-        return Err(format!(
-            "Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
-            pod.text("/metadata/uid")
-        ));
-    }
     if !pod.at("/metadata/deletionTimestamp").is_null() {
         return Err(format!(
             "pod {name} is being deleted, cannot be assigned to a host"
@@ -92,14 +113,11 @@ fn bound(pod: &Value, binding: &Value, now: &str) -> Result<Value, String> {
     }
     let mut bound = pod.clone();
     bound.set("/spec/nodeName", binding.text("/target/name"));
-    if let (Some(added), Some(annotations)) = (
-        binding
-            .at("/metadata/annotations")
-            .as_object()
-            .filter(|map| !map.is_empty()),
-        bound.object_at("/metadata/annotations"),
-    ) {
-        annotations.extend(added.clone());
+    for pointer in ["/metadata/annotations", "/metadata/labels"] {
+        let added = binding.at(pointer).as_object().filter(|map| !map.is_empty());
+        if let (Some(added), Some(map)) = (added, bound.object_at(pointer)) {
+            map.extend(added.clone());
+        }
     }
     bound.take_at("/status/nominatedNodeName");
     set_scheduled(&mut bound, now);

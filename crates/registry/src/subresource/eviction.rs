@@ -12,6 +12,7 @@ use warren_storage::WriteKind;
 use crate::admission;
 use crate::change::Current;
 use crate::commit::{Refusal, draft};
+use crate::decode::Expected;
 use crate::operation::Operation;
 use crate::request::delete_options;
 
@@ -23,6 +24,7 @@ const MAX_DISRUPTED: usize = 2000;
 impl Operation<'_> {
     /// Deletes the pod if its budget allows it, and counts it there.
     pub(super) async fn evict(&self, eviction: &Value) -> Result<Value, Status> {
+        let eviction = &self.decode_eviction(eviction.clone())?;
         self.check_body_name(eviction, "Eviction")?;
         self.admit(admission::Operation::Create, Some(eviction), None)
             .await?;
@@ -55,6 +57,20 @@ impl Operation<'_> {
             }
         }
         Err(self.modified())
+    }
+
+    /// Both versions of an `Eviction` say the same.
+    fn decode_eviction(&self, eviction: Value) -> Result<Value, Status> {
+        let version = match eviction.text("/apiVersion") {
+            "policy/v1beta1" => "v1beta1",
+            _ => "v1",
+        };
+        let expected = Expected {
+            group: "policy",
+            version,
+            kind: "Eviction",
+        };
+        self.registry.decode_part(self.cx, expected, eviction)
     }
 
     async fn ask_budgets(&self, pod: &Arc<Object>, value: &Value) -> Result<Verdict, Status> {

@@ -1,12 +1,12 @@
 //! Parts of objects with paths of their own: one file each.
-//!
-//! `status` needs no file: the lifecycle itself knows it.
 
 mod approval;
 mod binding;
 mod eviction;
 mod resize;
 mod scale;
+mod scale_owners;
+mod status;
 mod token;
 
 pub(crate) use approval::stamp_conditions;
@@ -81,8 +81,22 @@ impl Operation<'_> {
     }
 }
 
-/// Takes everything from the old object that a write to this part may not change.
-pub(crate) fn isolate(part: Part, definition: &Definition, new: &mut Value, old: &Value) {
+impl Operation<'_> {
+    /// Takes everything from the old object that a write to this part may not change.
+    pub(crate) fn isolate(&self, new: &mut Value, old: &Value) {
+        if self.part != Part::Status {
+            return isolate(self.part, self.definition, new, old);
+        }
+        let origin = if self.registry.is_builtin(self.definition) {
+            status::Origin::BuiltIn
+        } else {
+            status::Origin::Custom
+        };
+        status::isolate(origin, self.definition, new, old);
+    }
+}
+
+fn isolate(part: Part, definition: &Definition, new: &mut Value, old: &Value) {
     match part {
         Part::Main => {
             if definition.strategy.traits().status {
@@ -94,17 +108,9 @@ pub(crate) fn isolate(part: Part, definition: &Definition, new: &mut Value, old:
                 }
             }
         }
-        Part::Status if takes_metadata_with_status(definition) => {
-            only(
-                new,
-                old,
-                &["/status", "/metadata/annotations", "/metadata/labels"],
-            );
-        }
-        Part::Status => only(new, old, &["/status"]),
         Part::Sub("ephemeralcontainers") => only(new, old, &["/spec/ephemeralContainers"]),
         Part::Sub("resize") => resize::isolate(new, old),
-        Part::Sub("finalize") => only(new, old, &["/spec/finalizers"]),
+        Part::Sub("finalize") => with_metadata(new, old, &["/spec/finalizers"]),
         Part::Sub("approval") => approval::isolate(new, old),
         Part::Sub("scale") => {
             let paths = definition
@@ -113,13 +119,8 @@ pub(crate) fn isolate(part: Part, definition: &Definition, new: &mut Value, old:
             let pointer = paths.map_or("/spec/replicas", |paths| paths.spec_replicas.as_str());
             only(new, old, &[pointer]);
         }
-        Part::Sub(_) => only(new, old, &[]),
+        Part::Sub(_) | Part::Status => only(new, old, &[]),
     }
-}
-
-/// Network plugins and kubelets write annotations along with the status of pods and nodes.
-fn takes_metadata_with_status(definition: &Definition) -> bool {
-    definition.group.is_empty() && matches!(definition.plural.as_str(), "pods" | "nodes")
 }
 
 /// Whether the strategy has a hook of its own for this part, in place of `validate` and `validate_update`.
@@ -143,6 +144,13 @@ fn only(new: &mut Value, old: &Value, pointers: &[&str]) {
         }
     }
     *new = kept;
+}
+
+/// The old object with the metadata and what stands at `pointers` from the new one.
+fn with_metadata(new: &mut Value, old: &Value, pointers: &[&str]) {
+    let metadata = new.at("/metadata").clone();
+    only(new, old, pointers);
+    new.set("/metadata", metadata);
 }
 
 /// The `Status` that binding and eviction answer.

@@ -5,18 +5,29 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::selector::LabelSelector;
-use warren_apimachinery::value::ValueExt;
-use warren_apimachinery::{Object, Status};
+use warren_apimachinery::value::{ValueExt, go_kind};
+use warren_apimachinery::{Object, Status, time};
+use warren_patch::Apply;
+use warren_schema::{builtin, definition_for};
 
-use crate::Written;
+use super::scale_owners;
 use crate::commit::Refusal;
 use crate::create::Ownership;
+use crate::decode::Expected;
 use crate::definition::{Definition, ScalePaths};
 use crate::operation::Operation;
 use crate::request::Patch;
+use crate::{Written, metadata};
 
 /// How often a scale without a `resourceVersion` starts over because others were quicker.
 const ROUNDS: usize = 64;
+
+const SCALE: Expected<'static> = Expected {
+    group: "autoscaling",
+    version: "v1",
+    kind: "Scale",
+};
+pub(super) const API_VERSION: &str = "autoscaling/v1";
 
 /// The `Scale` of an object.
 pub(super) fn of(definition: &Definition, object: &Value) -> Result<Arc<Object>, Status> {
@@ -58,7 +69,7 @@ fn scale(paths: &ScalePaths, object: &Value) -> Value {
         status.insert("selector".to_owned(), selector.into());
     }
     json!({
-        "apiVersion": "autoscaling/v1",
+        "apiVersion": API_VERSION,
         "kind": "Scale",
         "metadata": metadata,
         "spec": spec,
@@ -80,43 +91,108 @@ fn selector_text(selector: &Value) -> String {
     }
 }
 
+/// What becomes of the scale, and of who owns the fields of its object.
+struct Next {
+    scale: Value,
+    /// The owners of the object's fields, where the change itself says so.
+    owners: Option<Value>,
+}
+
 impl Operation<'_> {
     /// PUT of a `Scale`.
     pub(crate) async fn update_scale(&self, scale: Value) -> Result<Written, Status> {
+        let mut scale = self.registry.decode_part(self.cx, SCALE, scale)?;
+        metadata::settle_namespace(&mut scale, self.definition, &self.key.namespace)?;
         self.check_name(&scale)?;
-        self.rescale(|_| Ok(scale.clone())).await
+        let next = |_: &Value, _: &Value| {
+            let scale = scale.clone();
+            Ok(Next { scale, owners: None })
+        };
+        self.rescale(next).await
     }
 
     /// PATCH of a `Scale`.
     pub(crate) async fn patch_scale(&self, patch: &Patch) -> Result<Written, Status> {
-        self.rescale(|now| {
+        self.rescale(|object, now| {
             let mut scale = now.clone();
             match patch {
                 Patch::Json(operations) => warren_patch::json_patch(&mut scale, operations)?,
-                // A `Scale` has no lists: a strategic merge, and an apply by its only owner, are merges.
-                Patch::Merge(patch)
-                | Patch::Strategic(patch)
-                | Patch::Apply {
-                    configuration: patch, ..
-                } => warren_patch::merge_patch(&mut scale, patch)?,
+                // A `Scale` has no lists, so that a strategic merge is a merge.
+                Patch::Merge(patch) | Patch::Strategic(patch) => {
+                    warren_patch::merge_patch(&mut scale, patch)?;
+                }
+                Patch::Apply { configuration, force } => {
+                    return self.apply_scale(object, scale, configuration, *force);
+                }
             }
-            Ok(scale)
+            self.check_name(&scale)?;
+            Ok(Next { scale, owners: None })
         })
         .await
     }
 
-    async fn rescale(&self, next: impl Fn(&Value) -> Result<Value, Status>) -> Result<Written, Status> {
+    /// Applies to the scale, whose only field belongs to who owns the replicas of the object.
+    fn apply_scale(
+        &self,
+        object: &Value,
+        mut scale: Value,
+        configuration: &Value,
+        force: bool,
+    ) -> Result<Next, Status> {
+        let schema = definition_for(SCALE.group, SCALE.version, SCALE.kind)
+            .and_then(builtin)
+            .ok_or_else(|| Status::internal("no schema of Scale"))?;
+        let replicas = scale_owners::field(&paths(self.definition)?.spec_replicas);
+        let before = object.items("/metadata/managedFields");
+        scale.set(
+            "/metadata/managedFields",
+            scale_owners::of_scale(before, &replicas),
+        );
+        let mut applied = warren_patch::apply(Apply {
+            schema: &schema,
+            live: Some(&scale),
+            configuration,
+            manager: self.cx.field_manager,
+            api_version: API_VERSION,
+            kind: SCALE.kind,
+            subresource: "scale",
+            force,
+            now: &time::format(self.registry.now()),
+            reset: &[],
+        })?;
+        let now = applied.take_at("/metadata/managedFields").unwrap_or_default();
+        let api_version = self.definition.api_version(self.cx.version);
+        let owners = scale_owners::of_object(before, now.items(""), &replicas, &api_version);
+        Ok(Next {
+            scale: applied,
+            owners: Some(owners.into()),
+        })
+    }
+
+    async fn rescale(
+        &self,
+        next: impl Fn(&Value, &Value) -> Result<Next, Status>,
+    ) -> Result<Written, Status> {
         let paths = paths(self.definition)?;
         for _ in 0..ROUNDS {
             let current = self.existing()?;
-            let asked = next(&scale(paths, &current.value))?;
-            let revision = asked.text("/metadata/resourceVersion");
+            let next = next(&current.value, &scale(paths, &current.value))?;
+            let replicas = replicas(&next.scale)?;
+            self.check_uid(&next.scale, &current)?;
+            let revision = next.scale.text("/metadata/resourceVersion");
             if !revision.is_empty() && revision != current.value.text("/metadata/resourceVersion") {
                 break;
             }
             let mut new = current.value.clone();
-            new.set(&paths.spec_replicas, replicas(&asked)?);
-            let changed = self.change(&current, new, Ownership::Update).await;
+            new.set(&paths.spec_replicas, replicas);
+            let ownership = match next.owners {
+                Some(owners) => {
+                    new.set("/metadata/managedFields", owners);
+                    Ownership::Applied
+                }
+                None => Ownership::Update,
+            };
+            let changed = self.change(&current, new, ownership).await;
             if let Some(object) = Refusal::unless_outrun(changed)? {
                 return Ok(Written {
                     object: of(self.definition, &object.to_value())?,
@@ -132,9 +208,10 @@ impl Operation<'_> {
 fn replicas(scale: &Value) -> Result<i64, Status> {
     let asked = scale.at("/spec/replicas");
     let Some(replicas) = (if asked.is_null() { Some(0) } else { asked.as_i64() }) else {
-        return Err(Status::bad_request(
-            "Scale in version \"v1\" cannot be handled as a Scale: json: cannot unmarshal into Go struct field ScaleSpec.spec.replicas of type int32",
-        ));
+        return Err(Status::bad_request(format!(
+            "Scale in version \"v1\" cannot be handled as a Scale: json: cannot unmarshal {} into Go struct field ScaleSpec.spec.replicas of type int32",
+            go_kind(asked)
+        )));
     };
     if replicas >= 0 {
         return Ok(replicas);

@@ -6,9 +6,16 @@ use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{GroupResource, Object, ObjectKey, Resource, Status, resource, time};
 
 use crate::admission;
+use crate::decode::Expected;
+use crate::metadata;
 use crate::operation::Operation;
 use crate::token::{BoundObject, TokenClaims};
 
+const TOKEN_REQUEST: Expected<'static> = Expected {
+    group: "authentication.k8s.io",
+    version: "v1",
+    kind: "TokenRequest",
+};
 const DEFAULT_SECONDS: i64 = 3600;
 const MIN_SECONDS: i64 = 600;
 const MAX_SECONDS: i64 = 1 << 32;
@@ -19,8 +26,10 @@ type Node = Option<(String, String)>;
 impl Operation<'_> {
     /// Answers a `TokenRequest` with its `status`.
     pub(super) async fn issue_token(&self, mut request: Value) -> Result<Value, Status> {
+        request = self.registry.decode_part(self.cx, TOKEN_REQUEST, request)?;
+        metadata::settle_namespace(&mut request, self.definition, &self.key.namespace)?;
         let account = self.registry.get(self.definition, self.key)?;
-        self.check_body_name(&request, "TokenRequest")?;
+        check_name(&request, &self.key.name)?;
         if request.at("/spec/expirationSeconds").is_null() {
             request.set("/spec/expirationSeconds", DEFAULT_SECONDS);
         }
@@ -73,7 +82,12 @@ impl Operation<'_> {
             ("v1" | "", "Node") => (resource::NODES, ObjectKey::cluster(name)),
             _ => {
                 return Err(Status::bad_request(format!(
-                    "cannot bind token to object of type {group_version}, Kind={kind}"
+                    "cannot bind token to object of type {}, Kind={kind}",
+                    if group_version.contains('/') {
+                        group_version.to_owned()
+                    } else {
+                        format!("/{group_version}")
+                    }
                 )));
             }
         };
@@ -128,6 +142,22 @@ impl Operation<'_> {
     }
 }
 
+/// A request that names an account must name the one of its path.
+fn check_name(request: &Value, account: &str) -> Result<(), Status> {
+    let name = request.text("/metadata/name");
+    if name.is_empty() || name == account {
+        return Ok(());
+    }
+    let path = Path::new("metadata").child("name");
+    let error = Error::invalid(&path, name, "must match the service account name if specified");
+    Err(invalid(account, &error))
+}
+
+fn invalid(account: &str, error: &Error) -> Status {
+    let error = std::slice::from_ref(error);
+    Status::invalid(TOKEN_REQUEST.group, TOKEN_REQUEST.kind, account, error)
+}
+
 fn check_expiration(request: &Value) -> Result<(), Status> {
     let seconds = request.int("/spec/expirationSeconds").unwrap_or_default();
     let why = if seconds < MIN_SECONDS {
@@ -138,10 +168,5 @@ fn check_expiration(request: &Value) -> Result<(), Status> {
         return Ok(());
     };
     let error = Error::invalid(&Path::new("spec").child("expirationSeconds"), seconds, why);
-    Err(Status::invalid(
-        "authentication.k8s.io",
-        "TokenRequest",
-        request.text("/metadata/name"),
-        &[error],
-    ))
+    Err(invalid(request.text("/metadata/name"), &error))
 }

@@ -86,7 +86,7 @@ async fn kinds_that_say_so_are_created_by_put_and_need_a_revision_afterwards() {
     refused(
         cluster.update("leases", Part::Main, lease).await,
         422,
-        "leases.coordination.k8s.io \"l\" is invalid: metadata.resourceVersion: Invalid value: 0x0: must be specified for an update",
+        "leases.coordination.k8s.io \"l\" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update",
     );
 }
 
