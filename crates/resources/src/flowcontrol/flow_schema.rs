@@ -6,11 +6,13 @@ use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::value::ValueExt;
 use warren_registry::strategy::{Column, Strategy, Traits};
 
+use super::{EXEMPT, mandatory, rules};
 use crate::check::{self, Errors};
+use crate::go_literal::go_literal;
 use crate::table::{age, columns, name, or_none};
 
 const PRECEDENCE_MAX: i64 = 10_000;
-const EXEMPT: &str = "exempt";
+const DEFAULT_PRECEDENCE: i64 = 1000;
 
 /// The strategy of flow schemas.
 pub(crate) struct FlowSchema;
@@ -22,6 +24,12 @@ impl Strategy for FlowSchema {
             status: true,
             unconditional_update: false,
             ..Traits::default()
+        }
+    }
+
+    fn default(&self, object: &mut Value) {
+        if object.int("/spec/matchingPrecedence").unwrap_or_default() == 0 {
+            object.set("/spec/matchingPrecedence", DEFAULT_PRECEDENCE);
         }
     }
 
@@ -45,13 +53,12 @@ impl Strategy for FlowSchema {
         if precedence == 1 && object.text("/metadata/name") != EXEMPT {
             refuse("only the schema named 'exempt' may have matchingPrecedence 1");
         }
-        if let Some(method) = spec.at("/distinguisherMethod/type").as_str() {
-            check::one_of(
-                &mut errors,
-                &path.child("distinguisherMethod").child("type"),
-                method,
-                &["ByNamespace", "ByUser"],
-            );
+        const METHODS: &[&str] = &["ByNamespace", "ByUser"];
+        let method = spec.field("distinguisherMethod");
+        if !method.is_null() && !METHODS.contains(&method.text("/type")) {
+            let path = path.child("distinguisherMethod.type");
+            let shown = go_literal("FlowDistinguisherMethod", method);
+            errors.push(Error::not_supported(&path, method.clone(), METHODS).shown_as(shown));
         }
         let (level_path, level) = (
             path.child("priorityLevelConfiguration.name"),
@@ -63,9 +70,15 @@ impl Strategy for FlowSchema {
             check::dns_subdomain(&mut errors, &level_path, level);
         }
         for (at, rule) in spec.items("/rules").iter().enumerate() {
-            self::rule(&mut errors, &path.child("rules").index(at), rule);
+            rules::rule(&mut errors, &path.child("rules").index(at), rule);
         }
+        mandatory::flow_schema(&mut errors, object);
+        errors.extend(rules::conditions(object));
         errors
+    }
+
+    fn validate_status_update(&self, new: &Value, _old: &Value) -> Vec<Error> {
+        rules::conditions(new)
     }
 
     fn columns(&self) -> &'static [Column] {
@@ -83,32 +96,6 @@ impl Strategy for FlowSchema {
             age(object, now),
             dangling.map_or("?", |condition| condition.text("/status")).into(),
         ]
-    }
-}
-
-fn rule(errors: &mut Errors, path: &Path, rule: &Value) {
-    let subjects = rule.items("/subjects");
-    if subjects.is_empty() {
-        errors.push(Error::required(
-            &path.child("subjects"),
-            "subjects must contain at least one value",
-        ));
-    }
-    for (at, subject) in subjects.iter().enumerate() {
-        let path = path.child("subjects").index(at);
-        check::one_of(
-            errors,
-            &path.child("kind"),
-            subject.text("/kind"),
-            &["Group", "ServiceAccount", "User"],
-        );
-    }
-    let (resources, paths) = (rule.items("/resourceRules"), rule.items("/nonResourceRules"));
-    if resources.is_empty() && paths.is_empty() {
-        errors.push(Error::required(
-            path,
-            "at least one of resourceRules and nonResourceRules has to be non-empty",
-        ));
     }
 }
 
