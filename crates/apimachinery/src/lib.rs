@@ -3,6 +3,7 @@
 //!
 //! Owns the words that every other crate speaks. Does not own I/O, clocks or any state.
 
+pub mod address;
 pub mod cron;
 pub mod decode;
 pub mod field;

@@ -56,7 +56,7 @@ impl Embedded {
     pub async fn start_on(fleet: Arc<Fleet>, nodes: u32, port: Option<u16>) -> Result<Self, FleetError> {
         let workers = fleet.options().workers;
         let nature = Nature {
-            reserve: Arc::new(LocalAddresses::new(Cidr::new([10, 96, 0, 0].into(), 16))),
+            reserve: Arc::new(LocalAddresses::new(Cidr::new([10, 96, 0, 0], 16))),
             tunnel: Arc::new(ToNode),
             is_host: true,
         };

@@ -176,7 +176,12 @@ impl<'a> Operation<'a> {
 
     /// Sends the strategy's warnings.
     pub(crate) fn warn(&self, object: &Value, old: Option<&Value>) {
-        for warning in self.definition.strategy.warnings(object, old) {
+        let strategy = &self.definition.strategy;
+        let warnings = match old {
+            Some(old) if self.part == Part::Status => strategy.status_warnings(object, old),
+            _ => strategy.warnings(object, old),
+        };
+        for warning in warnings {
             self.cx.warnings.add(warning);
         }
     }

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::value::ValueExt;
-use warren_apimachinery::{name, selector};
+use warren_apimachinery::{address, name, selector};
 
 /// What is wrong so far.
 pub(crate) type Errors = Vec<Error>;
@@ -14,8 +14,13 @@ pub(crate) const NOT_NEGATIVE: &str = "must be greater than or equal to 0";
 /// Upstream's words for a field that may not change.
 pub(crate) const IMMUTABLE: &str = "field is immutable";
 
-/// One `Invalid` for each of `messages`, as the checks of `apimachinery::name` return them.
-pub(crate) fn text(errors: &mut Errors, path: &Path, value: &str, messages: Vec<String>) {
+/// One `Invalid` for each of `messages`, as the checks of `apimachinery::name` and `address` return them.
+pub(crate) fn text(
+    errors: &mut Errors,
+    path: &Path,
+    value: &str,
+    messages: impl IntoIterator<Item = String>,
+) {
     errors.extend(
         messages
             .into_iter()
@@ -40,7 +45,7 @@ pub(crate) fn qualified_name(errors: &mut Errors, path: &Path, value: &str) {
 
 /// An IP address.
 pub(crate) fn ip(errors: &mut Errors, path: &Path, value: &str) {
-    text(errors, path, value, name::ip(value));
+    text(errors, path, value, address::ip(value));
 }
 
 /// A text that must be there; says whether it is.

@@ -39,7 +39,7 @@ fn registry() -> Arc<Registry> {
         store: Store::open(id, journal, opened, Arc::new(Silent)),
         catalogue: Arc::new(Catalogue::new(warren_resources::definitions())),
         admission: Arc::new(AdmitAll),
-        reserve: Arc::new(LocalAddresses::new(Cidr::new([10, 96, 0, 0].into(), 16))),
+        reserve: Arc::new(LocalAddresses::new(Cidr::new([10, 96, 0, 0], 16))),
         reviews: Arc::new(NoReviews),
         tokens: Arc::new(NoTokens),
         clock: Arc::new(|| "2026-11-22T09:59:32Z".parse().unwrap()),

@@ -1,6 +1,5 @@
 //! A whole cluster in the process: memory journal, the built-in kinds, and an administrator's token.
 
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -46,7 +45,7 @@ impl TestCluster {
             store,
             catalogue: Arc::new(Catalogue::new(warren_resources::definitions())),
             admission: Arc::clone(&guard) as _,
-            reserve: Arc::new(LocalAddresses::new(Cidr::new(Ipv4Addr::new(10, 96, 0, 0), 16))),
+            reserve: Arc::new(LocalAddresses::new(Cidr::new([10, 96, 0, 0], 16))),
             reviews: Arc::clone(&guard) as _,
             tokens: Arc::clone(&guard) as _,
             clock: Arc::new(Timestamp::now),

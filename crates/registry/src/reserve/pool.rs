@@ -83,9 +83,20 @@ impl Pool {
         Ok(free)
     }
 
+    /// Whether somebody has it.
+    pub(crate) fn has(&self, number: u32) -> bool {
+        self.taken.contains(&number)
+    }
+
     pub(crate) fn free(&mut self, number: u32) {
         self.taken.remove(&number);
     }
+}
+
+/// A place to start a search at.
+pub(crate) fn random() -> u32 {
+    let (high, _) = uuid::Uuid::new_v4().as_u64_pair();
+    u32::try_from(high >> 32).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use warren_apimachinery::{
     ClusterId, GroupResource, GroupVersionKind, Object, ObjectKey, Status, UserInfo, field,
 };
 use warren_reconciler::{DeleteOptions, Part};
-use warren_registry::admission::{Admission, AdmissionRequest, Operation};
+use warren_registry::admission::{Admission, AdmissionRequest, Operation, Permit};
 use warren_registry::definition::{Definition, ScalePaths, Subresource, Version};
 use warren_registry::reserve::{Cidr, LocalAddresses};
 use warren_registry::strategy::{Strategy, Traits};
@@ -191,14 +191,14 @@ impl Admission for Gate {
         Ok(())
     }
 
-    async fn validate(&self, request: &AdmissionRequest<'_>, _: Option<&Value>) -> Result<(), Status> {
+    async fn validate(&self, request: &AdmissionRequest<'_>, _: Option<&Value>) -> Result<Permit, Status> {
         let part = request.subresource.map(str::to_owned);
         self.seen.lock().unwrap().push((request.operation, part));
         if request.key.name == "forbidden" {
             let resource = request.definition.group_resource();
             return Err(Status::forbidden(&resource, &request.key.name, "by test"));
         }
-        Ok(())
+        Ok(Permit::default())
     }
 }
 
@@ -243,7 +243,7 @@ impl Cluster {
             store,
             catalogue: Arc::new(catalogue()),
             admission: Arc::<Gate>::clone(&gate),
-            reserve: Arc::new(LocalAddresses::new(Cidr::new([10, 96, 0, 0].into(), 16))),
+            reserve: Arc::new(LocalAddresses::new(Cidr::new([10, 96, 0, 0], 16))),
             reviews: Arc::new(NoReviews),
             tokens: Arc::new(Issuer),
             clock: Arc::new(move || *time.lock().unwrap()),
@@ -280,6 +280,7 @@ impl Cluster {
             version: "v1",
             field_validation: self.validation,
             duplicate_fields: &[],
+            json: &[],
             warnings: &self.warnings,
         }
     }

@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashSet};
 use jiff::Timestamp;
 use serde_json::Value;
 use smol_str::SmolStr;
+use warren_apimachinery::address;
 use warren_apimachinery::field::{Error, Path};
-use warren_apimachinery::name as names;
 use warren_apimachinery::value::ValueExt;
 use warren_registry::strategy::{Column, Strategy, Traits};
 
@@ -190,7 +190,7 @@ fn pod_cidrs(errors: &mut Errors, node: &Value) {
     let mut seen = HashSet::new();
     for (at, cidr) in cidrs.iter().enumerate() {
         let cidr = cidr.as_str().unwrap_or_default();
-        check::text(errors, &path.index(at), cidr, names::cidr(cidr));
+        check::text(errors, &path.index(at), cidr, address::cidr(cidr));
         if !seen.insert(cidr) {
             errors.push(Error::duplicate(&path.index(at), cidr));
         }

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use warren_apimachinery::field::{Error, Path};
-use warren_apimachinery::name as names;
 use warren_apimachinery::value::ValueExt;
+use warren_apimachinery::{address, name as names};
 use warren_registry::strategy::{Column, Strategy, Traits};
 
 use super::ingress_class::typed_reference;
@@ -122,7 +122,7 @@ impl Strategy for Ingress {
 }
 
 fn not_an_address(errors: &mut Errors, path: &Path, host: &str) {
-    if names::ip(host).is_empty() {
+    if address::parse_ip(host).is_some() {
         errors.push(Error::invalid(
             path,
             host,

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde_json::Value;
 use warren_apimachinery::field::{Error, Path};
-use warren_apimachinery::name as names;
 use warren_apimachinery::value::ValueExt;
+use warren_apimachinery::{address, name as names};
 use warren_registry::strategy::{Column, NameRule, Strategy, Traits};
 
 use crate::check::{self, Errors};
@@ -28,7 +28,7 @@ impl Strategy for IpAddress {
             &mut errors,
             &Path::new("metadata.name"),
             own_name,
-            names::ip(own_name),
+            address::canonical_ip(own_name),
         );
         let (path, parent) = (Path::new("spec.parentRef"), object.at("/spec/parentRef"));
         if parent.is_null() {

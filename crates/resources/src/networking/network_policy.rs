@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use warren_apimachinery::address::{self, Cidr};
 use warren_apimachinery::field::{Error, Path};
-use warren_apimachinery::name as names;
 use warren_apimachinery::value::ValueExt;
 use warren_registry::strategy::{Column, Strategy, Traits};
 
@@ -146,8 +146,8 @@ fn ip_block(errors: &mut Errors, path: &Path, block: &Value) {
     if !check::required(errors, &path.child("cidr"), cidr) {
         return;
     }
-    check::text(errors, &path.child("cidr"), cidr, names::cidr(cidr));
-    let Some(outer) = names::parse_cidr(cidr) else {
+    check::text(errors, &path.child("cidr"), cidr, address::cidr(cidr));
+    let Some(outer) = Cidr::parse(cidr) else {
         return;
     };
     for (at, except) in block.items("/except").iter().enumerate() {
@@ -155,25 +155,15 @@ fn ip_block(errors: &mut Errors, path: &Path, block: &Value) {
             path.child("except").index(at),
             except.as_str().unwrap_or_default(),
         );
-        check::text(errors, &path, except, names::cidr(except));
-        if names::parse_cidr(except).is_some_and(|inner| !is_strictly_within(inner, outer)) {
+        check::text(errors, &path, except, address::cidr(except));
+        if Cidr::parse(except).is_some_and(|inner| !is_strictly_within(inner, outer)) {
             errors.push(Error::invalid(&path, except, "must be a strict subset of `cidr`"));
         }
     }
 }
 
-type Network = (std::net::IpAddr, u8);
-
-fn is_strictly_within((address, bits): Network, (outer, outer_bits): Network) -> bool {
-    let head = |address: std::net::IpAddr| match address {
-        std::net::IpAddr::V4(ip) => {
-            u128::from(ip.to_bits()).checked_shr(32_u32.saturating_sub(u32::from(outer_bits)))
-        }
-        std::net::IpAddr::V6(ip) => ip
-            .to_bits()
-            .checked_shr(128_u32.saturating_sub(u32::from(outer_bits))),
-    };
-    address.is_ipv4() == outer.is_ipv4() && head(address) == head(outer) && bits > outer_bits
+fn is_strictly_within(inner: Cidr, outer: Cidr) -> bool {
+    outer.contains(inner.address) && inner.bits > outer.bits
 }
 
 #[cfg(test)]

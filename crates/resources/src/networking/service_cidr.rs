@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
+use warren_apimachinery::address::{self, Cidr};
 use warren_apimachinery::field::{Error, Path};
-use warren_apimachinery::name as names;
 use warren_apimachinery::value::ValueExt;
 use warren_registry::strategy::{Column, Strategy, Traits};
 
@@ -42,12 +42,11 @@ impl Strategy for ServiceCidr {
         }
         for (at, cidr) in cidrs.iter().enumerate() {
             let cidr = cidr.as_str().unwrap_or_default();
-            check::text(&mut errors, &path.index(at), cidr, names::cidr(cidr));
+            check::text(&mut errors, &path.index(at), cidr, address::canonical_cidr(cidr));
         }
-        let families = cidrs.iter().filter_map(|cidr| {
-            let (address, _) = names::parse_cidr(cidr.as_str()?)?;
-            Some(address.is_ipv4())
-        });
+        let families = cidrs
+            .iter()
+            .filter_map(|cidr| Some(Cidr::parse(cidr.as_str()?)?.address.is_ipv4()));
         if let [first, second] = families.collect::<Vec<_>>().as_slice()
             && first == second
         {

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use warren_apimachinery::address::Cidr;
 use warren_apimachinery::{name, time};
 
 /// Whether `text` is of `format`; true for formats that nobody validates.
@@ -13,7 +14,7 @@ pub(super) fn is_valid(format: &str, text: &str) -> bool {
         "ipv4" => text.parse::<Ipv4Addr>().is_ok(),
         "ipv6" => text.parse::<Ipv6Addr>().is_ok(),
         "ip" => text.parse::<IpAddr>().is_ok(),
-        "cidr" => name::parse_cidr(text).is_some(),
+        "cidr" => Cidr::parse(text).is_some(),
         "mac" => is_mac(text),
         "uuid" | "uuid3" | "uuid4" | "uuid5" => is_uuid(format, text),
         "email" => is_email(text),

@@ -234,7 +234,7 @@ impl World {
         let host = registry(
             "host",
             &feed,
-            Arc::new(LocalAddresses::new(Cidr::new([10, 96, 0, 0].into(), 16))),
+            Arc::new(LocalAddresses::new(Cidr::new([10, 96, 0, 0], 16))),
         );
         let mut spec = VirtualClusterSpec::default();
         configure(&mut spec);

@@ -1,20 +1,23 @@
 //! Services.
 
-mod addresses;
 mod defaults;
+mod external_ips;
 mod table;
+mod type_change;
 mod update;
 mod validate;
-mod validate_ips;
 mod warnings;
 
-pub(crate) use validate_ips::non_special_ip;
+pub(crate) use external_ips::non_special_ip;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use smol_str::SmolStr;
 use warren_apimachinery::field::Error;
 use warren_apimachinery::value::ValueExt;
+use warren_registry::reserve::service::{
+    is_headless, needs_cluster_ip, needs_health_check_port as needs_health_check,
+};
 use warren_registry::strategy::{Column, NameRule, Strategy, Traits};
 
 use crate::check::Errors;
@@ -28,7 +31,7 @@ impl Strategy for Service {
         Traits {
             status: true,
             create_on_update: true,
-            name: NameRule::Dns1035Label,
+            name: NameRule::DnsLabel,
             ..Traits::default()
         }
     }
@@ -39,20 +42,17 @@ impl Strategy for Service {
 
     fn prepare_for_create(&self, object: &mut Value) {
         object.set("/status", json!({"loadBalancer": {}}));
-        addresses::sync_on_create(object);
-        addresses::default_families(object);
+        hide_internal_policy(object);
     }
 
     fn prepare_for_update(&self, new: &mut Value, old: &Value) {
-        addresses::sync_on_update(new, old);
-        addresses::drop_fields_of_the_old_type(new, old);
-        addresses::keep_allocated(new, old);
-        addresses::default_families(new);
+        type_change::drop_fields_of_the_old_type(new, old);
+        hide_internal_policy(new);
     }
 
     fn validate(&self, object: &Value) -> Vec<Error> {
         let mut errors = Errors::new();
-        validate::service(&mut errors, object);
+        validate::service(&mut errors, object, None);
         errors
     }
 
@@ -62,14 +62,25 @@ impl Strategy for Service {
         errors
     }
 
-    fn validate_status_update(&self, new: &Value, _old: &Value) -> Vec<Error> {
+    /// Upstream looks at the change first.
+    fn validate_replacement(&self, new: &Value, old: &Value) -> Vec<Error> {
+        let mut errors = self.validate_update(new, old);
+        validate::service(&mut errors, new, Some(old));
+        errors
+    }
+
+    fn validate_status_update(&self, new: &Value, old: &Value) -> Vec<Error> {
         let mut errors = Errors::new();
-        update::load_balancer_status(&mut errors, new);
+        update::load_balancer_status(&mut errors, new, old);
         errors
     }
 
     fn warnings(&self, new: &Value, _old: Option<&Value>) -> Vec<String> {
         warnings::warnings(new)
+    }
+
+    fn status_warnings(&self, new: &Value, _old: &Value) -> Vec<String> {
+        warnings::status_warnings(new)
     }
 
     fn fields(&self, object: &Value) -> Box<[(SmolStr, SmolStr)]> {
@@ -88,34 +99,11 @@ impl Strategy for Service {
     }
 }
 
-/// Whether the service asks for no address of its own.
-fn is_headless(service: &Value) -> bool {
-    match service.items("/spec/clusterIPs") {
-        [only] => only.as_str() == Some("None"),
-        _ => false,
+/// Upstream keeps the policy of a service that is a name, and shows it to nobody.
+fn hide_internal_policy(service: &mut Value) {
+    if !needs_cluster_ip(service) {
+        service.take_at("/spec/internalTrafficPolicy");
     }
-}
-
-/// Whether services of this type have a cluster IP.
-fn needs_cluster_ip(service: &Value) -> bool {
-    matches!(
-        service.text("/spec/type"),
-        "ClusterIP" | "NodePort" | "LoadBalancer"
-    )
-}
-
-/// Whether services of this type have node ports.
-fn needs_node_port(service: &Value) -> bool {
-    match service.text("/spec/type") {
-        "NodePort" => true,
-        "LoadBalancer" => service.at("/spec/allocateLoadBalancerNodePorts").as_bool() != Some(false),
-        _ => false,
-    }
-}
-
-/// Whether the service has a port for health checks of its load balancer.
-fn needs_health_check(service: &Value) -> bool {
-    service.text("/spec/type") == "LoadBalancer" && service.text("/spec/externalTrafficPolicy") == "Local"
 }
 
 /// Whether the service can be reached from outside.

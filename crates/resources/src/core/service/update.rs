@@ -1,8 +1,8 @@
 //! What a service may become, and what its load balancer may say.
 
 use serde_json::Value;
+use warren_apimachinery::address;
 use warren_apimachinery::field::{Error, Path};
-use warren_apimachinery::name;
 use warren_apimachinery::value::ValueExt;
 
 use super::{is_headless, needs_health_check};
@@ -94,8 +94,8 @@ fn addresses_kept(errors: &mut Errors, path: &Path, new: &Value, old: &Value, fi
     }
 }
 
-/// Checks `status.loadBalancer`.
-pub(super) fn load_balancer_status(errors: &mut Errors, service: &Value) {
+/// Checks `status.loadBalancer`; addresses that `old` has may be spelt as they were.
+pub(super) fn load_balancer_status(errors: &mut Errors, service: &Value, old: &Value) {
     let path = Path::new("status.loadBalancer.ingress");
     let ingress = service.items("/status/loadBalancer/ingress");
     if !ingress.is_empty() && service.text("/spec/type") != "LoadBalancer" {
@@ -108,10 +108,15 @@ pub(super) fn load_balancer_status(errors: &mut Errors, service: &Value) {
     for (at, ingress) in ingress.iter().enumerate() {
         let at = path.index(at);
         let (ip, mode) = (ingress.text("/ip"), ingress.field("ipMode").as_str());
-        if !ip.is_empty() {
+        let before = old.items("/status/loadBalancer/ingress");
+        if !ip.is_empty() && !before.iter().any(|before| before.text("/ip") == ip) {
             check::ip(errors, &at.child("ip"), ip);
         }
         match mode {
+            None if !ip.is_empty() => errors.push(Error::required(
+                &at.child("ipMode"),
+                "must be specified when `ip` is set",
+            )),
             Some(_) if ip.is_empty() => errors.push(Error::forbidden(
                 &at.child("ipMode"),
                 "may not be specified when `ip` is not set",
@@ -122,7 +127,7 @@ pub(super) fn load_balancer_status(errors: &mut Errors, service: &Value) {
         let host = ingress.text("/hostname");
         if !host.is_empty() {
             check::dns_subdomain(errors, &at.child("hostname"), host);
-            if name::ip(host).is_empty() {
+            if address::parse_ip(host).is_some() {
                 errors.push(Error::invalid(
                     &at.child("hostname"),
                     host,

@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::value::ValueExt;
-use warren_apimachinery::{label, name};
+use warren_apimachinery::{address, label};
+use warren_registry::reserve::service::validate_cluster_ips;
 
-use super::validate_ips::{cluster_ips, external_ips};
+use super::external_ips::external_ips;
 use super::{is_external, is_headless, needs_cluster_ip, needs_health_check};
 use crate::check::{self, Errors};
 
@@ -15,10 +16,13 @@ const PROTOCOLS: &[&str] = &["SCTP", "TCP", "UDP"];
 const AFFINITY_SECONDS_MAX: i64 = 86_400;
 const POLICIES: &[&str] = &["Cluster", "Local"];
 const ONLY_LOAD_BALANCER: &str = "may only be used when `type` is 'LoadBalancer'";
+pub(super) const TOPOLOGY_HINTS: &str = "service.kubernetes.io/topology-aware-hints";
+pub(super) const TOPOLOGY_MODE: &str = "service.kubernetes.io/topology-mode";
 const SOURCE_RANGES: &str = "service.beta.kubernetes.io/load-balancer-source-ranges";
 
-/// Checks a service on create and on update.
-pub(super) fn service(errors: &mut Errors, service: &Value) {
+/// Checks a service on create, and on update of `old`, whose addresses may stay as they are spelt.
+pub(super) fn service(errors: &mut Errors, service: &Value, old: Option<&Value>) {
+    topology_mode(errors, service);
     let path = Path::new("spec");
     let kind = service.text("/spec/type");
     let ports = service.items("/spec/ports");
@@ -44,8 +48,8 @@ pub(super) fn service(errors: &mut Errors, service: &Value) {
         &path.child("selector"),
     ));
     affinity(errors, &path, service);
-    cluster_ips(errors, &path, service);
-    external_ips(errors, &path.child("externalIPs"), service);
+    errors.extend(validate_cluster_ips(service, old));
+    external_ips(errors, &path.child("externalIPs"), service, old);
     check::required_one_of(
         errors,
         &path.child("type"),
@@ -53,9 +57,23 @@ pub(super) fn service(errors: &mut Errors, service: &Value) {
         &["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"],
     );
     unique_ports(errors, &path.child("ports"), kind, ports);
-    source_ranges(errors, &path, service);
+    source_ranges(errors, &path, service, old);
     load_balancer(errors, &path, service);
     traffic(errors, &path, service);
+}
+
+/// The older name of an annotation must not say something else.
+fn topology_mode(errors: &mut Errors, service: &Value) {
+    let annotation = |key: &str| service.at("/metadata/annotations").field(key).as_str();
+    if let (Some(mode), Some(hints)) = (annotation(TOPOLOGY_MODE), annotation(TOPOLOGY_HINTS))
+        && mode != hints
+    {
+        errors.push(Error::invalid(
+            &Path::new("metadata.annotations").key(TOPOLOGY_MODE),
+            mode,
+            format!("must match annotations[{TOPOLOGY_HINTS}] when both are specified"),
+        ));
+    }
 }
 
 fn external_name(errors: &mut Errors, path: &Path, service: &Value) {
@@ -122,35 +140,40 @@ fn affinity(errors: &mut Errors, path: &Path, service: &Value) {
 }
 
 fn unique_ports(errors: &mut Errors, path: &Path, kind: &str, ports: &[Value]) {
-    let (mut node_ports, mut numbers) = (HashSet::new(), HashSet::new());
-    for (at, port) in ports.iter().enumerate() {
-        let at = path.index(at);
-        let node_port = port.int("/nodePort").unwrap_or_default();
-        if node_port == 0 {
-            continue;
-        }
-        if kind == "ClusterIP" {
-            errors.push(Error::forbidden(
-                &at.child("nodePort"),
+    let int = |port: &Value, field: &str| port.field(field).as_i64().unwrap_or_default();
+    let exposed = || {
+        let ports = ports.iter().enumerate();
+        ports.filter(|(_, port)| int(port, "nodePort") != 0)
+    };
+    if kind == "ClusterIP" {
+        errors.extend(exposed().map(|(at, _)| {
+            Error::forbidden(
+                &path.index(at).child("nodePort"),
                 "may not be used when `type` is 'ClusterIP'",
-            ));
-        }
-        if !node_ports.insert((port.text("/protocol"), node_port)) {
-            errors.push(Error::duplicate(&at.child("nodePort"), node_port));
+            )
+        }));
+    }
+    let mut seen = HashSet::new();
+    for (at, port) in exposed() {
+        let number = int(port, "nodePort");
+        if !seen.insert((port.text("/protocol"), number)) {
+            errors.push(Error::duplicate(&path.index(at).child("nodePort"), number));
         }
     }
+    let mut seen = HashSet::new();
     for (at, port) in ports.iter().enumerate() {
-        let (protocol, number) = (port.text("/protocol"), port.int("/port").unwrap_or_default());
-        if !numbers.insert((protocol, number)) {
+        let (protocol, number) = (port.text("/protocol"), int(port, "port"));
+        if !seen.insert((protocol, number)) {
             // As Go prints the struct that upstream compares.
-            let key = json!({"Name": "", "Protocol": protocol, "AppProtocol": null, "Port": number,
-                "TargetPort": 0, "NodePort": 0});
-            errors.push(Error::duplicate(&path.index(at), key));
+            let key = format!(
+                r#"{{"Name":"","Protocol":"{protocol}","AppProtocol":null,"Port":{number},"TargetPort":0,"NodePort":0}}"#
+            );
+            errors.push(Error::duplicate(&path.index(at), Value::Null).shown_as(key));
         }
     }
 }
 
-fn source_ranges(errors: &mut Errors, path: &Path, service: &Value) {
+fn source_ranges(errors: &mut Errors, path: &Path, service: &Value, old: Option<&Value>) {
     let is_balanced = service.text("/spec/type") == "LoadBalancer";
     let ranges = service.items("/spec/loadBalancerSourceRanges");
     let annotation = service.at("/metadata/annotations").field(SOURCE_RANGES).as_str();
@@ -159,17 +182,29 @@ fn source_ranges(errors: &mut Errors, path: &Path, service: &Value) {
         if !is_balanced {
             errors.push(Error::forbidden(&path, ONLY_LOAD_BALANCER));
         }
-        for (at, range) in ranges.iter().enumerate() {
-            let range = range.as_str().unwrap_or_default().trim();
-            check::text(errors, &path.index(at), range, name::cidr(range));
+        let trimmed = |range: &Value| range.as_str().unwrap_or_default().trim().to_owned();
+        let before: Vec<String> = old
+            .map_or(&[][..], |old| old.items("/spec/loadBalancerSourceRanges"))
+            .iter()
+            .map(trimmed)
+            .collect();
+        for (at, range) in ranges.iter().map(trimmed).enumerate() {
+            let wrong = address::cidr(&range).filter(|_| !before.contains(&range));
+            check::text(errors, &path.index(at), &range, wrong);
         }
     } else if let Some(annotation) = annotation {
         let path = Path::new("metadata.annotations").key(SOURCE_RANGES);
         if !is_balanced {
             errors.push(Error::forbidden(&path, ONLY_LOAD_BALANCER));
         }
-        for range in annotation.trim().split(',').filter(|range| !range.is_empty()) {
-            check::text(errors, &path, range.trim(), name::cidr(range.trim()));
+        let before = old.map_or(&Value::Null, |old| {
+            old.at("/metadata/annotations").field(SOURCE_RANGES)
+        });
+        if annotation.trim().is_empty() || before.as_str() == Some(annotation) {
+            return;
+        }
+        for range in annotation.split(',').map(str::trim) {
+            check::text(errors, &path, range, address::cidr(range));
         }
     }
 }
@@ -204,19 +239,17 @@ fn traffic(errors: &mut Errors, path: &Path, service: &Value) {
             "may only be set for externally-accessible services",
         ));
     }
-    // A missing health check port is reserved after this, so that only a port too many is wrong here.
     let health = service.int("/spec/healthCheckNodePort").unwrap_or_default();
-    if health != 0 {
-        let path = path.child("healthCheckNodePort");
-        if needs_health_check(service) {
-            check::port_number(errors, &path, health);
-        } else {
-            errors.push(Error::invalid(
-                &path,
-                health,
-                "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'",
-            ));
-        }
+    let health_path = path.child("healthCheckNodePort");
+    if health != 0 && needs_health_check(service) {
+        // A missing one is reserved before this, or by the host after it.
+        check::port_number(errors, &health_path, health);
+    } else if health != 0 {
+        errors.push(Error::invalid(
+            &health_path,
+            health,
+            "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'",
+        ));
     }
     match service.at("/spec/internalTrafficPolicy").as_str() {
         None if needs_cluster_ip(service) => {
@@ -230,7 +263,7 @@ fn traffic(errors: &mut Errors, path: &Path, service: &Value) {
             errors,
             &path.child("trafficDistribution"),
             distribution,
-            &["PreferClose", "PreferSameNode", "PreferSameZone"],
+            &["PreferClose", "PreferSameZone", "PreferSameNode"],
         );
     }
 }

@@ -1,76 +1,87 @@
 //! What upstream warns about in a service that it nevertheless accepts.
 
-use std::net::Ipv6Addr;
-
 use serde_json::Value;
+use warren_apimachinery::address;
 use warren_apimachinery::value::ValueExt;
 
 use super::is_headless;
+use super::validate::{TOPOLOGY_HINTS, TOPOLOGY_MODE};
 
-const HINTS: &str = "service.kubernetes.io/topology-aware-hints";
-const MODE: &str = "service.kubernetes.io/topology-mode";
-
-/// What to warn about.
+/// What to warn about in `service`, in upstream's order.
 pub(super) fn warnings(service: &Value) -> Vec<String> {
-    let mut warnings = Vec::new();
-    let mut warn_if = |wrong: bool, warning: &str| {
-        if wrong {
-            warnings.push(warning.to_owned());
-        }
-    };
     let kind = service.text("/spec/type");
     let named = kind == "ExternalName";
     let headless = kind == "ClusterIP" && is_headless(service);
     let has_external_ips = !service.items("/spec/externalIPs").is_empty();
-    warn_if(
-        !service.at("/metadata/annotations").field(HINTS).is_null(),
-        &format!("annotation {HINTS} is deprecated, please use {MODE} instead"),
-    );
-    warn_if(
-        headless && !service.text("/spec/loadBalancerIP").is_empty(),
-        "spec.loadBalancerIP is ignored for headless services",
-    );
-    warn_if(
-        headless && has_external_ips,
-        "spec.externalIPs is ignored for headless services",
-    );
-    warn_if(
-        headless && service.text("/spec/sessionAffinity") != "None",
-        "spec.SessionAffinity is ignored for headless services",
-    );
-    warn_if(
-        has_external_ips && !headless && !named,
-        "spec.externalIPs is deprecated and may no longer be implemented in some clusters",
-    );
-    warn_if(
-        named && has_external_ips,
-        "spec.externalIPs is ignored when spec.type is \"ExternalName\"",
-    );
-    warn_if(
-        !named && !service.text("/spec/externalName").is_empty(),
-        "spec.externalName is ignored when spec.type is not \"ExternalName\"",
-    );
-    warn_if(
-        service.text("/spec/trafficDistribution") == "PreferClose",
-        "spec.trafficDistribution: \"PreferClose\" is deprecated; use \"PreferSameZone\"",
-    );
-    for list in ["clusterIPs", "externalIPs"] {
-        let ips = service.field("spec").field(list).as_array();
-        for (at, ip) in ips.into_iter().flatten().enumerate() {
-            let ip = ip.as_str().unwrap_or_default();
-            warnings.extend(not_canonical(&format!("spec.{list}[{at}]"), ip));
-        }
+    let mut warnings = Vec::new();
+    if !service
+        .at("/metadata/annotations")
+        .field(TOPOLOGY_HINTS)
+        .is_null()
+    {
+        warnings.push(format!(
+            "annotation {TOPOLOGY_HINTS} is deprecated, please use {TOPOLOGY_MODE} instead"
+        ));
     }
-    warnings.extend(not_canonical(
+    if !is_headless(service) {
+        warnings.extend(spelling(service, "clusterIPs"));
+    }
+    let ignored = [
+        ("loadBalancerIP", !service.text("/spec/loadBalancerIP").is_empty()),
+        ("externalIPs", has_external_ips),
+        ("SessionAffinity", service.text("/spec/sessionAffinity") != "None"),
+    ];
+    for (field, _) in ignored.iter().filter(|(_, given)| headless && *given) {
+        warnings.push(format!("spec.{field} is ignored for headless services"));
+    }
+    warnings.extend(spelling(service, "externalIPs"));
+    if has_external_ips && !headless && !named {
+        warnings.push(
+            "spec.externalIPs is deprecated and may no longer be implemented in some clusters".to_owned(),
+        );
+    }
+    warnings.extend(address::ip_warning(
         "spec.loadBalancerIP",
         service.text("/spec/loadBalancerIP"),
     ));
+    for (at, range) in service.items("/spec/loadBalancerSourceRanges").iter().enumerate() {
+        let path = format!("spec.loadBalancerSourceRanges[{at}]");
+        warnings.extend(address::cidr_warnings(&path, range.as_str().unwrap_or_default()));
+    }
+    if named && has_external_ips {
+        warnings.push("spec.externalIPs is ignored when spec.type is \"ExternalName\"".to_owned());
+    }
+    if !named && !service.text("/spec/externalName").is_empty() {
+        warnings.push("spec.externalName is ignored when spec.type is not \"ExternalName\"".to_owned());
+    }
+    if service.text("/spec/trafficDistribution") == "PreferClose" {
+        warnings.push(
+            "spec.trafficDistribution: \"PreferClose\" is deprecated; use \"PreferSameZone\"".to_owned(),
+        );
+    }
     warnings
 }
 
-fn not_canonical(path: &str, ip: &str) -> Option<String> {
-    let canonical = ip.parse::<Ipv6Addr>().ok()?.to_string();
-    (canonical != ip).then(|| {
-        format!("{path}: IPv6 address {ip:?} should be in RFC 5952 canonical format ({canonical:?})")
-    })
+/// Addresses of a list of the specification that are not written as they should be.
+fn spelling(service: &Value, list: &str) -> Vec<String> {
+    let ips = service.field("spec").field(list).as_array();
+    ips.into_iter()
+        .flatten()
+        .enumerate()
+        .filter_map(|(at, ip)| {
+            address::ip_warning(&format!("spec.{list}[{at}]"), ip.as_str().unwrap_or_default())
+        })
+        .collect()
+}
+
+/// What to warn about in the status that a load balancer writes.
+pub(super) fn status_warnings(service: &Value) -> Vec<String> {
+    service
+        .items("/status/loadBalancer/ingress")
+        .iter()
+        .enumerate()
+        .filter_map(|(at, ingress)| {
+            address::ip_warning(&format!("status.loadBalancer.ingress[{at}]"), ingress.text("/ip"))
+        })
+        .collect()
 }
