@@ -13,7 +13,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     step("fmt", cargo(&["fmt", "--all", "--check"]))?;
     println!("==> tidy");
     tidy::run()?;
-    let kubectl = tools::kubectl()?;
+    let tools = tools::clients()?;
     tools::nextest()?;
     step(
         "clippy",
@@ -23,7 +23,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     step("build", cargo(&["build", "--workspace", "--bins"]))?;
     step(
         "tests",
-        cargo(&["nextest", "run", "--workspace", "--no-fail-fast"]).env("WARREN_TEST_KUBECTL", kubectl),
+        cargo(&["nextest", "run", "--workspace", "--no-fail-fast"]).envs(tools),
     )?;
     step("doc tests", cargo(&["test", "--workspace", "--doc", "--quiet"]))?;
     step(

@@ -1,9 +1,9 @@
-//! `cargo xtask derive`: makes the committed tables of `crates/schema/data` from published facts about
+//! `cargo xtask derive`: makes the committed tables of `crates/{schema,apiserver}/data` from published facts about
 //! Kubernetes' types. Run by hand, never in CI, because what it reads is not in the repository.
 //!
 //! It reads, below one directory:
 //! - the PyPI wheel `kubernetes-validate` 1.37.0, unpacked (`kubernetes_validate/…`): every definition;
-//! - the Debian packages `golang-k8s-{api,apimachinery,apiextensions-apiserver}-dev` 0.36.4, unpacked
+//! - the Debian packages `golang-k8s-{api,apimachinery,apiextensions-apiserver,kube-aggregator}-dev` 0.36.4, unpacked
 //!   (`usr/share/gocode/src/k8s.io/…`): what the definitions leave out about the Go types, which decides what
 //!   an object looks like after upstream decoded and encoded it.
 
@@ -14,6 +14,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
 
 mod go;
+mod protobuf;
 
 const DEFINITIONS: &str = "kubernetes_validate/kubernetes-json-schema/v1.36.0-local/_definitions.json";
 const GO_SOURCE: &str = "usr/share/gocode/src/k8s.io";
@@ -33,7 +34,16 @@ pub(crate) fn run(data: &Path) -> Result<()> {
     for (name, definition) in all {
         tables.add(name, definition, &mut source)?;
     }
+    let kinds = tables.kinds.values().cloned();
+    protobuf::write(&data.join(GO_SOURCE), kinds)?;
     tables.write(Path::new(OUTPUT))
+}
+
+/// Writes the table of protobuf alone, for the kinds that are in the repository.
+pub(crate) fn protobuf(data: &Path) -> Result<()> {
+    let kinds = std::fs::read_to_string(Path::new(OUTPUT).join("kinds.tsv"))?;
+    let names = kinds.lines().filter_map(|line| line.split_once('\t'));
+    protobuf::write(&data.join(GO_SOURCE), names.map(|(_, name)| name.to_owned()))
 }
 
 /// What is written.

@@ -13,7 +13,7 @@ mod derive;
 mod tidy;
 mod tools;
 
-const USAGE: &str = "usage: cargo xtask test | tidy | derive UNPACKED-DATA";
+const USAGE: &str = "usage: cargo xtask test | tidy | derive [protobuf] UNPACKED-DATA";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -25,6 +25,7 @@ fn main() -> ExitCode {
     {
         ["test"] => check::run(),
         ["tidy"] => tidy::run(),
+        ["derive", "protobuf", data] => derive::protobuf(std::path::Path::new(data)),
         ["derive", data] => derive::run(std::path::Path::new(data)),
         _ => Err(anyhow::anyhow!(USAGE)),
     };

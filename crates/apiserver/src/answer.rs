@@ -7,10 +7,12 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use warren_apimachinery::status::Details;
 use warren_apimachinery::{Object, Status, StatusReason};
+use warren_registry::Catalogue;
 
 use crate::accept::{Accepted, Encoding, Shape};
 use crate::body::Body;
 use crate::cx::{Cx, Served};
+use crate::protobuf;
 use crate::table;
 
 /// An answer with a body of known type.
@@ -23,9 +25,25 @@ pub(crate) fn with(code: StatusCode, content_type: &'static str, body: Body) -> 
     response
 }
 
+/// A code without a body.
+pub(crate) fn nothing(code: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = code;
+    response
+}
+
 /// Plain text, as `/healthz` and unknown paths answer.
 pub(crate) fn text(code: StatusCode, text: impl Into<String>) -> Response<Body> {
-    with(code, "text/plain; charset=utf-8", Body::full(text.into()))
+    unsniffed(with(code, "text/plain; charset=utf-8", Body::full(text.into())))
+}
+
+/// Tells browsers to believe the content type, as Go's server does for text and upstream for what it forbids.
+fn unsniffed(mut response: Response<Body>) -> Response<Body> {
+    let nosniff = HeaderValue::from_static("nosniff");
+    response
+        .headers_mut()
+        .insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
+    response
 }
 
 /// An object of a kind, in the version and shape that the client speaks.
@@ -74,6 +92,11 @@ pub(crate) fn value(cx: &Cx<'_>, value: &Value, code: StatusCode) -> Result<Resp
     encoded(json(value), encoding, code)
 }
 
+/// JSON that is always indented, as upstream writes what is no object.
+pub(crate) fn people(value: &Value) -> Result<Response<Body>, Status> {
+    encoded(json(value), Encoding::Pretty, StatusCode::OK)
+}
+
 /// Serialises; what the API answers with always can be.
 pub(crate) fn json<T: Serialize>(value: &T) -> Bytes {
     serde_json::to_vec(value).unwrap_or_default().into()
@@ -85,9 +108,7 @@ pub(crate) fn encode(bytes: Bytes, encoding: Encoding) -> Result<Bytes, Status> 
         Encoding::Json => Ok(bytes),
         Encoding::Pretty => {
             let value: Value = serde_json::from_slice(&bytes).map_err(broken)?;
-            let mut pretty = serde_json::to_vec_pretty(&value).map_err(broken)?;
-            pretty.push(b'\n');
-            Ok(pretty.into())
+            Ok(serde_json::to_vec_pretty(&value).map_err(broken)?.into())
         }
         Encoding::Yaml => {
             let value: Value = serde_json::from_slice(&bytes).map_err(broken)?;
@@ -95,7 +116,16 @@ pub(crate) fn encode(bytes: Bytes, encoding: Encoding) -> Result<Bytes, Status> 
                 .map_err(|_| Status::internal("the answer could not be encoded"))?;
             Ok(text.into_bytes().into())
         }
+        Encoding::Protobuf => protobuf::object(&bytes).map(Bytes::from).ok_or_else(not_protobuf),
     }
+}
+
+/// 406 of what has no form in protobuf.
+pub(crate) fn not_protobuf() -> Status {
+    Status::new(
+        StatusReason::NotAcceptable,
+        "the object does not implement the protobuf marshalling interface and cannot be encoded to a protobuf message",
+    )
 }
 
 /// A failure.
@@ -111,6 +141,11 @@ pub(crate) fn failure(status: &Status, encoding: Encoding) -> Response<Body> {
             .insert(header::RETRY_AFTER, HeaderValue::from(retry));
     }
     response
+}
+
+/// What authorisation refuses.
+pub(crate) fn forbidden(status: &Status, encoding: Encoding) -> Response<Body> {
+    unsniffed(failure(status, encoding))
 }
 
 /// `Status` `Success`, as deletions answer it.
@@ -160,6 +195,22 @@ pub(crate) fn partial(bytes: &[u8], version: &str) -> Bytes {
         r#"{{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/{version}","metadata":{metadata}}}"#
     )
     .into()
+}
+
+/// What a path below a group gets that has no route: upstream's router answers for the groups that it knows, Go's
+/// server for the rest.
+///
+/// # Errors
+/// 404
+pub(crate) fn missing(catalogue: &Catalogue, group: &str) -> Result<Response<Body>, Status> {
+    let is_builtin = catalogue.iter().any(|definition| {
+        definition.group == group && catalogue.is_builtin(&definition.group, &definition.plural)
+    });
+    if is_builtin {
+        Err(Status::path_not_found())
+    } else {
+        Ok(not_found_page())
+    }
 }
 
 /// The text that Go's server answers for a path that nobody serves.

@@ -7,11 +7,13 @@ use jiff::Timestamp;
 use warren_apimachinery::{GroupResource, ObjectKey, Status, UserInfo};
 use warren_registry::definition::Definition;
 use warren_registry::{Registry, Warnings};
+use warren_schema::Ref;
+use warren_telemetry::metrics::RequestLabels;
 
-use crate::accept::{self, Accepted};
+use crate::accept::{self, Accepted, Encoding, Offer};
 use crate::body::Body;
 use crate::cluster::ClusterApi;
-use crate::path::ResourcePath;
+use crate::path::{ResourcePath, Target};
 use crate::query::Query;
 use crate::route::Stop;
 use crate::server::ApiServer;
@@ -30,9 +32,13 @@ pub(crate) struct Cx<'a> {
     pub(crate) method: &'a Method,
     pub(crate) uri: &'a Uri,
     pub(crate) headers: &'a HeaderMap,
+    pub(crate) target: &'a Target,
+    pub(crate) verb: &'static str,
     pub(crate) query: &'a Query,
     pub(crate) user: &'a UserInfo,
     pub(crate) warnings: &'a Warnings,
+    /// What metrics are told.
+    pub(crate) labels: &'a RequestLabels,
     pub(crate) now: Timestamp,
     /// When the listener stops; `None` for requests that came another way.
     pub(crate) stop: Option<Stop>,
@@ -57,19 +63,61 @@ impl<'a> Cx<'a> {
     /// # Errors
     /// 406
     pub(crate) fn accepted(&self) -> Result<Accepted, Status> {
-        accept::object(self.accept(), self.wants_pretty())
+        match accept::plain(self.accept(), self.wants_pretty()) {
+            Some(accepted) => Ok(accepted),
+            None => accept::object(self.accept(), self.wants_pretty(), self.offer()),
+        }
     }
 
-    /// As upstream: asked for, or a person's tool.
+    /// How a failure is written.
+    pub(crate) fn failure_encoding(&self) -> Encoding {
+        failure_encoding(self.headers, self.query)
+    }
+
+    /// What the request can be answered with.
+    pub(crate) fn offer(&self) -> Offer {
+        let Target::Resource(path) = self.target else {
+            return Offer::Plain;
+        };
+        let catalogue = self.registry().catalogue();
+        let Some((definition, version)) = catalogue.served(&path.group, &path.version, &path.resource) else {
+            return Offer::Plain;
+        };
+        let is_builtin = definition
+            .versions
+            .get(version)
+            .is_some_and(|version| matches!(version.schema, Ref::Named(_)));
+        match (is_builtin, self.verb) {
+            (false, _) => Offer::Custom,
+            (true, "list" | "watch") => Offer::BuiltinList,
+            (true, _) => Offer::Builtin,
+        }
+    }
+
     pub(crate) fn wants_pretty(&self) -> bool {
-        match self.query.value("pretty") {
-            Some(value) if !value.is_empty() => matches!(value, "1" | "t" | "T" | "true" | "TRUE" | "True"),
-            _ => self.header(header::USER_AGENT).is_some_and(|agent| {
+        wants_pretty(self.headers, self.query)
+    }
+}
+
+/// How a failure is written; indented JSON when nothing is served that the client accepts.
+pub(crate) fn failure_encoding(headers: &HeaderMap, query: &Query) -> Encoding {
+    let header = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    accept::object(header, wants_pretty(headers, query), Offer::Plain)
+        .map_or(Encoding::Pretty, |accepted| accepted.encoding)
+}
+
+/// As upstream: asked for, or a person's tool.
+fn wants_pretty(headers: &HeaderMap, query: &Query) -> bool {
+    match query.value("pretty") {
+        Some(value) if !value.is_empty() => matches!(value, "1" | "t" | "T" | "true" | "TRUE" | "True"),
+        _ => headers
+            .get(header::USER_AGENT)
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|agent| {
                 ["curl", "Wget", "Mozilla/5.0"]
                     .iter()
                     .any(|tool| agent.starts_with(tool))
             }),
-        }
     }
 }
 

@@ -14,8 +14,9 @@ use warren_apimachinery::resource::Scope;
 use warren_apimachinery::{GroupVersionKind, Status};
 use warren_registry::Catalogue;
 use warren_registry::definition::Definition;
+use warren_schema::Ref;
 
-use crate::accept;
+use crate::accept::{self, Encoding, Offer};
 use crate::answer;
 use crate::body::Body;
 use crate::cx::Cx;
@@ -80,7 +81,7 @@ impl Documents {
 /// 406
 pub(crate) fn root(cx: &Cx<'_>, core: bool) -> Result<Response<Body>, Status> {
     let catalogue = cx.registry().catalogue();
-    if !wants_aggregated(cx.accept().unwrap_or_default()) {
+    let Some(encoding) = aggregated_encoding(cx) else {
         let legacy = if core {
             api_versions()
         } else {
@@ -91,7 +92,7 @@ pub(crate) fn root(cx: &Cx<'_>, core: bool) -> Result<Response<Body>, Status> {
             .headers_mut()
             .insert(header::VARY, HeaderValue::from_static("Accept"));
         return Ok(response);
-    }
+    };
     let documents = cx.server.documents.of(&catalogue);
     let document = if core { &documents.core } else { &documents.groups };
     let known = cx
@@ -103,38 +104,52 @@ pub(crate) fn root(cx: &Cx<'_>, core: bool) -> Result<Response<Body>, Status> {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response
     } else {
-        answer::with(
-            StatusCode::OK,
-            "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
-            Body::full(document.bytes.clone()),
-        )
+        let bytes = answer::encode(document.bytes.clone(), encoding)?;
+        answer::with(StatusCode::OK, aggregated_type(encoding), Body::full(bytes))
     };
-    response.headers_mut().insert(header::ETAG, document.tag.clone());
-    response
-        .headers_mut()
-        .insert(header::VARY, HeaderValue::from_static("Accept"));
+    for (name, value) in [
+        (header::ETAG, document.tag.clone()),
+        (header::VARY, HeaderValue::from_static("Accept")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("public")),
+    ] {
+        response.headers_mut().insert(name, value);
+    }
     Ok(response)
 }
 
-/// Whether the best clause that is served asks for the aggregated form.
-fn wants_aggregated(accept: &str) -> bool {
-    accept::clauses(accept)
-        .into_iter()
-        .find_map(|clause| {
-            let json = matches!(
-                (clause.main, clause.sub),
-                ("application", "json" | "*") | ("*", "*")
-            );
-            match clause.parameter("as") {
-                "" => json.then_some(false),
-                "APIGroupDiscoveryList" => {
-                    (json && clause.parameter("g") == "apidiscovery.k8s.io" && clause.parameter("v") == "v2")
-                        .then_some(true)
-                }
-                _ => None,
+/// How the aggregated form is written; `None` when the best clause that is served asks for the legacy one.
+fn aggregated_encoding(cx: &Cx<'_>) -> Option<Encoding> {
+    for clause in accept::clauses(cx.accept().unwrap_or_default()) {
+        let Some(encoding) = clause.encodings().first() else {
+            continue;
+        };
+        match (
+            clause.parameter("as"),
+            clause.parameter("g"),
+            clause.parameter("v"),
+        ) {
+            ("", "", "") => return None,
+            ("APIGroupDiscoveryList", "apidiscovery.k8s.io", "v2") => {
+                let is_pretty = *encoding == Encoding::Json && cx.wants_pretty();
+                return Some(if is_pretty { Encoding::Pretty } else { *encoding });
             }
-        })
-        .unwrap_or(false)
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The `Content-Type` of the aggregated form.
+fn aggregated_type(encoding: Encoding) -> &'static str {
+    match encoding {
+        Encoding::Json | Encoding::Pretty => {
+            "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+        }
+        Encoding::Yaml => "application/yaml;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
+        Encoding::Protobuf => {
+            "application/vnd.kubernetes.protobuf;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+        }
+    }
 }
 
 /// `/apis/{group}` and `/api/v1`, `/apis/{group}/{version}`; `None` when nobody serves it.
@@ -155,7 +170,26 @@ pub(crate) fn group_or_version(cx: &Cx<'_>, path: &str) -> Option<Result<Respons
         ["apis", group, version] => resource_list(&catalogue, group, version)?,
         _ => return None,
     };
-    Some(answer::value(cx, &value, StatusCode::OK))
+    let offer = match parts.as_slice() {
+        ["api", version] => offer(&catalogue, "", version),
+        ["apis", group, version] => offer(&catalogue, group, version),
+        _ => Offer::Plain,
+    };
+    let accepted = accept::object(cx.accept(), cx.wants_pretty(), offer);
+    Some(
+        accepted
+            .and_then(|accepted| answer::encoded(answer::json(&value), accepted.encoding, StatusCode::OK)),
+    )
+}
+
+/// Upstream's router knows the versions of built-in groups, and what they produce.
+fn offer(catalogue: &Catalogue, group: &str, version: &str) -> Offer {
+    let is_builtin = catalogue
+        .iter()
+        .filter(|definition| definition.group == group)
+        .filter_map(|definition| definition.version(version))
+        .any(|version| matches!(version.schema, Ref::Named(_)));
+    if is_builtin { Offer::Builtin } else { Offer::Plain }
 }
 
 /// A served group: its versions, the preferred first, each with its resources.

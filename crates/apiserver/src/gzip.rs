@@ -1,4 +1,4 @@
-//! Compression of large answers, as upstream: gzip at level 1 from 128 KiB on, never for watches.
+//! Compression of large answers, as upstream: gzip at level 1 above 128 KiB, never for watches.
 
 use std::io::Write;
 use std::pin::Pin;
@@ -12,6 +12,7 @@ use http_body::{Body as HttpBody, Frame};
 
 use crate::body::{Body, BodyError};
 
+/// Answers above this are compressed.
 const FROM: u64 = 128 * 1024;
 
 /// Whether the client takes gzip.
@@ -20,14 +21,14 @@ pub(crate) fn accepted(headers: &HeaderMap) -> bool {
         .get(header::ACCEPT_ENCODING)
         .and_then(|value| value.to_str().ok())
         .is_some_and(|text| {
-            text.split(',')
-                .any(|part| part.split(';').next().unwrap_or("").trim() == "gzip")
+            // Upstream does not read weights: `gzip;q=1` is not `gzip` to it.
+            text.split(',').any(|part| part.trim() == "gzip")
         })
 }
 
 /// Compresses an answer whose length is known and large enough.
 pub(crate) fn apply(response: Response<Body>) -> Response<Body> {
-    let is_large = response.body().exact_len().is_some_and(|len| len >= FROM);
+    let is_large = response.body().exact_len().is_some_and(|len| len > FROM);
     if !is_large || response.headers().contains_key(header::CONTENT_ENCODING) {
         return response;
     }

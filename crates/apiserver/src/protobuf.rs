@@ -1,383 +1,84 @@
-//! Kubernetes' protobuf, read into dynamic objects: what typed Go clients (many commands of kubectl) send.
+//! Kubernetes' protobuf, to and from JSON: what typed Go clients speak for built-in kinds.
 //!
-//! Driven by a table of wire formats. Answers stay JSON: those clients accept both.
+//! Driven by a table of wire formats. Objects are kept as JSON and transcoded at the edge, field by field, in one pass.
 
-use std::collections::HashMap;
-use std::sync::LazyLock;
+use serde_json::Value;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use jiff::Timestamp;
-use serde_json::{Map, Number, Value};
-use warren_apimachinery::GroupVersion;
-use warren_apimachinery::time;
+mod decode;
+mod encode;
+mod table;
+mod wire;
+
+pub(crate) use decode::decode;
+use encode::TypeMeta;
 
 /// What stands before every message.
 const MAGIC: &[u8] = b"k8s\0";
-/// How deep messages may nest.
-const DEPTH: usize = 100;
 
-static TABLE: LazyLock<Table> = LazyLock::new(|| Table::read(include_str!("../data/protobuf.tsv")));
-
-struct Table {
-    by_name: HashMap<&'static str, usize>,
-    messages: Vec<Message>,
+/// An object in its envelope, from its JSON; `None` when its kind has no form in protobuf or the JSON is not of it.
+pub(crate) fn object(json: &[u8]) -> Option<Vec<u8>> {
+    let kind = TypeMeta::of(json);
+    let message = table::message_of(&kind.api_version, &kind.kind)?;
+    let mut raw = Vec::with_capacity(json.len());
+    encode::message(message, json, &mut raw).ok()?;
+    Some(envelope(&kind.api_version, &kind.kind, &raw))
 }
 
-struct Message {
-    form: Form,
-    fields: Vec<Field>,
-}
-
-struct Field {
-    number: u64,
-    name: &'static str,
-    repeat: Repeat,
-    kind: Kind,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Repeat {
-    Once,
-    List,
-    Map,
-}
-
-#[derive(Clone, Copy)]
-enum Kind {
-    Text,
-    Bytes,
-    Bool,
-    Int,
-    Double,
-    Message(usize),
-}
-
-/// What JSON makes of a message.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
-    Object,
-    Quantity,
-    IntOrString,
-    Time,
-    MicroTime,
-    /// JSON in its bytes.
-    Embedded,
-    /// The list in its only field.
-    List,
-    /// `JSONSchemaPropsOrBool` and its likes: whichever field is set.
-    Either,
-}
-
-impl Form {
-    fn of(name: &str) -> Self {
-        match name.rsplit('.').next().unwrap_or_default() {
-            "Quantity" => Self::Quantity,
-            "IntOrString" => Self::IntOrString,
-            "Time" => Self::Time,
-            "MicroTime" => Self::MicroTime,
-            "RawExtension" | "FieldsV1" | "JSON" => Self::Embedded,
-            "ExtraValue" => Self::List,
-            "JSONSchemaPropsOrBool" | "JSONSchemaPropsOrArray" | "JSONSchemaPropsOrStringArray" => {
-                Self::Either
-            }
-            _ => Self::Object,
-        }
-    }
-}
-
-impl Table {
-    fn read(text: &'static str) -> Self {
-        let lines: Vec<(&str, &str)> = text.lines().filter_map(|line| line.split_once('\t')).collect();
-        let by_name: HashMap<&str, usize> = lines
-            .iter()
-            .enumerate()
-            .map(|(at, (name, _))| (*name, at))
-            .collect();
-        let messages = lines
-            .iter()
-            .map(|(name, fields)| Message {
-                form: Form::of(name),
-                fields: fields
-                    .split(' ')
-                    .filter_map(|field| Field::read(field, &by_name))
-                    .collect(),
-            })
-            .collect();
-        Self { by_name, messages }
-    }
-}
-
-impl Field {
-    fn read(text: &'static str, by_name: &HashMap<&str, usize>) -> Option<Self> {
-        let mut parts = text.splitn(3, ':');
-        let number = parts.next()?.parse().ok()?;
-        let name = parts.next()?;
-        let kind = parts.next()?;
-        let (repeat, kind) = match (kind.strip_prefix('['), kind.strip_prefix('{')) {
-            (Some(kind), _) => (Repeat::List, kind),
-            (_, Some(kind)) => (Repeat::Map, kind),
-            _ => (Repeat::Once, kind),
-        };
-        let kind = match kind {
-            "s" => Kind::Text,
-            "y" => Kind::Bytes,
-            "b" => Kind::Bool,
-            "i" => Kind::Int,
-            "d" => Kind::Double,
-            message => Kind::Message(*by_name.get(message)?),
-        };
-        Some(Self {
-            number,
-            name,
-            repeat,
-            kind,
-        })
-    }
-}
-
-/// Reads an object with its envelope.
-///
-/// # Errors
-/// What is wrong, for people.
-pub(crate) fn decode(bytes: &[u8]) -> Result<Value, String> {
-    let body = bytes.strip_prefix(MAGIC).ok_or_else(|| {
-        "provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]".to_owned()
-    })?;
-    let envelope = Envelope::read(body).ok_or_else(broken)?;
-    let message = message_of(&envelope).ok_or_else(|| {
-        format!(
-            "no kind {:?} is registered for version {:?}",
-            envelope.kind, envelope.api_version
-        )
-    })?;
-    let mut value = message_value(message, envelope.raw, 0).ok_or_else(broken)?;
-    if let Some(map) = value.as_object_mut() {
-        map.insert("apiVersion".to_owned(), envelope.api_version.into());
-        map.insert("kind".to_owned(), envelope.kind.into());
-    }
-    Ok(value)
-}
-
-fn broken() -> String {
-    "the protobuf message is malformed".to_owned()
-}
-
-/// `runtime.Unknown`
-#[derive(Default)]
-struct Envelope<'a> {
-    api_version: String,
-    kind: String,
-    raw: &'a [u8],
-}
-
-impl<'a> Envelope<'a> {
-    fn read(bytes: &'a [u8]) -> Option<Self> {
-        let mut envelope = Self::default();
-        let mut wire = Wire(bytes);
-        while let Some((number, item)) = wire.next()? {
-            match (number, item) {
-                (1, Item::Bytes(bytes)) => {
-                    let mut meta = Wire(bytes);
-                    while let Some((number, item)) = meta.next()? {
-                        match (number, item) {
-                            (1, Item::Bytes(text)) => envelope.api_version = text_of(text),
-                            (2, Item::Bytes(text)) => envelope.kind = text_of(text),
-                            _ => {}
-                        }
-                    }
-                }
-                (2, Item::Bytes(raw)) => envelope.raw = raw,
-                _ => {}
-            }
-        }
-        Some(envelope)
-    }
-}
-
-fn message_of(envelope: &Envelope<'_>) -> Option<usize> {
-    let name = match envelope.kind.as_str() {
-        // Registered in every group and version.
-        "DeleteOptions" => "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions",
-        kind => {
-            let version = GroupVersion::parse(&envelope.api_version)?;
-            warren_schema::definition_for(&version.group, &version.version, kind)?
-        }
+/// A list in its envelope, from the JSON of its metadata and of each item.
+pub(crate) fn list<'a>(
+    api_version: &str,
+    kind: &str,
+    metadata: &Value,
+    items: impl Iterator<Item = &'a [u8]>,
+) -> Option<Vec<u8>> {
+    let message = table::TABLE.get(table::message_of(api_version, kind)?)?;
+    let inner = |number| match message.field(number)?.kind {
+        table::Kind::Message(inner) => Some(inner),
+        _ => None,
     };
-    TABLE.by_name.get(name).copied()
-}
-
-/// A cursor over the wire format.
-struct Wire<'a>(&'a [u8]);
-
-enum Item<'a> {
-    Number(u64),
-    Fixed(u64),
-    Bytes(&'a [u8]),
-}
-
-impl<'a> Wire<'a> {
-    /// The next field; `Some(None)` at the end, `None` when the bytes are malformed.
-    #[expect(clippy::option_option, reason = "the end and a failure are different things")]
-    fn next(&mut self) -> Option<Option<(u64, Item<'a>)>> {
-        if self.0.is_empty() {
-            return Some(None);
-        }
-        let tag = self.varint()?;
-        let item = match tag & 7 {
-            0 => Item::Number(self.varint()?),
-            1 => Item::Fixed(u64::from_le_bytes(self.take(8)?.try_into().ok()?)),
-            2 => {
-                let len = usize::try_from(self.varint()?).ok()?;
-                Item::Bytes(self.take(len)?)
-            }
-            5 => Item::Fixed(u64::from(u32::from_le_bytes(self.take(4)?.try_into().ok()?))),
-            _ => return None,
-        };
-        Some(Some((tag >> 3, item)))
+    let (metadata_message, item_message) = (inner(1)?, inner(2)?);
+    let mut raw = Vec::new();
+    encode::message(metadata_message, metadata.to_string().as_bytes(), &mut raw).ok()?;
+    wire::enclose(&mut raw, 1, 0);
+    for json in items {
+        let start = raw.len();
+        encode::message(item_message, json, &mut raw).ok()?;
+        wire::enclose(&mut raw, 2, start);
     }
-
-    fn varint(&mut self) -> Option<u64> {
-        let mut value = 0_u64;
-        for at in 0..10 {
-            let (byte, rest) = self.0.split_first()?;
-            self.0 = rest;
-            value |= u64::from(byte & 0x7f) << (7 * at);
-            if byte & 0x80 == 0 {
-                return Some(value);
-            }
-        }
-        None
-    }
-
-    fn take(&mut self, len: usize) -> Option<&'a [u8]> {
-        let (head, tail) = self.0.split_at_checked(len)?;
-        self.0 = tail;
-        Some(head)
-    }
+    Some(envelope(api_version, kind, &raw))
 }
 
-fn text_of(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+/// A watch's event with an enveloped object: its length, then the event without an envelope of its own.
+pub(crate) fn frame(kind: &str, object: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(object.len() + kind.len() + 24);
+    wire::put_bytes(&mut out, 1, kind.as_bytes());
+    let start = out.len();
+    wire::put_bytes(&mut out, 1, object);
+    wire::enclose(&mut out, 2, start);
+    let length = u32::try_from(out.len()).unwrap_or(u32::MAX);
+    out.splice(0..0, length.to_be_bytes());
+    out
 }
 
-/// A message in the form that JSON gives it.
-fn message_value(message: usize, bytes: &[u8], depth: usize) -> Option<Value> {
-    let message = TABLE.messages.get(message).filter(|_| depth < DEPTH)?;
-    let mut map = Map::new();
-    let mut wire = Wire(bytes);
-    while let Some((number, item)) = wire.next()? {
-        let Some(field) = message.fields.iter().find(|field| field.number == number) else {
-            continue;
-        };
-        put(field, &item, depth, &mut map)?;
-    }
-    Some(match message.form {
-        Form::Object => Value::Object(map),
-        Form::Quantity => map.remove("string").unwrap_or_else(|| "0".into()),
-        Form::IntOrString => match map.get("type").and_then(Value::as_i64) {
-            Some(1) => map.remove("strVal").unwrap_or_else(|| "".into()),
-            _ => map.remove("intVal").unwrap_or_else(|| 0.into()),
-        },
-        Form::Time => moment(&map).map_or(Value::Null, |at| time::format(at).into()),
-        Form::MicroTime => moment(&map).map_or(Value::Null, |at| time::format_micro(at).into()),
-        Form::Embedded => embedded(bytes)?,
-        Form::List => map.remove("items").unwrap_or_else(|| Value::Array(Vec::new())),
-        Form::Either => either(map),
-    })
-}
-
-fn put(field: &Field, item: &Item<'_>, depth: usize, map: &mut Map<String, Value>) -> Option<()> {
-    match field.repeat {
-        Repeat::Once => {
-            let value = single(field.kind, item, depth)?;
-            match value {
-                Value::Object(inner) if field.name == "~" => map.extend(inner),
-                value => {
-                    map.insert(field.name.to_owned(), value);
-                }
-            }
-        }
-        Repeat::List => {
-            let value = single(field.kind, item, depth)?;
-            let list = map.entry(field.name).or_insert_with(|| Value::Array(Vec::new()));
-            list.as_array_mut()?.push(value);
-        }
-        Repeat::Map => {
-            let Item::Bytes(bytes) = item else { return None };
-            let (key, value) = entry(field.kind, bytes, depth)?;
-            let entries = map.entry(field.name).or_insert_with(|| Value::Object(Map::new()));
-            entries.as_object_mut()?.insert(key, value);
-        }
-    }
-    Some(())
-}
-
-fn entry(kind: Kind, bytes: &[u8], depth: usize) -> Option<(String, Value)> {
-    let mut key = String::new();
-    let mut value = None;
-    let mut wire = Wire(bytes);
-    while let Some((number, item)) = wire.next()? {
-        match (number, &item) {
-            (1, Item::Bytes(text)) => key = text_of(text),
-            (2, item) => value = Some(single(kind, item, depth)?),
-            _ => {}
-        }
-    }
-    let value = match (value, kind) {
-        (Some(value), _) => value,
-        (None, Kind::Text | Kind::Bytes) => "".into(),
-        (None, Kind::Message(message)) => message_value(message, &[], depth + 1)?,
-        (None, _) => 0.into(),
-    };
-    Some((key, value))
-}
-
-fn single(kind: Kind, item: &Item<'_>, depth: usize) -> Option<Value> {
-    Some(match (kind, item) {
-        (Kind::Text, Item::Bytes(bytes)) => text_of(bytes).into(),
-        (Kind::Bytes, Item::Bytes(bytes)) => STANDARD.encode(bytes).into(),
-        (Kind::Bool, Item::Number(number)) => Value::Bool(*number != 0),
-        // Negative numbers are sign-extended to 64 bits on the wire.
-        (Kind::Int, Item::Number(number)) => number.cast_signed().into(),
-        (Kind::Double, Item::Fixed(bits)) => {
-            Number::from_f64(f64::from_bits(*bits)).map_or(Value::Null, Value::Number)
-        }
-        (Kind::Message(message), Item::Bytes(bytes)) => message_value(message, bytes, depth + 1)?,
-        _ => return None,
-    })
-}
-
-/// A moment; `None` for Go's zero time, which is sent as nothing.
-fn moment(map: &Map<String, Value>) -> Option<Timestamp> {
-    let part = |name: &str| map.get(name).and_then(Value::as_i64);
-    let nanos = part("nanos")
-        .and_then(|nanos| i32::try_from(nanos).ok())
-        .unwrap_or(0);
-    Timestamp::new(part("seconds")?, nanos).ok()
-}
-
-/// JSON that stands in a message's first field.
-fn embedded(bytes: &[u8]) -> Option<Value> {
-    let mut wire = Wire(bytes);
-    match wire.next()? {
-        Some((1, Item::Bytes(raw))) if !raw.is_empty() => serde_json::from_slice(raw).ok(),
-        _ => Some(Value::Null),
-    }
-}
-
-fn either(mut map: Map<String, Value>) -> Value {
-    for name in ["schema", "jSONSchemas", "property"] {
-        if let Some(value) = map.remove(name) {
-            return value;
-        }
-    }
-    map.remove("allows").unwrap_or(Value::Bool(false))
+/// `runtime.Unknown` behind the magic.
+fn envelope(api_version: &str, kind: &str, raw: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(raw.len() + api_version.len() + kind.len() + 32);
+    out.extend_from_slice(MAGIC);
+    let start = out.len();
+    wire::put_bytes(&mut out, 1, api_version.as_bytes());
+    wire::put_bytes(&mut out, 2, kind.as_bytes());
+    wire::enclose(&mut out, 1, start);
+    wire::put_bytes(&mut out, 2, raw);
+    // No encoding and no media type of the content: it is protobuf as it is.
+    wire::put_bytes(&mut out, 3, b"");
+    wire::put_bytes(&mut out, 4, b"");
+    out
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use sha2::{Digest, Sha256};
 
     use super::*;
 
@@ -424,13 +125,49 @@ mod tests {
         assert!(decode(&sent("v9", "Pod", b"")).unwrap_err().contains("no kind"));
     }
 
+    /// Upstream's objects with every field set, each with the digest of its bytes in protobuf.
+    const FILLED: &str = include_str!("../tests/golden/protobuf.tsv");
+
+    fn digest(bytes: &[u8]) -> String {
+        Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     #[test]
-    fn every_message_of_the_table_is_complete() {
-        let text = include_str!("../data/protobuf.tsv");
-        for (line, message) in text.lines().zip(&TABLE.messages) {
-            let (name, fields) = line.split_once('\t').unwrap();
-            let expect = fields.split(' ').filter(|field| !field.is_empty()).count();
-            assert_eq!(message.fields.len(), expect, "{name}");
+    fn every_field_is_written_as_upstream_writes_it_and_reads_back() {
+        for line in FILLED.lines() {
+            let (expect, json) = line.split_once('\t').unwrap();
+            let value: Value = serde_json::from_str(json).unwrap();
+            let bytes = object(json.as_bytes()).unwrap();
+            assert_eq!(digest(&bytes), expect, "{} {}", value["apiVersion"], value["kind"]);
+            assert_eq!(decode(&bytes).unwrap(), value);
         }
+    }
+
+    #[test]
+    fn what_an_object_leaves_out_is_written_as_gos_zeros() {
+        let bytes = object(br#"{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"a","labels":null}}"#).unwrap();
+        let metadata = b"\x0a\x11\x0a\x01a\x12\0\x1a\0\"\0*\0\x32\0\x38\0\x42\0";
+        let raw = [&metadata[..], b"\x12\0\x1a\x02\x0a\0"].concat();
+        assert_eq!(bytes, envelope("v1", "Namespace", &raw));
+        assert_eq!(object(br#"{"apiVersion":"example.com/v1","kind":"Thing"}"#), None);
+        assert_eq!(object(br#"{"apiVersion":"v1","kind":"Pod","spec":"text"}"#), None);
+    }
+
+    #[test]
+    fn lists_carry_items_without_their_kind() {
+        let item = br#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"},"data":{"b":"2","a":"1"}}"#;
+        let metadata = json!({"resourceVersion": "7"});
+        let bytes = list("v1", "ConfigMapList", &metadata, [&item[..]].into_iter()).unwrap();
+        let value = decode(&bytes).unwrap();
+        assert_eq!(value["kind"], "ConfigMapList");
+        assert_eq!(value["metadata"]["resourceVersion"], "7");
+        assert_eq!(value["items"][0]["data"], json!({"a": "1", "b": "2"}));
+        assert_eq!(value["items"][0].get("kind"), None);
+    }
+
+    #[test]
+    fn frames_are_told_apart_by_their_length() {
+        let bytes = frame("ADDED", b"xy");
+        assert_eq!(bytes, b"\0\0\0\x0d\x0a\x05ADDED\x12\x04\x0a\x02xy");
     }
 }

@@ -1,4 +1,4 @@
-//! WATCH: events as JSON frames, assembled from the stored bytes.
+//! WATCH: events as frames of JSON, assembled from the stored bytes, or of protobuf, transcoded from them.
 //!
 //! A watch is a future that its connection polls: no task, no timer beyond its own deadline and bookmarks.
 
@@ -18,11 +18,12 @@ use warren_registry::definition::Definition;
 use warren_storage::{Event, EventKind, Watch, WatchEnd};
 use warren_telemetry::metrics::Running;
 
-use crate::accept::{self, Shape};
+use crate::accept::{self, Encoding, Shape};
 use crate::answer;
 use crate::body::Body;
 use crate::cx::{Cx, Served};
-use crate::options::ListOptions;
+use crate::options::{ListOptions, Of};
+use crate::protobuf;
 use crate::route::Stop;
 use crate::selection::Selectors;
 use crate::table::Printer;
@@ -40,8 +41,8 @@ const PIECE: usize = 256 * 1024;
 /// # Errors
 /// What the client reads when the watch cannot start. What fails later is an `ERROR` event.
 pub(crate) fn objects(cx: &Cx<'_>, served: &Served<'_>) -> Result<Response<Body>, Status> {
-    let accepted = accept::stream(cx.accept())?;
-    let options = ListOptions::read(cx.query, true)?;
+    let accepted = accept::stream(cx.accept(), cx.offer())?;
+    let options = ListOptions::read(cx.query, Of::Watch)?;
     let selectors = Selectors::read(cx.query, served.definition, &served.path.name)?;
     let printer = match accepted.shape {
         Shape::Table(version) => Some(Printer::new(cx, version)?),
@@ -61,6 +62,7 @@ pub(crate) fn objects(cx: &Cx<'_>, served: &Served<'_>) -> Result<Response<Body>
             definition: Arc::clone(served.definition),
             version: served.path.version.to_string(),
             shape: accepted.shape,
+            encoding: accepted.encoding,
             printer,
             headers_sent: false,
             selectors,
@@ -69,15 +71,15 @@ pub(crate) fn objects(cx: &Cx<'_>, served: &Served<'_>) -> Result<Response<Body>
         initial: VecDeque::new(),
         then: None,
         bookmarks: options.bookmarks,
-        next_bookmark: Instant::now() + BOOKMARK.min(life.saturating_sub(BEFORE_END)),
+        next_bookmark: next_bookmark(ends),
         ends,
         stop: cx.stop.clone(),
-        _running: cx.server.metrics.longrunning("WATCH"),
+        _running: cx.cluster.metrics.longrunning(cx.labels),
     };
     stream.start(&options, served);
     Ok(answer::with(
         StatusCode::OK,
-        accepted.encoding.content_type(),
+        accepted.encoding.stream_type(),
         Body::stream(unfold::body(stream, step)),
     ))
 }
@@ -129,7 +131,7 @@ impl Stream {
             Ok(watch) => self.watch = Some(watch),
             Err(gone) => {
                 self.initial.clear();
-                self.then = Some(error_frame(&too_old(gone.asked, gone.through)));
+                self.then = Some(self.frames.error(&too_old(gone.asked, gone.through)));
             }
         }
     }
@@ -149,7 +151,7 @@ impl Stream {
     fn ended(&mut self, end: WatchEnd) -> Option<Bytes> {
         self.watch = None;
         match end {
-            WatchEnd::Compacted(gone) => Some(error_frame(&too_old(gone.asked, gone.through))),
+            WatchEnd::Compacted(gone) => Some(self.frames.error(&too_old(gone.asked, gone.through))),
             WatchEnd::Closed => None,
         }
     }
@@ -215,11 +217,9 @@ async fn stopped(stop: Option<&mut Stop>) {
 /// About every minute, and once more shortly before the end.
 fn next_bookmark(ends: Instant) -> Instant {
     let now = Instant::now();
-    let last = ends - BEFORE_END;
-    if now < last {
-        (now + BOOKMARK).min(last)
-    } else {
-        ends
+    match ends.checked_sub(BEFORE_END) {
+        Some(last) if now < last => (now + BOOKMARK).min(last),
+        _ => ends,
     }
 }
 
@@ -227,13 +227,7 @@ fn too_old(asked: Revision, oldest: Revision) -> Status {
     Status::expired(format!("too old resource version: {asked} ({oldest})"))
 }
 
-fn error_frame(status: &Status) -> Bytes {
-    let mut frame = BytesMut::new();
-    envelope("ERROR", &answer::json(status), &mut frame);
-    frame.freeze()
-}
-
-fn envelope(kind: &str, object: &[u8], out: &mut BytesMut) {
+fn json_frame(kind: &str, object: &[u8], out: &mut BytesMut) {
     out.reserve(object.len() + kind.len() + 24);
     out.extend_from_slice(b"{\"type\":\"");
     out.extend_from_slice(kind.as_bytes());
@@ -255,6 +249,7 @@ struct Frames {
     definition: Arc<Definition>,
     version: String,
     shape: Shape,
+    encoding: Encoding,
     printer: Option<Printer>,
     headers_sent: bool,
     selectors: Selectors,
@@ -294,7 +289,24 @@ impl Frames {
         let bytes = self.registry.answer(&self.definition, &self.version, object);
         let revision = object.meta().revision;
         let shaped = self.shaped(&bytes, revision);
-        envelope(kind, shaped.as_ref().unwrap_or(&bytes), out);
+        self.frame(kind, shaped.as_ref().unwrap_or(&bytes), out);
+    }
+
+    /// Appends an event with this object, which is JSON.
+    fn frame(&self, kind: &str, object: &[u8], out: &mut BytesMut) {
+        if self.encoding != Encoding::Protobuf {
+            return json_frame(kind, object, out);
+        }
+        // Only kinds that have a form in protobuf are watched in it.
+        if let Some(object) = protobuf::object(object) {
+            out.extend_from_slice(&protobuf::frame(kind, &object));
+        }
+    }
+
+    fn error(&self, status: &Status) -> Bytes {
+        let mut frame = BytesMut::new();
+        self.frame("ERROR", &answer::json(status), &mut frame);
+        frame.freeze()
     }
 
     /// The bytes in another shape; `None` when the object itself is wanted.
@@ -323,7 +335,7 @@ impl Frames {
         let bytes = answer::json(&object);
         let shaped = self.shaped(&bytes, revision);
         let mut frame = BytesMut::new();
-        envelope("BOOKMARK", shaped.as_ref().unwrap_or(&bytes), &mut frame);
+        self.frame("BOOKMARK", shaped.as_ref().unwrap_or(&bytes), &mut frame);
         frame.freeze()
     }
 }

@@ -1,6 +1,6 @@
 //! Reads the little of Go that `types.go` files consist of: structs with tagged fields, and named types.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -72,6 +72,14 @@ impl Field {
     pub(super) fn untold_type(&self) -> Option<&str> {
         self.is_scalar_named.then_some(&self.type_text)
     }
+}
+
+/// What a Go struct tells about a field of its protobuf message.
+pub(super) struct OnWire {
+    /// `~` for a struct whose fields JSON puts into the one around it.
+    pub(super) json_name: String,
+    /// Whether it is left out when absent; what is not optional is always written.
+    pub(super) is_optional: bool,
 }
 
 /// A named type as declared.
@@ -169,6 +177,35 @@ impl Source {
                 omit_zero: options.contains(&"omitzero"),
                 json_name,
             });
+        }
+        Ok(all)
+    }
+
+    /// The fields of a struct by their number in protobuf; empty for types that are no structs.
+    pub(super) fn wire(&mut self, package: &str, name: &str) -> Result<BTreeMap<u32, OnWire>> {
+        self.load(package)?;
+        let declared = self.packages.get(package).and_then(|p| p.types.get(name));
+        let Some(Declared::Struct(fields)) = declared else {
+            return Ok(BTreeMap::new());
+        };
+        let mut all = BTreeMap::new();
+        for field in fields {
+            let number = tag_of(&field.tag, "protobuf").split(',').nth(1);
+            let mut options = json_tag(&field.tag).split(',');
+            let json_name = options.next().unwrap_or_default();
+            let json_name = match json_name {
+                "-" => continue,
+                "" if field.name.is_none() || options.any(|option| option == "inline") => "~",
+                "" => continue,
+                name => name,
+            };
+            if let Some(number) = number.and_then(|number| number.parse().ok()) {
+                let field = OnWire {
+                    json_name: json_name.to_owned(),
+                    is_optional: field.type_text.starts_with('*') || field.type_text == "[]byte",
+                };
+                all.insert(number, field);
+            }
         }
         Ok(all)
     }
@@ -399,9 +436,13 @@ fn without_comment(line: &str) -> &str {
 }
 
 fn json_tag(tag: &str) -> &str {
-    tag.split_once("json:\"")
+    tag_of(tag, "json")
+}
+
+fn tag_of<'a>(tag: &'a str, key: &str) -> &'a str {
+    tag.split_once(&format!("{key}:\""))
         .and_then(|(_, rest)| rest.split_once('"'))
-        .map_or("", |(json, _)| json)
+        .map_or("", |(value, _)| value)
 }
 
 /// The value of a `+default=` marker. Those that name a constant are the two of Azure's disks.
