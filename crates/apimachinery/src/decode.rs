@@ -8,7 +8,11 @@ use std::fmt::{self, Write};
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+mod order;
+mod repeated;
 mod syntax;
+
+pub use order::FieldOrder;
 
 /// How deep YAML may nest: its parser needs so much of the stack that 127 levels overflow a thread's.
 const MAX_YAML_DEPTH: usize = 64;
@@ -20,7 +24,8 @@ const MAX_DUPLICATES: usize = 100;
 pub struct Decoded {
     /// The object; the last of duplicate keys wins, as in Go.
     pub value: Value,
-    /// `duplicate field "spec.replicas"`, in the order of the text, each once, at most 100.
+    /// `duplicate field "spec.replicas"`, in the order of the text, each once, at most 100. In YAML, as upstream
+    /// says it: `line 9: key "replicas" already set in map`.
     pub duplicates: Vec<String>,
 }
 
@@ -75,14 +80,21 @@ fn read_json(bytes: &[u8]) -> Result<Decoded, DecodeError> {
 /// When it is not YAML or not UTF-8, has several documents, or exceeds a bound.
 pub fn decode_yaml(bytes: &[u8]) -> Result<Decoded, DecodeError> {
     let starts = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
-    // Much of what is sent as YAML is JSON, which is read faster.
-    if starts == Some(&b'{')
-        && let Ok(decoded) = decode_json(bytes)
+    let mut decoded = match starts {
+        // Much of what is sent as YAML is JSON, which is read faster.
+        Some(b'{') => decode_json(bytes).or_else(|_| read_yaml(bytes))?,
+        _ => read_yaml(bytes)?,
+    };
+    if !decoded.duplicates.is_empty()
+        && let Ok(text) = std::str::from_utf8(bytes)
     {
-        return Ok(decoded);
+        decoded.duplicates = repeated::repeated(text, yaml_options(), MAX_DUPLICATES);
     }
-    let text = std::str::from_utf8(bytes).map_err(|_| DecodeError::Yaml("invalid UTF-8".to_owned()))?;
-    let options = serde_saphyr::options! {
+    Ok(decoded)
+}
+
+fn yaml_options() -> serde_saphyr::Options {
+    serde_saphyr::options! {
         duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::PassThrough,
         legacy_octal_numbers: true,
         with_snippet: false,
@@ -96,7 +108,12 @@ pub fn decode_yaml(bytes: &[u8]) -> Result<Decoded, DecodeError> {
         alias_limits: serde_saphyr::alias_limits! {
             max_total_replayed_events: 500_000,
         },
-    };
+    }
+}
+
+fn read_yaml(bytes: &[u8]) -> Result<Decoded, DecodeError> {
+    let text = std::str::from_utf8(bytes).map_err(|_| DecodeError::Yaml("invalid UTF-8".to_owned()))?;
+    let options = yaml_options();
     let mut state = State::default();
     let read = serde_saphyr::with_deserializer_from_str_with_options(text, options, |deserializer| {
         state.seed().deserialize(deserializer)
@@ -286,7 +303,18 @@ mod tests {
         );
         let decoded = decode_yaml(b"a: 1\nb:\n  c: 1\n  c: 2\n").unwrap();
         assert_eq!(decoded.value, json!({"a": 1, "b": {"c": 2}}));
-        assert_eq!(decoded.duplicates, ["duplicate field \"b.c\""]);
+        assert_eq!(decoded.duplicates, ["line 4: key \"c\" already set in map"]);
+        let decoded = decode_yaml(b"a:\n  b: 1\n  b: 2\na:\n  c: [{d: 1, d: 2}]\n").unwrap();
+        assert_eq!(
+            decoded.duplicates,
+            [
+                "line 3: key \"b\" already set in map",
+                "line 5: key \"d\" already set in map",
+                "line 5: key \"a\" already set in map"
+            ]
+        );
+        let decoded = decode_yaml(br#"{"a": 1, "a": 2}"#).unwrap();
+        assert_eq!(decoded.duplicates, ["line 1: key \"a\" already set in map"]);
     }
 
     #[test]

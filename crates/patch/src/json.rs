@@ -1,9 +1,8 @@
 //! JSON patch (RFC 6902), with the liberties of the library upstream uses: negative indices count from the
-//! end, and a `test` for null is met by an absent field.
+//! end, `replace` and `copy` make what is not there, a `test` for null is met by an absent field, and what
+//! stands before a path's first slash is nothing.
 
-use json_patch::jsonptr::PointerBuf;
-use json_patch::{PatchOperation, TestOperation};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::PatchError;
 use warren_apimachinery::value::go_kind;
@@ -14,6 +13,9 @@ pub const MAX_OPERATIONS: usize = 10_000;
 /// The bytes that the `copy` operations of one patch may add, as upstream limits them.
 const MAX_COPIED_BYTES: usize = 3 * 1024 * 1024;
 
+/// The fields of an operation, in the order in which upstream decodes them.
+const FIELDS: [&str; 4] = ["op", "path", "from", "value"];
+
 /// Applies a JSON patch to `document`, one operation after the other. After an error the document is changed
 /// in part: the caller discards it.
 ///
@@ -21,11 +23,16 @@ const MAX_COPIED_BYTES: usize = 3 * 1024 * 1024;
 /// `Malformed` where the patch is not a list of operations, `TooManyOperations` above [`MAX_OPERATIONS`],
 /// `DoesNotFit` where an operation fails.
 pub fn json_patch(document: &mut Value, patch: &Value) -> Result<(), PatchError> {
-    let Value::Array(operations) = patch else {
-        return Err(undecodable(patch, "[]handlers.jsonPatchOp"));
+    let operations = match patch {
+        Value::Array(operations) => operations.as_slice(),
+        Value::Null => &[],
+        other => return Err(undecodable(other, "jsonpatch.Patch")),
     };
-    for operation in operations {
-        check_form(operation)?;
+    if let Some(other) = operations
+        .iter()
+        .find(|operation| !operation.is_object() && !operation.is_null())
+    {
+        return Err(undecodable(other, "jsonpatch.Operation"));
     }
     if operations.len() > MAX_OPERATIONS {
         return Err(PatchError::TooManyOperations {
@@ -35,96 +42,200 @@ pub fn json_patch(document: &mut Value, patch: &Value) -> Result<(), PatchError>
     }
     let mut copied = 0;
     for operation in operations {
-        apply_one(document, operation, &mut copied)?;
+        apply_one(document, operation, &mut copied).map_err(|why| PatchError::DoesNotFit(why.into()))?;
     }
     Ok(())
+}
+
+/// Checks the form of a JSON patch as upstream does when it looks at fields: answers the unknown ones, such as
+/// `json patch unknown field "[0].foo"`.
+///
+/// # Errors
+/// `Malformed` where the patch is not a list of operations, or where a text of an operation is none.
+pub fn json_patch_form(patch: &Value) -> Result<Vec<String>, PatchError> {
+    let decoding = |found: &Value, into: &str| {
+        let PatchError::Malformed(why) = undecodable(found, into) else {
+            return undecodable(found, into);
+        };
+        PatchError::Malformed(format!("error decoding patch: {why}"))
+    };
+    let operations = match patch {
+        Value::Array(operations) => operations.as_slice(),
+        Value::Null => &[],
+        other => return Err(decoding(other, "[]handlers.jsonPatchOp")),
+    };
+    let mut unknown = Vec::new();
+    for (index, operation) in operations.iter().enumerate() {
+        let fields = match operation {
+            Value::Object(fields) => fields,
+            Value::Null => continue,
+            other => return Err(decoding(other, "handlers.jsonPatchOp")),
+        };
+        for (name, value) in fields {
+            if !FIELDS.contains(&name.as_str()) {
+                unknown.push(format!("json patch unknown field \"[{index}].{name}\""));
+            } else if name != "value" && !value.is_string() && !value.is_null() {
+                let kind = go_kind(value);
+                return Err(PatchError::malformed(format!(
+                    "error decoding patch: json: cannot unmarshal {kind} into Go struct field jsonPatchOp.{name} of type string"
+                )));
+            }
+        }
+    }
+    Ok(unknown)
 }
 
 fn undecodable(found: &Value, into: &str) -> PatchError {
     PatchError::malformed(format!(
-        "error decoding patch: json: cannot unmarshal {} into Go value of type {into}",
+        "json: cannot unmarshal {} into Go value of type {into}",
         go_kind(found)
     ))
 }
 
-/// Operations are objects whose `op`, `path` and `from` are text; everything else is found out while applying.
-fn check_form(operation: &Value) -> Result<(), PatchError> {
-    let Value::Object(fields) = operation else {
-        return Err(undecodable(operation, "handlers.jsonPatchOp"));
+/// Why an operation does not fit. Upstream keeps it to itself.
+type Why = &'static str;
+
+fn apply_one(document: &mut Value, operation: &Value, copied: &mut usize) -> Result<(), Why> {
+    let text = |name: &str| operation.get(name).and_then(Value::as_str);
+    let path = || text("path").ok_or("the operation has no path");
+    let from = || text("from").ok_or("the operation has no from");
+    let value = operation.get("value");
+    match text("op").unwrap_or_default() {
+        "add" => parent(document, path()?)?.add(value.cloned().unwrap_or_default()),
+        "remove" => parent(document, path()?)?.take().map(drop),
+        "replace" if path()?.is_empty() => {
+            let value = value.filter(|value| value.is_object() || value.is_array());
+            *document = value.ok_or("a document is an object or a list")?.clone();
+            Ok(())
+        }
+        "replace" => {
+            let mut place = parent(document, path()?)?;
+            place.get()?;
+            place.set(value.cloned().unwrap_or_default())
+        }
+        "move" => {
+            let value = parent(document, from()?)?.take()?;
+            parent(document, path()?)?.add(value)
+        }
+        "copy" => {
+            let value = parent(document, from()?)?.get()?.cloned().unwrap_or_default();
+            *copied += value.to_string().len();
+            if *copied > MAX_COPIED_BYTES {
+                return Err("the copies of the patch add too much");
+            }
+            parent(document, path()?)?.add(value)
+        }
+        "test" if path()?.is_empty() => met(Some(document), value),
+        "test" => met(parent(document, path()?)?.get()?, value),
+        _ => Err("there is no such operation"),
+    }
+}
+
+fn met(found: Option<&Value>, wanted: Option<&Value>) -> Result<(), Why> {
+    let is_met = match found {
+        None | Some(Value::Null) => wanted.is_none_or(Value::is_null),
+        found => found == wanted,
     };
-    for name in ["op", "path", "from"] {
-        if let Some(value) = fields.get(name)
-            && !value.is_string()
-            && !value.is_null()
-        {
-            return Err(PatchError::malformed(format!(
-                "error decoding patch: json: cannot unmarshal {} into Go struct field jsonPatchOp.{name} of type string",
-                go_kind(value)
-            )));
-        }
-    }
-    Ok(())
+    if is_met { Ok(()) } else { Err("the test failed") }
 }
 
-fn apply_one(document: &mut Value, operation: &Value, copied: &mut usize) -> Result<(), PatchError> {
-    let mut operation: PatchOperation =
-        serde::Deserialize::deserialize(operation).map_err(|e| PatchError::DoesNotFit(e.to_string()))?;
-    for path in paths(&mut operation) {
-        if path.as_str().contains("/-") {
-            count_from_the_end(document, path);
-        }
-    }
-    if let PatchOperation::Test(TestOperation {
-        path,
-        value: Value::Null,
-    }) = &operation
-        && document.pointer(path.as_str()).is_none()
-    {
-        return Ok(());
-    }
-    if let PatchOperation::Copy(copy) = &operation {
-        *copied += document
-            .pointer(copy.from.as_str())
-            .map_or(0, |value| value.to_string().len());
-        if *copied > MAX_COPIED_BYTES {
-            return Err(PatchError::DoesNotFit(format!(
-                "unable to complete the copy, the accumulated size increase of copy is {copied}, exceeding the limit {MAX_COPIED_BYTES}"
-            )));
-        }
-    }
-    json_patch::patch(document, std::slice::from_ref(&operation))
-        .map_err(|e| PatchError::DoesNotFit(e.to_string()))
+/// A member of an object or list, there or not.
+enum Place<'a> {
+    Field(&'a mut Map<String, Value>, String),
+    Element(&'a mut Vec<Value>, String),
 }
 
-fn paths(operation: &mut PatchOperation) -> Vec<&mut PointerBuf> {
-    match operation {
-        PatchOperation::Add(op) => vec![&mut op.path],
-        PatchOperation::Remove(op) => vec![&mut op.path],
-        PatchOperation::Replace(op) => vec![&mut op.path],
-        PatchOperation::Test(op) => vec![&mut op.path],
-        PatchOperation::Move(op) => vec![&mut op.from, &mut op.path],
-        PatchOperation::Copy(op) => vec![&mut op.from, &mut op.path],
+/// The place that a path leads to, below what is there.
+fn parent<'a>(document: &'a mut Value, path: &str) -> Result<Place<'a>, Why> {
+    const MISSING: Why = "the path leads to nothing";
+    let (_, path) = path.split_once('/').ok_or(MISSING)?;
+    let (way, last) = path
+        .rsplit_once('/')
+        .map_or(("", path), |(way, last)| (way, last));
+    let mut at = document;
+    if path.contains('/') {
+        for step in way.split('/') {
+            at = match at {
+                Value::Object(fields) => fields.get_mut(&unescaped(step)).ok_or(MISSING)?,
+                Value::Array(elements) => {
+                    let index = index(step, elements.len())?;
+                    elements.get_mut(index).ok_or(MISSING)?
+                }
+                _ => return Err(MISSING),
+            };
+        }
+    }
+    match at {
+        Value::Object(fields) => Ok(Place::Field(fields, unescaped(last))),
+        Value::Array(elements) => Ok(Place::Element(elements, unescaped(last))),
+        _ => Err(MISSING),
     }
 }
 
-/// Replaces `-1` and the like by the index they mean in `document`.
-fn count_from_the_end(document: &Value, path: &mut PointerBuf) {
-    let mut at = Some(document);
-    let mut out = String::with_capacity(path.as_str().len());
-    for token in path.as_str().split('/').skip(1) {
-        let mut token = token.to_owned();
-        if let (Some(Value::Array(items)), Some(back)) =
-            (at, token.strip_prefix('-').and_then(|n| n.parse::<usize>().ok()))
-            && let Some(index) = items.len().checked_sub(back)
-        {
-            token = index.to_string();
-        }
-        at = at.and_then(|value| value.pointer(&format!("/{token}")));
-        out.push('/');
-        out.push_str(&token);
+fn unescaped(step: &str) -> String {
+    step.replace("~1", "/").replace("~0", "~")
+}
+
+/// The index that a step means in a list of `length`: negative ones count from the end.
+fn index(step: &str, length: usize) -> Result<usize, Why> {
+    let number: i64 = step.parse().map_err(|_| "an index is a whole number")?;
+    let back = usize::try_from(number.unsigned_abs()).unwrap_or(usize::MAX);
+    if number >= 0 {
+        Ok(back)
+    } else {
+        length.checked_sub(back).ok_or("the index is before the list")
     }
-    if let Ok(resolved) = PointerBuf::parse(out) {
-        *path = resolved;
+}
+
+impl Place<'_> {
+    /// What is there. A missing field is nothing, a missing element an error.
+    fn get(&self) -> Result<Option<&Value>, Why> {
+        match self {
+            Self::Field(fields, name) => Ok(fields.get(name)),
+            Self::Element(elements, step) => {
+                let found = elements.get(index(step, elements.len())?);
+                found.ok_or("the index is behind the list").map(Some)
+            }
+        }
+    }
+
+    fn add(self, value: Value) -> Result<(), Why> {
+        match self {
+            Self::Field(fields, name) => drop(fields.insert(name, value)),
+            Self::Element(elements, step) if step == "-" => elements.push(value),
+            Self::Element(elements, step) => {
+                let index = index(&step, elements.len() + 1)?;
+                if index > elements.len() {
+                    return Err("the index is behind the list");
+                }
+                elements.insert(index, value);
+            }
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, value: Value) -> Result<(), Why> {
+        match self {
+            Self::Field(fields, name) => drop(fields.insert(std::mem::take(name), value)),
+            Self::Element(elements, step) => {
+                let index = index(step, elements.len())?;
+                *elements.get_mut(index).ok_or("the index is behind the list")? = value;
+            }
+        }
+        Ok(())
+    }
+
+    fn take(self) -> Result<Value, Why> {
+        match self {
+            Self::Field(fields, name) => fields.remove(&name).ok_or("there is nothing to remove"),
+            Self::Element(elements, step) => {
+                let index = index(&step, elements.len())?;
+                if index >= elements.len() {
+                    return Err("the index is behind the list");
+                }
+                Ok(elements.remove(index))
+            }
+        }
     }
 }
 
@@ -185,7 +296,6 @@ mod tests {
         for patch in [
             json!([{"op": "test", "path": "/data/a", "value": "9"}]),
             json!([{"op": "remove", "path": "/data/zz"}]),
-            json!([{"op": "replace", "path": "/data/zz", "value": 1}]),
             json!([{"op": "add", "path": "/x/y", "value": 1}]),
             json!([{"op": "add", "path": "/list/7", "value": 1}]),
             json!([{"op": "wave", "path": "/data"}]),
@@ -197,18 +307,54 @@ mod tests {
     }
 
     #[test]
+    fn makes_what_upstreams_library_makes() {
+        check(
+            json!({"data": {"a": "1"}}),
+            json!([
+                {"op": "replace", "path": "/data/b", "value": "2"},
+                {"op": "copy", "from": "/data/zz", "path": "/data/c"},
+                {"op": "add", "path": "/data/d"},
+                {"op": "add", "path": "nothing/e", "value": 1},
+            ]),
+            json!({"data": {"a": "1", "b": "2", "c": null, "d": null}, "e": 1}),
+        );
+        check(
+            json!({"a": 1}),
+            json!([{"op": "replace", "path": "", "value": {"b": 2}}]),
+            json!({"b": 2}),
+        );
+    }
+
+    #[test]
     fn refuses_what_is_not_a_list_of_operations() {
+        let form = |patch: Value| json_patch_form(&patch).unwrap_err().to_string();
         assert_eq!(
-            refusal(json!({}))["message"],
+            form(json!({})),
             "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp"
         );
         assert_eq!(
-            refusal(json!(["x"]))["message"],
+            form(json!(["x"])),
             "error decoding patch: json: cannot unmarshal string into Go value of type handlers.jsonPatchOp"
         );
         assert_eq!(
-            refusal(json!([{"op": 1, "path": "/a"}]))["message"],
+            form(json!([{"op": 1, "path": "/a"}])),
             "error decoding patch: json: cannot unmarshal number into Go struct field jsonPatchOp.op of type string"
+        );
+        assert_eq!(
+            refusal(json!({}))["message"],
+            "json: cannot unmarshal object into Go value of type jsonpatch.Patch"
+        );
+    }
+
+    #[test]
+    fn names_the_unknown_fields_of_operations() {
+        let patch = json!([{"op": "add", "path": "/a", "value": 1}, {"OP": "add", "x": 1}]);
+        assert_eq!(
+            json_patch_form(&patch).unwrap(),
+            [
+                "json patch unknown field \"[1].OP\"",
+                "json patch unknown field \"[1].x\""
+            ]
         );
     }
 

@@ -161,6 +161,7 @@ fn applied(
         force: true,
         now,
         reset: &[],
+        in_version: &|_, _, _| None,
     })
 }
 
@@ -174,6 +175,7 @@ fn written(schema: &Schema, before: Option<&Value>, mut after: Value, manager: &
         subresource: "",
         now: "2026-01-01T00:00:00Z",
         reset: &[],
+        in_version: &|_, _, _| None,
     });
     after
 }

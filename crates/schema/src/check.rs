@@ -25,25 +25,59 @@ pub struct Checked {
     pub type_error: Option<String>,
 }
 
+/// Which of upstream's decoders reads an object: they accept almost the same, and word differently what they
+/// refuse.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Decoder {
+    /// The one of bodies, and of objects that a JSON patch or a merge patch made.
+    #[default]
+    Json,
+    /// The converter from unstructured content, which reads what a strategic merge patch made.
+    Converter,
+}
+
 /// Upstream stops counting strict errors here.
 const MAX_UNKNOWN: usize = 100;
 
-/// The text of a refusal by strict decoding: `strict decoding error: unknown field "spec.foo", …`.
-pub fn strict_error(unknown: &[String], duplicates: &[String]) -> String {
-    let all: Vec<&str> = unknown.iter().chain(duplicates).map(String::as_str).collect();
+/// The text of a refusal by strict decoding: `strict decoding error: unknown field "spec.foo", …`. What was
+/// found while reading YAML (`line 9: key "foo" already set in map`) stands together and first.
+pub fn strict_error(faults: &[String]) -> String {
+    let (lines, fields): (Vec<&str>, Vec<&str>) = faults
+        .iter()
+        .map(String::as_str)
+        .partition(|fault| fault.starts_with("line "));
+    let yaml = (!lines.is_empty()).then(|| yaml_error(&lines));
+    let all: Vec<&str> = yaml.as_deref().into_iter().chain(fields).collect();
     format!("strict decoding error: {}", all.join(", "))
+}
+
+/// What Go's YAML reader says of keys that stand twice.
+pub fn yaml_error<T: AsRef<str>>(lines: &[T]) -> String {
+    let lines: Vec<&str> = lines.iter().map(AsRef::as_ref).collect();
+    format!("yaml: unmarshal errors:\n  {}", lines.join("\n  "))
 }
 
 impl Schema {
     /// Decodes `value` as the kind that this schema describes, in place. Of a custom resource, unknown fields
     /// are pruned and metadata is decoded; its own types are left to [`Schema::validate`], as upstream does.
     pub fn check(&self, value: &mut Value) -> Checked {
+        self.check_by(Decoder::Json, value)
+    }
+
+    /// The same, as another of upstream's decoders does it.
+    pub fn check_by(&self, decoder: Decoder, value: &mut Value) -> Checked {
         if self.go.is_none() && self.kind == Type::Object {
             return crate::prune::prune(self, value);
         }
-        let mut found = Checked::default();
-        check_at(self, value, "", &mut found);
-        found
+        let mut walk = Walk {
+            decoder,
+            ..Walk::default()
+        };
+        walk.value(self, value, None);
+        if decoder == Decoder::Converter {
+            walk.found.unknown.sort_unstable();
+        }
+        walk.found
     }
 }
 
@@ -57,7 +91,7 @@ pub(crate) fn check_at(schema: &Schema, value: &mut Value, path: &str, found: &m
         } else {
             vec![path.to_owned()]
         },
-        structure: String::new(),
+        ..Walk::default()
     };
     walk.value(schema, value, None);
     *found = walk.found;
@@ -84,6 +118,7 @@ pub(crate) fn note_unknown(found: &mut Checked, path: &str) {
 /// Where the decoder stands.
 #[derive(Default)]
 struct Walk {
+    decoder: Decoder,
     found: Checked,
     /// As strict errors say it: `spec.containers[0]`.
     path: String,
@@ -177,7 +212,11 @@ impl Walk {
         };
         let element = element.get();
         for (key, value) in map {
-            let length = self.enter_key(key);
+            let length = match self.decoder {
+                Decoder::Json => self.enter_key(key),
+                // The converter forgets the keys of maps.
+                Decoder::Converter => self.path.len(),
+            };
             self.element(&element, value, told.map(words::element));
             self.path.truncate(length);
         }
@@ -230,7 +269,14 @@ impl Walk {
         let canonical = match (schema.format.as_deref(), name) {
             (Some("date-time"), "MicroTime") => time::parse_micro(text).map(time::format_micro),
             (Some("date-time"), _) => time::parse(text).map(time::format),
-            (Some("byte"), _) => base64::checked(text).map(|()| text.clone()),
+            (Some("byte"), _) => {
+                base64::checked(text)
+                    .map(|()| text.clone())
+                    .map_err(|why| match self.decoder {
+                        Decoder::Json => why,
+                        Decoder::Converter => format!("error decoding from json: {why}"),
+                    })
+            }
             _ => return,
         };
         match canonical {
@@ -241,6 +287,12 @@ impl Walk {
 
     fn integer(&mut self, schema: &Schema, value: &mut Value, told: Option<&str>) {
         let is_short = schema.format.as_deref() == Some("int32");
+        if self.decoder == Decoder::Converter
+            && let Some(number) = words::converted_integer(value, is_short)
+        {
+            *value = number.into();
+            return;
+        }
         let fits = value
             .as_i64()
             .is_some_and(|number| !is_short || i32::try_from(number).is_ok());
@@ -260,6 +312,9 @@ impl Walk {
     }
 
     fn refuse(&mut self, schema: &Schema, value: &Value, told: Option<&str>) {
+        if self.decoder == Decoder::Converter {
+            return self.fail(words::unconvertible(schema, value, told));
+        }
         let got = match schema.kind {
             Type::Integer => words::got_for_integer(value),
             _ => go_kind(value).to_owned(),
@@ -340,6 +395,70 @@ mod tests {
     }
 
     #[test]
+    fn the_converter_wraps_numbers_sorts_what_is_unknown_and_has_words_of_its_own() {
+        let read = |definition: &str, mut value: Value| {
+            let checked = builtin(definition)
+                .unwrap()
+                .check_by(Decoder::Converter, &mut value);
+            (value, checked)
+        };
+        let (value, checked) = read(
+            "io.k8s.api.core.v1.ServicePort",
+            json!({"port": 99_999_999_999_u64, "nodePort": 3.0, "zz": 1, "a": 2}),
+        );
+        assert_eq!(value, json!({"port": 1_215_752_191, "nodePort": 3}));
+        assert_eq!(checked.unknown, ["unknown field \"a\"", "unknown field \"zz\""]);
+        for (definition, value, expect) in [
+            (
+                "ConfigMap",
+                json!({"data": {"a": 1}}),
+                "cannot convert int64 to string",
+            ),
+            (
+                "ConfigMap",
+                json!({"data": {"a": 1.5}}),
+                "unrecognized type: string",
+            ),
+            (
+                "ConfigMap",
+                json!({"data": {"a": true}}),
+                "unrecognized type: string",
+            ),
+            ("ConfigMap", json!({"data": [1]}), "cannot restore map from slice"),
+            ("ConfigMap", json!({"immutable": "x"}), "unrecognized type: bool"),
+            (
+                "ConfigMap",
+                json!({"binaryData": {"a": "???"}}),
+                "error decoding from json: illegal base64 data at input byte 0",
+            ),
+            (
+                "PodSpec",
+                json!({"restartPolicy": 1}),
+                "cannot convert int64 to v1.RestartPolicy",
+            ),
+            (
+                "PodSpec",
+                json!({"securityContext": [1]}),
+                "cannot restore struct from: slice",
+            ),
+            (
+                "PodSpec",
+                json!({"containers": {}}),
+                "cannot restore slice from map",
+            ),
+            ("PodSpec", json!({"priority": "x"}), "unrecognized type: int32"),
+            (
+                "PodSpec",
+                json!({"priority": 1.5}),
+                "cannot convert float64 to int32",
+            ),
+        ] {
+            let (_, checked) = read(&format!("io.k8s.api.core.v1.{definition}"), value);
+            assert_eq!(checked.type_error.as_deref(), Some(expect));
+        }
+    }
+
+    #[test]
     fn names_and_drops_unknown_fields() {
         let checked = check(
             "io.k8s.api.core.v1.Pod",
@@ -347,7 +466,7 @@ mod tests {
             json!({"spec": {"containers": [{"name": "c"}], "nodeSelector": {"any": "x"}}}),
         );
         assert_eq!(
-            strict_error(&checked.unknown, &[]),
+            strict_error(&checked.unknown),
             "strict decoding error: unknown field \"spec.bogus\", unknown field \"spec.containers[0].nope\""
         );
     }

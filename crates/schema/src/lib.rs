@@ -16,6 +16,6 @@ pub mod rules;
 mod validate;
 
 pub use builtin::{builtin, definition_for};
-pub use check::{Checked, strict_error};
+pub use check::{Checked, Decoder, strict_error, yaml_error};
 pub use custom::{from_json_schema, from_json_schema_at};
 pub use model::{ListType, MapType, PatchStrategy, Ref, Schema, Type};

@@ -14,6 +14,7 @@ use super::owners::{Identity, Operation, Owner, Owners, strip};
 use super::set::FieldSet;
 use super::shape::Shape;
 use super::update::{Write, reconcile, same_object};
+use super::versions::Differences;
 use super::{Apply, merge, validate};
 
 /// The manager that owns what was in an object before anybody applied to it and nobody was recorded.
@@ -117,9 +118,13 @@ fn before_first_apply(input: &Apply<'_>, live: &Value, reset: &FieldSet) -> Resu
         subresource: input.subresource,
         now: input.now,
     };
-    let found = compare(input.schema, &blank(input.schema), live)
+    let blank = blank(input.schema);
+    let found = compare(input.schema, &blank, live)
         .map_err(|e| ApplyError::DoesNotFit(format!("failed to create manager for existing fields: {e}")))?;
-    Ok(write.owners_after(Owners::default(), input.schema, found.without(reset)))
+    let mut owners = Owners::default();
+    let own = (input.api_version, found.without(reset));
+    let differences = Differences::of(own, &mut owners, (&blank, live), reset, input.in_version);
+    Ok(write.owners_after(owners, input.schema, &differences))
 }
 
 struct Attempt<'a> {
@@ -157,12 +162,13 @@ impl Attempt<'_> {
         let comparison = compare(input.schema, live, &merged)
             .map_err(|e| does_not_fit("compare objects", e))?
             .without(&self.reset);
-        let gained = comparison.changed.union(&comparison.added);
-        let conflicts = self.conflicts(&owners, &gained);
+        let own = (input.api_version, comparison);
+        let differences = Differences::of(own, &mut owners, (live, &merged), &self.reset, input.in_version);
+        let conflicts = self.conflicts(&owners, &differences);
         if !force && !conflicts.is_empty() {
             return Err(ApplyError::Conflicts(conflicts));
         }
-        owners.disown(&gained.union(&comparison.removed), Some(&self.identity));
+        differences.disown(&mut owners, Some(&self.identity));
 
         merge::drop_nulls(&shape, &mut merged);
         let changed = !same_object(live, &merged);
@@ -181,7 +187,7 @@ impl Attempt<'_> {
         Ok(merged)
     }
 
-    fn conflicts(&self, owners: &Owners, gained: &FieldSet) -> Vec<Conflict> {
+    fn conflicts(&self, owners: &Owners, differences: &Differences) -> Vec<Conflict> {
         let mut others: Vec<_> = owners
             .0
             .iter()
@@ -191,7 +197,7 @@ impl Attempt<'_> {
         others
             .into_iter()
             .flat_map(|owner| {
-                let paths = owner.set.intersection(gained).paths();
+                let paths = differences.taken_from(owner).paths();
                 paths
                     .into_iter()
                     .map(|path| Conflict::new(owner.identity.clone(), path))

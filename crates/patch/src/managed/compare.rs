@@ -143,15 +143,26 @@ fn maps(
     let mut out = Comparison::default();
     let old = before.into_iter().flatten().map(|(name, value)| {
         let other = after.and_then(|map| map.get(name));
-        (name, Some(value), other)
+        (name.as_str(), Some(value), other)
     });
     let new = after
         .into_iter()
         .flatten()
         .filter(|(name, _)| !before.is_some_and(|map| map.contains_key(*name)))
-        .map(|(name, value)| (name, None, Some(value)));
-    for (name, before, after) in old.chain(new) {
-        let below = match (depth, name.as_str()) {
+        .map(|(name, value)| (name.as_str(), None, Some(value)));
+    // What upstream always writes is there in what is new, even where nobody set it yet.
+    let written = shape.always_written().iter().filter(|_| after.is_some());
+    let unset = written
+        .filter(|(name, _)| !after.is_some_and(|map| map.contains_key(name.as_str())))
+        .filter(|(_, zero)| before.is_none() && !zero.is_object())
+        .map(|(name, zero)| (name.as_str(), None, Some(zero)));
+    let zero = |name: &str| {
+        let mut all = shape.always_written().iter();
+        all.find(|(other, _)| other == name).map(|(_, zero)| zero)
+    };
+    let old = old.map(|(name, old, new)| (name, old, new.or_else(|| after.and_then(|_| zero(name)))));
+    for (name, before, after) in old.chain(new).chain(unset) {
+        let below = match (depth, name) {
             (Depth::Root, "metadata") => Depth::Metadata,
             (Depth::Metadata, "managedFields") => continue,
             _ => Depth::Below,
@@ -162,7 +173,7 @@ fn maps(
         }
         let (mark, found) = node(&shape.child(name).shape, before, after, below)?;
         if mark != Mark::Same || !found.is_empty() {
-            out.push(&PathElement::field(name.as_str()), mark, found);
+            out.push(&PathElement::field(name), mark, found);
         }
     }
     Ok(out)

@@ -68,6 +68,7 @@ fn a_create_is_owned_as_by_kube_apiserver() {
             subresource: "",
             now: object.text("/metadata/managedFields/0/time"),
             reset: &[&["status"]],
+            in_version: &|_, _, _| None,
         });
         let owned =
             |object: &Value| FieldSet::parse(object.at("/metadata/managedFields/0/fieldsV1")).unwrap();
@@ -112,6 +113,7 @@ fn a_run_of_applies_is_answered_as_by_kube_apiserver() {
             force,
             now: "2026-11-22T09:59:37Z",
             reset: &[],
+            in_version: &|_, _, _| None,
         });
         let object = outcome.map_err(|e| serde_json::to_value(Status::from(e)).unwrap())?;
         let owners = object.at("/metadata/managedFields").clone();
@@ -169,6 +171,7 @@ fn a_removal_takes_the_field_from_its_owner_and_leaves_the_time() {
         subresource: "",
         now: "2026-11-22T09:59:38Z",
         reset: &[],
+        in_version: &|_, _, _| None,
     });
     assert_eq!(after.at("/data"), &json!({"b": "2"}));
     assert_eq!(
@@ -201,6 +204,7 @@ fn a_custom_resource_is_owned_from_its_root_and_unknown_fields_as_they_come() {
         subresource: "",
         now: "2026-01-01T00:00:00Z",
         reset: &[],
+        in_version: &|_, _, _| None,
     });
     assert_eq!(
         object.at("/metadata/managedFields/0/fieldsV1"),

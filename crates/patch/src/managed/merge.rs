@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::compare::ListError;
 use super::element::PathElement;
 use super::set::FieldSet;
-use super::shape::{Form, Shape, elements, fields};
+use super::shape::{Child, Form, Known, Shape, elements, fields};
 
 /// Merges `theirs` into `mine`: leaves are theirs, maps and keyed lists are united. The order of a list is
 /// mine with theirs woven in; where they disagree, theirs.
@@ -228,8 +228,10 @@ pub(crate) fn drop_nulls(shape: &Shape<'_>, value: &mut Value) {
     }
     match value {
         Value::Object(map) => map.retain(|name, value| {
-            let child = shape.child(name).shape;
+            let Child { shape: child, known } = shape.child(name);
             let droppable = match &child {
+                // An entry of a map stays: it becomes the zero of its type when it is decoded.
+                _ if known == Known::Additional => false,
                 Shape::Known { schema, .. } => !schema.nullable && schema.kind != warren_schema::Type::Any,
                 Shape::Deduced => false,
             };

@@ -21,6 +21,7 @@ mod shape;
 mod tests;
 mod update;
 mod validate;
+mod versions;
 
 pub use apply::apply;
 pub use compare::{Comparison, ListError, compare};
@@ -29,14 +30,21 @@ pub use element::{ElementError, PathElement};
 pub use set::FieldSet;
 pub use update::{keep_times, update};
 
+pub use validate::plain;
+
 pub(crate) use shape::Shape;
-pub(crate) use validate::{go_type, plain};
+pub(crate) use validate::go_type;
+
+use std::sync::Arc;
 
 use serde_json::Value;
 use warren_schema::Schema;
 
+/// The two objects of a write as another version of their kind has them, with its schema; `None` where there is
+/// no such version, so that what is owned in it is owned no more.
+pub type InVersion<'a> = dyn Fn(&str, &Value, &Value) -> Option<(Arc<Schema>, [Value; 2])> + 'a;
+
 /// What a write other than apply did to an object.
-#[derive(Debug)]
 pub struct OwnershipUpdate<'a> {
     /// The schema of the object.
     pub schema: &'a Schema,
@@ -56,10 +64,11 @@ pub struct OwnershipUpdate<'a> {
     pub now: &'a str,
     /// The paths that this endpoint does not let clients set, such as `["status"]`: nobody owns them by it.
     pub reset: &'a [&'a [&'a str]],
+    /// How managers of other versions see the write.
+    pub in_version: &'a InVersion<'a>,
 }
 
 /// An apply request.
-#[derive(Debug)]
 pub struct Apply<'a> {
     /// The schema of the object.
     pub schema: &'a Schema,
@@ -81,4 +90,6 @@ pub struct Apply<'a> {
     pub now: &'a str,
     /// As in [`OwnershipUpdate`].
     pub reset: &'a [&'a [&'a str]],
+    /// As in [`OwnershipUpdate`].
+    pub in_version: &'a InVersion<'a>,
 }

@@ -130,6 +130,14 @@ impl<'a> Shape<'a> {
         }
     }
 
+    /// The fields of a built-in kind that upstream writes even when they are unset, with their zero.
+    pub(crate) fn always_written(&self) -> &[(SmolStr, Value)] {
+        match self {
+            Self::Known { schema, .. } => schema.go.as_ref().map_or(&[], |go| &go.always),
+            Self::Deduced => &[],
+        }
+    }
+
     /// Whether values are owned as a whole by the schema, whatever they are.
     pub(crate) fn is_atomic(&self) -> bool {
         match self {
@@ -236,12 +244,18 @@ fn keyed(items: &Shape<'_>, keys: &[SmolStr], item: &Value) -> Result<PathElemen
     Ok(PathElement::key(found))
 }
 
-/// The default of a key that an element leaves out, such as `protocol` of a port.
+/// The default of a key that an element leaves out, such as `protocol` of a port; for a field of a built-in kind
+/// that is always written, such as a container's `name`, its zero.
 fn default_key(items: &Shape<'_>, key: &str) -> Option<Value> {
     let Shape::Known { schema, .. } = items else {
         return None;
     };
-    schema.properties.get(key)?.get().default.clone()
+    let default = schema.properties.get(key)?.get().default.clone();
+    default.or_else(|| {
+        let always = &schema.go.as_ref()?.always;
+        let (_, zero) = always.iter().find(|(name, _)| name == key)?;
+        (zero.is_string() || zero.is_number()).then(|| zero.clone())
+    })
 }
 
 /// `apiVersion`, `kind` and `metadata` of an object whose schema does not say more than that they are there.

@@ -48,6 +48,7 @@ impl World {
             subresource,
             now: &now,
             reset: self.reset,
+            in_version: &|_, _, _| None,
         });
         after.set("/metadata/uid", "u");
         self.object = Some(after);
@@ -71,6 +72,7 @@ impl World {
             force,
             now: &now,
             reset: self.reset,
+            in_version: &|_, _, _| None,
         })?;
         object.set("/metadata/uid", "u");
         self.object = Some(object);

@@ -12,6 +12,7 @@ use super::fields::{is_outdated, reconciled};
 use super::owners::{Identity, Operation, Owner, Owners, is_reset, strip};
 use super::set::FieldSet;
 use super::shape::Shape;
+use super::versions::Differences;
 
 /// Keeps `metadata.managedFields` of `after`: what the write changed or added belongs to the manager, and to
 /// nobody else; what it removed belongs to nobody. The manager's time is `now` when it gained anything.
@@ -56,8 +57,12 @@ pub fn update(input: OwnershipUpdate<'_>) {
         now: input.now,
     };
     if let Ok(comparison) = comparison {
+        let mut owners = owners;
+        let own = (input.api_version, comparison);
+        let sides = (before, &*input.after);
+        let differences = Differences::of(own, &mut owners, sides, &reset, input.in_version);
         write
-            .owners_after(owners, input.schema, comparison)
+            .owners_after(owners, input.schema, &differences)
             .write_to(input.after);
     }
 }
@@ -111,20 +116,16 @@ pub(crate) struct Write<'a> {
 
 impl Write<'_> {
     /// The owners once this has changed.
-    pub(crate) fn owners_after(&self, mut owners: Owners, schema: &Schema, comparison: Comparison) -> Owners {
+    pub(crate) fn owners_after(
+        &self,
+        mut owners: Owners,
+        schema: &Schema,
+        differences: &Differences,
+    ) -> Owners {
         reconcile(&mut owners, schema);
-        let Comparison {
-            changed,
-            added,
-            removed,
-        } = comparison;
-        let mut gained = if changed.is_empty() {
-            added
-        } else {
-            changed.union(&added)
-        };
+        let mut gained = differences.gained();
         if !owners.is_empty() {
-            owners.disown(&gained.union(&removed), None);
+            differences.disown(&mut owners, None);
         }
         strip(&mut gained);
         if !gained.is_empty() {

@@ -30,6 +30,8 @@ fn node(shape: &Shape<'_>, value: &Value, path: &str, errors: &mut Vec<String>) 
                 let path = format!("{path}.{name}");
                 if child.known == Known::No {
                     errors.push(format!("{path}: field not declared in schema"));
+                    // Upstream does not look at the fields behind it.
+                    return;
                 } else {
                     node(&child.shape, value, &path, errors);
                 }
@@ -120,8 +122,8 @@ fn wrapped(value: &Value) -> String {
     format!("&{{{}}}", plain(value))
 }
 
-/// Go's `%v`.
-pub(crate) fn plain(value: &Value) -> String {
+/// A value as Go's `%v` prints it: `map[a:1 b:[x y]]`.
+pub fn plain(value: &Value) -> String {
     match value {
         Value::Null => "<nil>".into(),
         Value::String(text) => text.clone(),

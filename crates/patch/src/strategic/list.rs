@@ -12,7 +12,7 @@ use crate::managed::{Shape, plain};
 /// that only the object has keep their order and their place between the others as far as possible.
 pub(super) fn merge(shape: &Shape<'_>, old: Vec<Value>, patch: &[Value]) -> Result<Vec<Value>, PatchError> {
     let Strategy::Merge { key } = Strategy::of(shape) else {
-        return Ok(patch.iter().filter_map(cleaned).collect());
+        return Ok(patch.to_vec());
     };
     if old.is_empty() && patch.is_empty() {
         return Ok(old);
@@ -228,9 +228,16 @@ fn check_order(patch: &[Value], order: &[Value], key: &str) -> Result<(), PatchE
     }
     let mut ordered = order.iter();
     for item in patch.iter().filter(|item| item.get(DIRECTIVE).is_none()) {
-        check_key(item, key)?;
-        let found = ordered.find(|other| identity(other, key) == identity(item, key));
-        if found.is_none() {
+        let mut is_found = false;
+        for other in ordered.by_ref() {
+            check_key(item, key)?;
+            check_key(other, key)?;
+            is_found = identity(other, key) == identity(item, key);
+            if is_found {
+                break;
+            }
+        }
+        if !is_found {
             return Err(PatchError::Unclassified(format!(
                 "The order in patch list:\n{}\n doesn't match $setElementOrder list:\n{}\n",
                 plain(&Value::Array(patch.to_vec())),

@@ -23,11 +23,16 @@ const DELETE_FROM: &str = "$deleteFromPrimitiveList/";
 /// # Errors
 /// `Malformed`, `DoesNotFit` or `Unclassified`, as upstream sorts them.
 pub fn strategic_merge(schema: &Schema, document: &mut Value, patch: &Value) -> Result<(), PatchError> {
-    let Value::Object(patch) = patch else {
-        return Err(PatchError::malformed(format!(
-            "json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
-            go_kind(patch)
-        )));
+    let nothing = Map::new();
+    let patch = match patch {
+        Value::Object(patch) => patch,
+        Value::Null => &nothing,
+        _ => {
+            return Err(PatchError::malformed(format!(
+                "json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
+                go_kind(patch)
+            )));
+        }
     };
     if !document.is_object() {
         *document = Value::Object(Map::new());
@@ -109,15 +114,14 @@ fn field(
     Ok(())
 }
 
-/// A value of the patch as it goes into the object: without nulls, and without what only directs the merge.
-/// `None` where the value itself is a directive.
+/// A value of the patch as it goes into the object: without nulls, and without maps that are a directive. Other
+/// directives stay, to be named as unknown fields: there is nothing that they could direct. `None` where the
+/// value itself is a directive.
 fn cleaned(value: &Value) -> Option<Value> {
     match value {
         Value::Object(map) if map.contains_key(DIRECTIVE) => None,
         Value::Object(map) => {
-            let kept = map
-                .iter()
-                .filter(|(name, value)| !value.is_null() && !is_directive(name));
+            let kept = map.iter().filter(|(_, value)| !value.is_null());
             Some(
                 kept.filter_map(|(name, value)| Some((name.clone(), cleaned(value)?)))
                     .collect(),

@@ -210,11 +210,11 @@ fn refuses_what_upstream_refuses_with_its_words() {
 }
 
 #[test]
-fn an_added_map_brings_no_directives_along() {
+fn an_added_map_brings_no_map_along_that_is_a_directive() {
     check(
         json!({}),
         json!({"spec": {"strategy": {"$retainKeys": ["type"], "type": "x", "rollingUpdate": null}}}),
-        json!({"spec": {"strategy": {"type": "x"}}}),
+        json!({"spec": {"strategy": {"$retainKeys": ["type"], "type": "x"}}}),
     );
     check(
         json!({}),

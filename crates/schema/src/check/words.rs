@@ -13,6 +13,46 @@ pub(super) fn got_for_integer(value: &Value) -> String {
     }
 }
 
+/// A number as the converter puts it into an integer: it wraps, and takes a float without a fraction.
+pub(super) fn converted_integer(value: &Value, is_short: bool) -> Option<i64> {
+    const LARGEST: f64 = 9.0e18;
+    let whole = value
+        .as_f64()
+        .filter(|number| number.fract() == 0.0 && number.abs() < LARGEST);
+    #[expect(clippy::cast_possible_truncation, reason = "it is whole and in range")]
+    let number = value.as_i64().or_else(|| whole.map(|number| number as i64))?;
+    #[expect(clippy::cast_possible_truncation, reason = "upstream's converter wraps")]
+    let short = number as i32;
+    Some(if is_short { i64::from(short) } else { number })
+}
+
+/// What the converter from unstructured content says of a value that does not fit.
+pub(super) fn unconvertible(schema: &Schema, value: &Value, told: Option<&str>) -> String {
+    let from = match value {
+        Value::Null => "invalid",
+        Value::Bool(_) => "bool",
+        Value::Number(number) if number.is_f64() => "float64",
+        Value::Number(_) => "int64",
+        Value::String(_) => "string",
+        Value::Array(_) => "slice",
+        Value::Object(_) => "map",
+    };
+    match schema.kind {
+        Type::Object if schema.is_struct() => format!("cannot restore struct from: {from}"),
+        Type::Object => format!("cannot restore map from {from}"),
+        Type::Array => format!("cannot restore slice from {from}"),
+        Type::String if schema.format.as_deref() == Some("byte") => {
+            format!("cannot restore slice from {from}")
+        }
+        Type::String if from == "int64" => format!("cannot convert int64 to {}", type_text(schema, told)),
+        Type::Integer if from == "float64" => {
+            format!("cannot convert float64 to {}", type_text(schema, told))
+        }
+        Type::String => "unrecognized type: string".to_owned(),
+        _ => format!("unrecognized type: {}", type_text(schema, None)),
+    }
+}
+
 /// The Go type that a schema stands for: `told` where the data says so, else derived.
 pub(super) fn type_text(schema: &Schema, told: Option<&str>) -> String {
     if let Some(told) = told {
