@@ -9,7 +9,7 @@ use warren_apimachinery::{Status, UserInfo};
 use warren_rbac::{Attributes, Decision};
 use warren_registry::Registry;
 
-use crate::facts::{Certificate, RequestFacts};
+use crate::facts::{Certificate, Impersonation, RequestFacts};
 use crate::guard::Guard;
 use crate::{authentication, authorization, impersonation, review};
 
@@ -46,17 +46,28 @@ impl Access {
         }
     }
 
-    /// Who asks, impersonation included. A request without credentials is of `system:anonymous`.
+    /// Who asks, impersonation aside. A request without credentials is of `system:anonymous`.
     ///
     /// # Errors
-    /// 401 for credentials that do not hold; 403 when the user may not impersonate.
-    pub fn authenticate(&self, facts: &RequestFacts<'_>) -> Result<UserInfo, Status> {
+    /// 401 for credentials that do not hold.
+    pub async fn authenticate(&self, facts: &RequestFacts<'_>) -> Result<UserInfo, Status> {
         let now = self.registry.store().snapshot();
-        let user = authentication::authenticate(&self.guard, &now, facts)?;
-        match facts.impersonation {
-            Some(wanted) => impersonation::impersonate(&self.guard, &now, &user, wanted),
-            None => Ok(user),
-        }
+        authentication::authenticate(&self.guard, &now, facts).await
+    }
+
+    /// The user that `user` wants to act as for what is asked, and the verb that allowed it where it is one of
+    /// constrained impersonation.
+    ///
+    /// # Errors
+    /// 403 when the user may not.
+    pub fn impersonate(
+        &self,
+        user: &UserInfo,
+        wanted: &Impersonation,
+        asked: &Attributes<'_>,
+    ) -> Result<(UserInfo, &'static str), Status> {
+        let now = self.registry.store().snapshot();
+        impersonation::impersonate(&self.guard, &now, user, wanted, asked)
     }
 
     /// May `user` do this?
@@ -77,7 +88,7 @@ impl Access {
     ///
     /// # Errors
     /// What the client reads.
-    pub fn review(
+    pub async fn review(
         &self,
         user: &UserInfo,
         plural: &str,
@@ -92,6 +103,6 @@ impl Access {
             namespace,
             now,
         };
-        review::answer(&cx, plural, request)
+        review::answer(&cx, plural, request).await
     }
 }

@@ -1,10 +1,13 @@
 //! Authentication: certificate, then bearer token, then anonymous.
 
+use std::sync::Arc;
+
 use warren_apimachinery::{Status, UserInfo};
 use warren_storage::Snapshot;
 
 use crate::facts::{Certificate, RequestFacts};
 use crate::guard::Guard;
+use crate::oidc::Issuer;
 use crate::{ISSUER, service_account_token};
 
 /// Who sends no credentials.
@@ -14,11 +17,42 @@ pub const AUTHENTICATED: &str = "system:authenticated";
 /// The group of everybody without.
 pub const UNAUTHENTICATED: &str = "system:unauthenticated";
 
+/// What those without credentials may ask.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Anonymous {
+    /// Whatever their rights allow.
+    #[default]
+    Everywhere,
+    /// The same, on these paths alone.
+    On(Vec<String>),
+    /// Nothing.
+    Refused,
+}
+
+impl Anonymous {
+    fn allows(&self, path: &str) -> bool {
+        match self {
+            Self::Everywhere => true,
+            Self::On(paths) => paths.iter().any(|allowed| allowed == path),
+            Self::Refused => false,
+        }
+    }
+}
+
+/// Whom a cluster trusts besides its own authority and token signer.
+#[derive(Clone, Default)]
+pub struct Authenticators {
+    /// Issuers of tokens.
+    pub issuers: Vec<Arc<Issuer>>,
+    /// Those who say nothing.
+    pub anonymous: Anonymous,
+}
+
 /// Who asks, impersonation aside.
 ///
 /// # Errors
-/// 401 when there are credentials and none of them holds.
-pub(crate) fn authenticate(
+/// 401 when there are credentials and none of them holds, or none where they are needed.
+pub(crate) async fn authenticate(
     guard: &Guard,
     now: &Snapshot,
     facts: &RequestFacts<'_>,
@@ -33,12 +67,12 @@ pub(crate) fn authenticate(
     }
     if let Some(token) = facts.authorization.and_then(bearer) {
         let audiences = [ISSUER.to_owned()];
-        match of_token(guard, now, token, &audiences, facts.now) {
+        match of_token(guard, now, token, &audiences, facts.now).await {
             Some((user, _)) => return Ok(user),
             None => refused = true,
         }
     }
-    if refused {
+    if refused || !guard.authenticators.anonymous.allows(facts.path) {
         Err(Status::unauthorized())
     } else {
         Ok(anonymous())
@@ -46,17 +80,29 @@ pub(crate) fn authenticate(
 }
 
 /// Whom a bearer token names to one of `audiences`, and which of them it is for.
-pub(crate) fn of_token(
+pub(crate) async fn of_token(
     guard: &Guard,
     now: &Snapshot,
     token: &str,
     audiences: &[String],
     time: jiff::Timestamp,
 ) -> Option<(UserInfo, Vec<String>)> {
+    // These are not made for anybody in particular: they are for the API server.
+    let for_us = || -> Option<Vec<String>> {
+        let ours: Vec<String> = audiences
+            .iter()
+            .filter(|audience| *audience == ISSUER)
+            .cloned()
+            .collect();
+        (!ours.is_empty()).then_some(ours)
+    };
     if let Some(user) = guard.fixed_token(token) {
-        return Some((in_authenticated(user.clone()), audiences.to_vec()));
+        return Some((in_authenticated(user.clone()), for_us()?));
     }
-    let claims = guard.claims(token).ok()?;
+    let Ok(claims) = guard.claims(token) else {
+        let user = of_issuers(&guard.authenticators.issuers, token, time).await?;
+        return Some((in_authenticated(user), for_us()?));
+    };
     let meant: Vec<String> = audiences
         .iter()
         .filter(|audience| claims.aud.contains(audience))
@@ -72,6 +118,15 @@ pub(crate) fn of_token(
             None
         }
     }
+}
+
+async fn of_issuers(issuers: &[Arc<Issuer>], token: &str, time: jiff::Timestamp) -> Option<UserInfo> {
+    for issuer in issuers {
+        if let Some(user) = issuer.user_of(token, time).await {
+            return Some(user);
+        }
+    }
+    None
 }
 
 /// Reads `Bearer <token>`; anything else is no attempt.
@@ -103,8 +158,6 @@ fn anonymous() -> UserInfo {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use jiff::{SignedDuration, Timestamp};
     use rustls::pki_types::CertificateDer;
     use rustls::pki_types::pem::PemObject;
@@ -152,10 +205,13 @@ mod tests {
         let facts = RequestFacts {
             certificate,
             authorization,
-            impersonation: None,
+            path: "/api",
             now: time,
         };
-        authenticate(guard, cluster, &facts).map_err(|status| status.code())
+        let asked = authenticate(guard, cluster, &facts);
+        futures_util::FutureExt::now_or_never(asked)
+            .unwrap()
+            .map_err(|status| status.code())
     }
 
     #[test]
@@ -226,6 +282,35 @@ mod tests {
         assert_eq!(ask(&guard, &empty, &Certificate::Refused, None, 0), Err(401));
         let admin = ask(&guard, &empty, &Certificate::Refused, Some("Bearer s3cret"), 0).unwrap();
         assert_eq!(admin.name, "admin");
+    }
+
+    #[test]
+    fn anonymous_users_are_let_in_where_the_configuration_says() {
+        let check = |anonymous: Anonymous, path: &str, expect: Result<(), u16>| {
+            let guard = crate::testing::guard_with(Authenticators {
+                anonymous,
+                ..Authenticators::default()
+            });
+            let facts = RequestFacts {
+                certificate: &Certificate::Absent,
+                authorization: None,
+                path,
+                now: now(),
+            };
+            let empty = snapshot(&[]);
+            let asked = authenticate(&guard, &empty, &facts);
+            let found = futures_util::FutureExt::now_or_never(asked).unwrap();
+            assert_eq!(
+                found.map(|_| ()).map_err(|status| status.code()),
+                expect,
+                "{path}"
+            );
+        };
+        check(Anonymous::Everywhere, "/api", Ok(()));
+        check(Anonymous::Refused, "/livez", Err(401));
+        let some = Anonymous::On(vec!["/livez".into()]);
+        check(some.clone(), "/livez", Ok(()));
+        check(some, "/livez/ping", Err(401));
     }
 
     #[test]

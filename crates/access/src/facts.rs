@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use warren_apimachinery::Status;
+use warren_apimachinery::field::go_quote;
 use warren_pki::ClientIdentity;
 
 /// What a connection's client certificate is worth. The edge finds out once per connection
@@ -26,8 +27,8 @@ pub struct RequestFacts<'a> {
     pub certificate: &'a Certificate,
     /// The value of `Authorization`, if there is one.
     pub authorization: Option<&'a str>,
-    /// The `Impersonate-*` headers, if there are any.
-    pub impersonation: Option<&'a Impersonation>,
+    /// Its path.
+    pub path: &'a str,
     /// The time of the request.
     pub now: Timestamp,
 }
@@ -49,21 +50,19 @@ impl Impersonation {
     /// Collects from all headers of a request (names in any case); `None` when nobody is impersonated.
     ///
     /// # Errors
-    /// As upstream: 500 when group, uid or extra come without a user.
+    /// 400 when group, uid or extra come without a user.
     pub fn from_headers<'h>(
         headers: impl IntoIterator<Item = (&'h str, &'h str)>,
     ) -> Result<Option<Self>, Status> {
         let mut found = Self::default();
-        let mut any = false;
         for (name, value) in headers {
             let name = name.to_ascii_lowercase();
             let Some(which) = name.strip_prefix("impersonate-") else {
                 continue;
             };
-            any = true;
             match which {
-                "user" => found.user = value.to_owned(),
-                "uid" => found.uid = value.to_owned(),
+                "user" if found.user.is_empty() => value.clone_into(&mut found.user),
+                "uid" if found.uid.is_empty() => value.clone_into(&mut found.uid),
                 "group" => found.groups.push(value.to_owned()),
                 which => {
                     if let Some(key) = which.strip_prefix("extra-") {
@@ -76,23 +75,41 @@ impl Impersonation {
                 }
             }
         }
-        if any && found.user.is_empty() {
-            return Err(Status::internal(format!(
-                "requested {} without impersonating a user",
-                found.without_user()
+        if found == Self::default() {
+            return Ok(None);
+        }
+        if found.user.is_empty() {
+            return Err(Status::bad_request(format!(
+                "requested {} without impersonating a user name",
+                found.go_syntax()
             )));
         }
-        Ok(any.then_some(found))
+        Ok(Some(found))
     }
 
-    fn without_user(&self) -> &'static str {
-        if !self.groups.is_empty() {
-            "groups"
-        } else if !self.uid.is_empty() {
-            "uid"
-        } else {
-            "extra"
-        }
+    /// As Go's `%#v` prints it, which is what upstream's refusal shows.
+    fn go_syntax(&self) -> String {
+        let list = |values: &[String]| -> String {
+            let quoted: Vec<String> = values.iter().map(|value| go_quote(value)).collect();
+            format!("[]string{{{}}}", quoted.join(", "))
+        };
+        let groups = match self.groups.is_empty() {
+            true => "[]string(nil)".to_owned(),
+            false => list(&self.groups),
+        };
+        let extra: Vec<String> = self
+            .extra
+            .iter()
+            .map(|(key, values)| format!("{}:{}", go_quote(key), list(values)))
+            .collect();
+        let extra = match extra.is_empty() {
+            true => "(nil)".to_owned(),
+            false => format!("{{{}}}", extra.join(", ")),
+        };
+        format!(
+            "&user.DefaultInfo{{Name:\"\", UID:{}, Groups:{groups}, Extra:map[string][]string{extra}}}",
+            go_quote(&self.uid)
+        )
     }
 }
 
@@ -143,6 +160,10 @@ mod tests {
     #[test]
     fn groups_without_a_user_are_refused() {
         let refused = Impersonation::from_headers([("Impersonate-Group", "a")]).unwrap_err();
-        assert_eq!(refused.code(), 500);
+        assert_eq!(refused.code(), 400);
+        assert_eq!(
+            refused.message(),
+            "requested &user.DefaultInfo{Name:\"\", UID:\"\", Groups:[]string{\"a\"}, Extra:map[string][]string(nil)} without impersonating a user name"
+        );
     }
 }

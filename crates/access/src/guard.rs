@@ -12,6 +12,8 @@ use warren_registry::token::{IssuedToken, TokenClaims};
 use warren_storage::Snapshot;
 
 use crate::ISSUER;
+use crate::admission::QuotaTurns;
+use crate::authentication::Authenticators;
 use crate::shared::{Indexed, Shared};
 
 /// Tokens of pods that are asked for with this lifetime live a year, so that programs which never read their token
@@ -35,14 +37,22 @@ pub struct Guard {
     pub(crate) shared: Arc<Shared>,
     pub(crate) authority: Arc<Authority>,
     pub(crate) tokens: Arc<TokenSigner>,
+    pub(crate) authenticators: Authenticators,
     fixed_tokens: HashMap<[u8; 32], UserInfo>,
+    /// Whose turn it is to spend a namespace's quotas.
+    pub(crate) quota_turns: QuotaTurns,
     /// The index that was last asked; replaced when roles or bindings changed, dropped by `rest`.
     index: ArcSwapOption<Indexed>,
 }
 
 impl Guard {
-    /// A guard with these keys.
+    /// A guard with these keys, which trusts nobody else.
     pub fn new(shared: Arc<Shared>, keys: Keys) -> Arc<Self> {
+        Self::trusting(shared, keys, Authenticators::default())
+    }
+
+    /// A guard with these keys that trusts others, too.
+    pub fn trusting(shared: Arc<Shared>, keys: Keys, authenticators: Authenticators) -> Arc<Self> {
         let fixed = keys
             .fixed_tokens
             .into_iter()
@@ -51,7 +61,9 @@ impl Guard {
             shared,
             authority: keys.authority,
             tokens: keys.tokens,
+            authenticators,
             fixed_tokens: fixed.collect(),
+            quota_turns: QuotaTurns::default(),
             index: ArcSwapOption::empty(),
         })
     }

@@ -11,6 +11,7 @@ pub mod bootstrap;
 mod facts;
 mod guard;
 mod impersonation;
+mod oidc;
 mod parsed;
 mod review;
 mod service_account_token;
@@ -20,9 +21,13 @@ mod testing;
 
 pub use access::Access;
 pub use admission::quota_status;
-pub use authentication::{ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED};
+pub use authentication::{ANONYMOUS, AUTHENTICATED, Anonymous, Authenticators, UNAUTHENTICATED};
 pub use facts::{Certificate, Impersonation, RequestFacts};
 pub use guard::{Guard, Keys};
+pub use oidc::{
+    AuthenticationConfiguration, DocumentSource, Issuer, IssuerConfiguration, Mapping, RequiredClaim,
+    Username,
+};
 pub use shared::Shared;
 pub use warren_pki::ClientIdentity;
 pub use warren_rbac::{Attributes, Decision};

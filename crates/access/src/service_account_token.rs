@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use warren_apimachinery::resource::{NODES, PODS, SECRETS, SERVICE_ACCOUNTS};
 use warren_apimachinery::value::ValueExt;
-use warren_apimachinery::{Object, ObjectKey, Resource, UserInfo};
+use warren_apimachinery::{Object, ObjectKey, Resource, UserInfo, name};
 use warren_pki::{Claims, Named};
 use warren_storage::Snapshot;
 
@@ -11,6 +11,9 @@ use crate::ISSUER;
 
 /// An object that is being deleted still stands behind its tokens for this long.
 const DELETION_LEEWAY_SECONDS: i64 = 60;
+
+/// The node that a token's pod runs on, among the extra facts of a user.
+pub(crate) const NODE_NAME: &str = "authentication.kubernetes.io/node-name";
 
 const PREFIX: &str = "authentication.kubernetes.io";
 
@@ -88,7 +91,9 @@ pub(crate) fn groups_of(namespace: &str) -> Vec<String> {
     ]
 }
 
-/// Namespace and name of a service account's user name.
+/// Namespace and name of a service account's user name; `None` for one that no service account can have.
 pub(crate) fn service_account_of(user: &str) -> Option<(&str, &str)> {
-    user.strip_prefix("system:serviceaccount:")?.split_once(':')
+    let (namespace, account) = user.strip_prefix("system:serviceaccount:")?.split_once(':')?;
+    let is_one = name::dns1123_label(namespace).is_empty() && name::dns1123_subdomain(account).is_empty();
+    is_one.then_some((namespace, account))
 }

@@ -9,6 +9,7 @@ use warren_apimachinery::{ClusterId, GroupResource, Object, Revision, UserInfo};
 use warren_pki::{Authority, TokenSigner};
 use warren_storage::{Epoch, MemoryJournal, Opened, Silent, Snapshot, Store};
 
+use crate::authentication::Authenticators;
 use crate::guard::{Guard, Keys};
 use crate::shared::Shared;
 
@@ -42,6 +43,10 @@ pub(crate) fn snapshot(objects: &[(&str, Value)]) -> Snapshot {
 }
 
 pub(crate) fn guard() -> Arc<Guard> {
+    guard_with(Authenticators::default())
+}
+
+pub(crate) fn guard_with(authenticators: Authenticators) -> Arc<Guard> {
     static AUTHORITY: LazyLock<Arc<Authority>> =
         LazyLock::new(|| Arc::new(Authority::generate("test-ca", now()).unwrap()));
     let keys = Keys {
@@ -49,7 +54,7 @@ pub(crate) fn guard() -> Arc<Guard> {
         tokens: Arc::new(TokenSigner::generate().unwrap()),
         fixed_tokens: vec![("s3cret".into(), user("admin", &["system:masters"]))],
     };
-    Guard::new(Shared::new(), keys)
+    Guard::trusting(Shared::new(), keys, authenticators)
 }
 
 pub(crate) fn user(name: &str, groups: &[&str]) -> UserInfo {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use warren_access::{Access, Certificate};
 use warren_apimachinery::ClusterId;
 use warren_registry::Registry;
+use warren_telemetry::metrics::ApiMetrics;
 
 use crate::fairness::Fairness;
 use crate::pages::Pages;
@@ -34,6 +35,7 @@ pub struct ClusterApi {
     pub(crate) tunnel: Arc<dyn Tunnel>,
     pub(crate) shows_process_metrics: bool,
     pub(crate) fairness: Fairness,
+    pub(crate) metrics: ApiMetrics,
     pub(crate) pages: Pages,
 }
 
@@ -46,7 +48,8 @@ impl ClusterApi {
             access: parts.access,
             tunnel: parts.tunnel,
             shows_process_metrics: parts.shows_process_metrics,
-            fairness: Fairness::new(),
+            fairness: Fairness::default(),
+            metrics: ApiMetrics::default(),
             pages: Pages::default(),
         })
     }

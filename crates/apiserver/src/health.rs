@@ -47,17 +47,44 @@ pub(crate) fn paths() -> impl Iterator<Item = String> {
     })
 }
 
-/// Answers a path if it is one of health.
+/// A check of an endpoint and whether it holds.
+pub(crate) struct CheckResult {
+    pub(crate) endpoint: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) holds: bool,
+}
+
+/// All checks of all endpoints, by name.
+pub(crate) fn results(cluster: &ClusterApi) -> Vec<CheckResult> {
+    let mut all: Vec<CheckResult> = ENDPOINTS
+        .into_iter()
+        .flat_map(|endpoint| {
+            endpoint.checks.lines().map(move |name| CheckResult {
+                endpoint: endpoint.name,
+                name,
+                holds: holds(cluster, name),
+            })
+        })
+        .collect();
+    all.sort_unstable_by_key(|check| (check.name, check.endpoint));
+    all
+}
+
+/// Answers a path if it is one of health; whatever the method, as upstream.
 pub(crate) fn answer(cluster: &ClusterApi, path: &str, query: &Query) -> Option<Response<Body>> {
-    let path = path.trim_matches('/');
-    let (name, check) = path.split_once('/').unwrap_or((path, ""));
+    let path = path.strip_prefix('/')?;
+    let (name, check) = match path.split_once('/') {
+        Some((name, check)) => (name, Some(check)),
+        None => (path, None),
+    };
     let endpoint = ENDPOINTS.into_iter().find(|endpoint| endpoint.name == name)?;
-    if check.is_empty() {
+    let Some(check) = check else {
         return Some(all(cluster, endpoint, query));
-    }
+    };
     let check = endpoint.checks.lines().find(|known| *known == check)?;
     Some(if holds(cluster, check) {
-        answer::text(StatusCode::OK, "ok")
+        // Alone of all texts, upstream writes this one without forbidding browsers to guess what it is.
+        answer::with(StatusCode::OK, "text/plain; charset=utf-8", Body::full("ok"))
     } else {
         answer::text(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -91,6 +118,8 @@ fn all(cluster: &ClusterApi, endpoint: Endpoint, query: &Query) -> Response<Body
         }
     }
     if !excluded.is_empty() {
+        excluded.sort_unstable();
+        excluded.dedup();
         let names: Vec<String> = excluded.iter().map(|name| format!("{name:?}")).collect();
         lines.push_str(&format!(
             "warn: some health checks cannot be excluded: no matches for {}\n",

@@ -7,6 +7,7 @@
 
 mod accept;
 mod answer;
+mod asked;
 pub mod body;
 mod cluster;
 mod connect;
@@ -16,15 +17,18 @@ mod cx;
 mod delete;
 mod discovery;
 mod duration;
+mod exposition;
 mod fairness;
 mod get;
 mod gzip;
+mod headers;
 mod health;
 mod list;
 mod listener;
 mod nonresource;
 mod openapi;
 mod options;
+mod page;
 mod pages;
 mod patch;
 mod path;
@@ -41,6 +45,7 @@ mod unwind;
 mod update;
 mod watch;
 mod write;
+mod zpages;
 
 pub use body::Body;
 pub use cluster::{ClusterApi, ClusterParts};

@@ -14,9 +14,10 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
+use warren_telemetry::metrics::Running;
 
-use crate::body::Body;
-use crate::route::{Hello, Peer, Route, Stop};
+use crate::body::{Body, Hold};
+use crate::route::{After, Hello, Peer, Route, Stop};
 use crate::server::{self, ApiServer};
 
 /// Bounds of a listener.
@@ -106,7 +107,7 @@ struct Connection {
 
 impl Connection {
     async fn run(self, stream: TcpStream, hello: Hello) {
-        let _open = self.server.metrics.connection();
+        let _open = Running::start(Arc::clone(&self.server.connections));
         // Answers are small and often: waiting to fill packets only adds latency.
         let _ = stream.set_nodelay(true);
         let handshake = tokio::time::timeout(self.limits.handshake, self.handshake(stream, hello));
@@ -138,21 +139,35 @@ impl Connection {
             ..
         } = self;
         let told = stop.clone();
+        let after = After::default();
+        let left = after.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(told.clone());
+            request.extensions_mut().insert(after.clone());
             let (server, route, peer) = (Arc::clone(&server), Arc::clone(&route), Arc::clone(&peer));
-            async move {
+            // Boxed, so that a connection that watches does not carry the room of every other answer.
+            Box::pin(async move {
                 let routed = route.route(&peer.hello, request.uri().path()).await;
                 Ok::<_, std::convert::Infallible>(match routed {
                     Ok(routed) => {
-                        let request = request.map(Body::from);
-                        server
+                        let (parts, body) = request.into_parts();
+                        // Only HTTP/2 tells its peer about a body that nobody reads to its end.
+                        let is_held = is_h2 && !hyper::body::Body::is_end_stream(&body);
+                        let (body, hold) = if is_held {
+                            Body::held(body)
+                        } else {
+                            (body.into(), Hold::default())
+                        };
+                        let request = Request::from_parts(parts, body);
+                        let answer = server
                             .handle(&routed.cluster, &peer, request, routed.prefix)
-                            .await
+                            .await;
+                        hold.drain().await;
+                        answer
                     }
                     Err(status) => server::unrouted(&status),
                 })
-            }
+            })
         });
         // Errors of a connection are the client's: it went away, or spoke nonsense.
         if is_h2 {
@@ -167,10 +182,15 @@ impl Connection {
             let connection = http1().serve_connection(io, service).with_upgrades();
             let mut connection = std::pin::pin!(connection);
             tokio::select! {
-                _ = connection.as_mut() => return,
-                () = stop.stopped() => connection.as_mut().graceful_shutdown(),
+                _ = connection.as_mut() => {}
+                () = stop.stopped() => {
+                    connection.as_mut().graceful_shutdown();
+                    let _ = connection.await;
+                }
             }
-            let _ = connection.await;
+            if let Some(work) = left.take() {
+                work.await;
+            }
         }
     }
 }

@@ -1,17 +1,20 @@
 //! Paths that are no resources: `/`, `/version`, health, metrics, OpenAPI, OpenID and discovery.
 
-use http::{Method, Response, StatusCode, header};
+use http::{HeaderValue, Method, Response, StatusCode, header};
 use serde_json::{Value, json};
 use warren_access::ISSUER;
 use warren_apimachinery::Status;
 use warren_pki::{jwks, openid_configuration};
 
+use crate::accept;
 use crate::answer;
 use crate::body::Body;
 use crate::cx::Cx;
 use crate::discovery;
+use crate::exposition;
 use crate::health;
 use crate::openapi;
+use crate::zpages;
 
 /// The release whose behaviour is served.
 pub const KUBERNETES_VERSION: &str = "v1.36.2";
@@ -22,50 +25,68 @@ pub(crate) fn answer(cx: &Cx<'_>, path: &str) -> Result<Response<Body>, Status> 
     if let Some(response) = health::answer(cx.cluster, path, cx.query) {
         return Ok(response);
     }
-    if !matches!(*cx.method, Method::GET | Method::HEAD) {
-        return Ok(not_allowed_or_missing(cx, path));
+    if *cx.method != Method::GET && is_for_get_alone(cx, path) {
+        return Err(Status::method_not_allowed());
     }
     match path {
-        "/" => answer::value(cx, &json!({ "paths": paths(cx) }), StatusCode::OK),
-        "/version" | "/version/" => answer::value(cx, &version(), StatusCode::OK),
-        "/metrics" => Ok(metrics(cx)),
+        "/" => answer::people(&json!({ "paths": paths(cx) })),
+        "/version" | "/version/" => {
+            accept::json_alone(cx.accept())?;
+            answer::people(&version())
+        }
+        "/metrics" => Ok(exposition::metrics(cx)),
+        "/metrics/slis" => Ok(exposition::health_checks(cx)),
+        "/statusz" => zpages::statusz(cx),
+        "/flagz" => zpages::flagz(cx),
         "/api" | "/api/" => discovery::root(cx, true),
         "/apis" | "/apis/" => discovery::root(cx, false),
         "/openapi/v2" => openapi::v2(cx),
         "/openapi/v3" | "/openapi/v3/" => openapi::index(cx),
         "/.well-known/openid-configuration" => {
             let document = openid_configuration(ISSUER, &format!("{ISSUER}/openid/v1/jwks"));
-            answer::value(cx, &document, StatusCode::OK)
+            Ok(for_an_hour("application/json", &document))
         }
         "/openid/v1/jwks" => {
             let key = cx.cluster.access.guard().token_signer().public_key();
-            let keys = answer::json(&jwks(&[key]));
-            Ok(answer::with(
-                StatusCode::OK,
-                "application/jwk-set+json",
-                Body::full(keys),
-            ))
+            Ok(for_an_hour("application/jwk-set+json", &jwks(&[key])))
         }
         _ => other(cx, path),
     }
+}
+
+/// The documents that others check tokens with may be kept for a while.
+fn for_an_hour(media: &'static str, document: &Value) -> Response<Body> {
+    let mut response = answer::with(StatusCode::OK, media, Body::full(answer::json(document)));
+    let age = HeaderValue::from_static("public, max-age=3600");
+    response.headers_mut().insert(header::CACHE_CONTROL, age);
+    response
 }
 
 fn other(cx: &Cx<'_>, path: &str) -> Result<Response<Body>, Status> {
     if let Some(group_version) = path.strip_prefix("/openapi/v3/") {
         return openapi::v3(cx, group_version);
     }
-    discovery::group_or_version(cx, path).unwrap_or_else(|| Ok(answer::not_found_page()))
+    if let Some(found) = discovery::group_or_version(cx, path) {
+        return found;
+    }
+    match path.trim_matches('/').split('/').collect::<Vec<_>>().as_slice() {
+        ["api", ..] => answer::missing(&cx.registry().catalogue(), ""),
+        ["apis", group, _, ..] => answer::missing(&cx.registry().catalogue(), group),
+        ["version", ..] => Err(Status::path_not_found()),
+        _ => Ok(answer::not_found_page()),
+    }
 }
 
-/// Another method than GET: 405 where GET would answer.
-fn not_allowed_or_missing(cx: &Cx<'_>, path: &str) -> Response<Body> {
-    let known = path == "/"
-        || matches!(path, "/version" | "/metrics" | "/api" | "/apis")
-        || discovery::group_or_version(cx, path).is_some();
-    if known {
-        answer::failure(&Status::method_not_allowed(), crate::accept::Encoding::Json)
-    } else {
-        answer::not_found_page()
+/// Upstream's router has routes for some paths, with a method each; other paths have a handler that does not look at the
+/// method.
+fn is_for_get_alone(cx: &Cx<'_>, path: &str) -> bool {
+    let parts = path.trim_matches('/').split('/').count();
+    match path.trim_end_matches('/') {
+        "/version" | "/api" | "/.well-known/openid-configuration" | "/openid/v1/jwks" => true,
+        path if path.starts_with("/api/") || path.starts_with("/apis/") && parts > 2 => {
+            discovery::group_or_version(cx, path).is_some()
+        }
+        _ => false,
     }
 }
 
@@ -103,11 +124,14 @@ fn paths(cx: &Cx<'_>) -> Vec<String> {
         "/api",
         "/apis",
         "/apis/",
+        "/flagz",
         "/metrics",
+        "/metrics/slis",
         "/openapi/v2",
         "/openapi/v3",
         "/openapi/v3/",
         "/openid/v1/jwks",
+        "/statusz",
         "/version",
     ]
     .map(str::to_owned)
@@ -130,19 +154,4 @@ fn paths(cx: &Cx<'_>) -> Vec<String> {
     }
     paths.sort_unstable();
     paths
-}
-
-/// The metrics of the process for those who may see them; a tenant sees that it is up.
-fn metrics(cx: &Cx<'_>) -> Response<Body> {
-    let text = if cx.cluster.shows_process_metrics {
-        cx.server.metrics.render()
-    } else {
-        "# HELP up Whether this virtual cluster answers.\n# TYPE up gauge\nup 1\n# EOF\n".to_owned()
-    };
-    let mut response = answer::text(StatusCode::OK, text);
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        http::HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8"),
-    );
-    response
 }

@@ -3,30 +3,33 @@
 //! The order: who (authentication, impersonation) → what (path) → may they → fair admission → the verb.
 
 use std::borrow::Cow;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header, request};
+use http::{Method, Request, Response, StatusCode, header, request};
 use jiff::Timestamp;
 use warren_access::{Attributes, Impersonation, RequestFacts};
 use warren_apimachinery::{Status, UserInfo};
 use warren_registry::Warnings;
-use warren_telemetry::metrics::{ApiMetrics, RequestLabels};
+use warren_telemetry::metrics::RequestLabels;
 
 use crate::accept::Encoding;
 use crate::answer;
+use crate::asked::Asked;
 use crate::body::Body;
 use crate::cluster::ClusterApi;
-use crate::cx::{Cx, Payload};
+use crate::cx::{Cx, Payload, failure_encoding};
 use crate::discovery::Documents;
+use crate::fairness::{Digest, KnownRules, Ticket};
 use crate::gzip;
+use crate::headers;
 use crate::nonresource;
 use crate::openapi;
-use crate::path::{self, ResourcePath, Target};
+use crate::path::Target;
 use crate::query::Query;
 use crate::resource;
 use crate::route::{Peer, Stop};
-use crate::selection;
 use crate::unwind::caught;
 
 /// How long a request may take that is neither a watch nor a stream.
@@ -35,61 +38,22 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 /// Answers the requests of all clusters.
 #[derive(Default)]
 pub struct ApiServer {
-    pub(crate) metrics: ApiMetrics,
     pub(crate) documents: Documents,
     pub(crate) openapi: openapi::Documents,
+    pub(crate) flow_rules: KnownRules,
+    /// How many connections are open.
+    pub(crate) connections: Arc<AtomicI64>,
     /// Makes the lives of watches differ, so that they do not all come again at once.
     seed: AtomicU64,
 }
 
-/// A request, read as far as its path says.
-struct Asked {
-    target: Target,
-    verb: &'static str,
-    query: Query,
-}
-
-impl Asked {
-    fn read(method: &Method, uri: &Uri, prefix: usize) -> Self {
-        let path = uri
-            .path()
-            .get(prefix..)
-            .filter(|path| !path.is_empty())
-            .unwrap_or("/");
-        let query = Query::parse(uri.query());
-        let target = path::parse(path);
-        let verb = match &target {
-            Target::Resource(path) => path::verb(method, path, &query),
-            Target::Path(_) => lower(method),
-        };
-        Self { target, verb, query }
-    }
-
-    fn is_long_running(&self) -> bool {
-        match &self.target {
-            Target::Resource(path) => {
-                self.verb == "watch"
-                    || matches!(
-                        path.subresource.as_str(),
-                        "log" | "exec" | "attach" | "portforward" | "proxy"
-                    )
-            }
-            Target::Path(_) => false,
-        }
-    }
-}
-
-fn lower(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "get",
-        Method::HEAD => "head",
-        Method::POST => "post",
-        Method::PUT => "put",
-        Method::PATCH => "patch",
-        Method::DELETE => "delete",
-        Method::OPTIONS => "options",
-        _ => "",
-    }
+/// A request as it came, and what its head says.
+struct Received<'a> {
+    asked: &'a Asked,
+    labels: &'a RequestLabels,
+    warnings: &'a Warnings,
+    head: request::Parts,
+    body: Body,
 }
 
 impl ApiServer {
@@ -110,38 +74,41 @@ impl ApiServer {
         let began = Instant::now();
         let (head, body) = request.into_parts();
         let asked = Asked::read(&head.method, &head.uri, prefix);
+        let labels = asked.labels(cluster, &head);
         let warnings = Warnings::default();
         let accepts_gzip = gzip::accepted(&head.headers);
-        let labels = labels(cluster, &asked, &head.method);
-        let answered = self.answer(cluster, peer, &asked, &warnings, (head, body)).await;
-        let mut response = match answered {
-            Ok(response) => response,
-            Err((status, encoding)) => answer::failure(&status, encoding),
+        let audit_id = headers::audit_id(&head.headers);
+        let received = Received {
+            asked: &asked,
+            labels: &labels,
+            warnings: &warnings,
+            head,
+            body,
         };
-        finish(&mut response, &warnings);
-        if accepts_gzip && asked.verb != "watch" {
+        let mut response = self.answer(cluster, peer, received).await;
+        headers::finish(&mut response, &warnings, audit_id);
+        if accepts_gzip && !asked.is_watch() {
             response = gzip::apply(response);
         }
-        self.metrics
-            .answered(labels, response.status().as_u16(), began.elapsed());
+        let size = response.body().exact_len();
+        cluster
+            .metrics
+            .answered(labels, response.status().as_u16(), began.elapsed(), size);
         response
     }
 
-    async fn answer(
-        &self,
-        cluster: &ClusterApi,
-        peer: &Peer,
-        asked: &Asked,
-        warnings: &Warnings,
-        (mut head, body): (request::Parts, Body),
-    ) -> Result<Response<Body>, (Status, Encoding)> {
-        let plain = |status| (status, Encoding::Json);
+    async fn answer(&self, cluster: &ClusterApi, peer: &Peer, mut received: Received<'_>) -> Response<Body> {
+        let (asked, head) = (received.asked, &mut received.head);
+        let encoding = failure_encoding(&head.headers, &asked.query);
         let now = Timestamp::now();
-        let user = authenticate(cluster, peer, &head, now).map_err(plain)?;
-        authorize(cluster, &user, asked).map_err(plain)?;
+        let user = match who(cluster, peer, asked, head, now).await {
+            Ok(user) => user,
+            Err(refused) => return refused.answer(encoding),
+        };
+        let ticket = self.ticket(cluster, &user, asked);
         let payload = Payload {
             extensions: std::mem::take(&mut head.extensions),
-            body,
+            body: received.body,
         };
         let cx = Cx {
             server: self,
@@ -149,33 +116,69 @@ impl ApiServer {
             method: &head.method,
             uri: &head.uri,
             headers: &head.headers,
+            target: &asked.target,
+            verb: asked.verb,
             query: &asked.query,
             user: &user,
-            warnings,
+            warnings: received.warnings,
+            labels: received.labels,
             now,
             stop: payload.extensions.get::<Stop>().cloned(),
         };
-        let encoding = cx.accepted().map_or(Encoding::Json, |accepted| accepted.encoding);
-        self.in_time(&cx, asked, payload)
-            .await
-            .map_err(|status| (status, encoding))
+        let answered = self.in_time(&cx, asked, ticket.as_ref(), payload).await;
+        let mut response = answered.unwrap_or_else(|refused| match refused {
+            Refused::Status(status) => answer::failure(&status, cx.failure_encoding()),
+            refused => refused.answer(encoding),
+        });
+        if let Some(ticket) = &ticket {
+            headers::classified(&mut response, &ticket.classified);
+        }
+        response
     }
 
-    /// Waits for a turn and answers, both within the request's time.
-    async fn in_time(&self, cx: &Cx<'_>, asked: &Asked, payload: Payload) -> Result<Response<Body>, Status> {
-        if asked.is_long_running() {
-            return caught(dispatch(cx, asked, payload)).await;
+    /// Where fairness puts a request; streams but for watches are not its business.
+    fn ticket(&self, cluster: &ClusterApi, user: &UserInfo, asked: &Asked) -> Option<Ticket> {
+        if asked.is_long_running() && !asked.is_watch() {
+            return None;
         }
-        let mutating = !matches!(*cx.method, Method::GET | Method::HEAD);
-        let timeout = timeout(cx.query)?;
-        let _running = self.metrics.inflight(mutating);
-        let work = async {
-            let _turn = cx.cluster.fairness.turn().await?;
-            caught(dispatch(cx, asked, payload)).await
+        let digest = Digest {
+            user,
+            asked: &asked.attributes(),
+            objects: asked.objects(cluster),
         };
-        tokio::time::timeout(timeout, work)
-            .await
-            .unwrap_or_else(|_| Err(answer::timed_out()))
+        let now = cluster.registry.store().snapshot();
+        Some(cluster.fairness.classify(&self.flow_rules, &now, &digest))
+    }
+
+    /// Waits for a seat and answers, both within the request's time.
+    async fn in_time(
+        &self,
+        cx: &Cx<'_>,
+        asked: &Asked,
+        ticket: Option<&Ticket>,
+        payload: Payload,
+    ) -> Result<Response<Body>, Refused> {
+        let work = async {
+            // Held until the answer, or the watch, has begun.
+            let _seat = match ticket {
+                Some(ticket) => Some(ticket.seat().await.map_err(|_| Refused::Busy)?),
+                None => None,
+            };
+            authorize(cx, &asked.attributes())?;
+            caught(dispatch(cx, asked, payload))
+                .await
+                .map_err(Refused::Status)
+        };
+        if asked.is_long_running() {
+            return work.await;
+        }
+        let is_mutating = !matches!(*cx.method, Method::GET | Method::HEAD);
+        let timeout = timeout(cx.query).map_err(Refused::Status)?;
+        let _running = cx.cluster.metrics.inflight(is_mutating);
+        tokio::time::timeout(timeout, work).await.unwrap_or_else(|_| {
+            cx.cluster.metrics.timeouts.fetch_add(1, Ordering::Relaxed);
+            Err(Refused::Status(answer::timed_out()))
+        })
     }
 
     /// A different number of milliseconds below `span` each time.
@@ -193,71 +196,86 @@ async fn dispatch(cx: &Cx<'_>, asked: &Asked, payload: Payload) -> Result<Respon
     }
 }
 
-fn authenticate(
+/// Why a request is not answered by a verb.
+enum Refused {
+    /// By whatever looked at it.
+    Status(Status),
+    /// By the rights of its user.
+    Forbidden(Status),
+    /// By fairness.
+    Busy,
+}
+
+impl Refused {
+    fn answer(self, encoding: Encoding) -> Response<Body> {
+        match self {
+            Self::Status(status) => answer::failure(&status, encoding),
+            Self::Forbidden(status) => answer::forbidden(&status, encoding),
+            Self::Busy => too_many(),
+        }
+    }
+}
+
+/// 429 as upstream's filter says it, which is not a `Status`.
+fn too_many() -> Response<Body> {
+    let text = "Too many requests, please try again later.\n";
+    let mut response = answer::text(StatusCode::TOO_MANY_REQUESTS, text);
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, http::HeaderValue::from_static("1"));
+    response
+}
+
+/// Who asks, impersonation included.
+async fn who(
     cluster: &ClusterApi,
     peer: &Peer,
+    asked: &Asked,
     head: &request::Parts,
     now: Timestamp,
-) -> Result<UserInfo, Status> {
+) -> Result<UserInfo, Refused> {
     let authorization = head
         .headers
         .get(header::AUTHORIZATION)
         .map(|value| String::from_utf8_lossy(value.as_bytes()));
     let certificate = cluster.identify(peer, now);
-    let is_impersonating = head
-        .headers
-        .keys()
-        .any(|name| name.as_str().starts_with("impersonate-"));
-    let impersonation = if is_impersonating {
-        // Names outside ASCII count too: dropping one would leave the request to the caller's own rights.
-        let headers: Vec<(&str, Cow<'_, str>)> = head
-            .headers
-            .iter()
-            .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())))
-            .collect();
-        Impersonation::from_headers(headers.iter().map(|(name, value)| (*name, value.as_ref())))?
-    } else {
-        None
-    };
-    cluster.access.authenticate(&RequestFacts {
+    let facts = RequestFacts {
         certificate: &certificate,
         authorization: authorization.as_deref(),
-        impersonation: impersonation.as_ref(),
+        path: match &asked.target {
+            Target::Path(path) => path,
+            Target::Resource(_) => head.uri.path(),
+        },
         now,
-    })
+    };
+    let user = cluster.access.authenticate(&facts).await;
+    cluster.metrics.authentication.count(user.is_ok());
+    let user = user.map_err(Refused::Status)?;
+    let Some(wanted) = impersonation(head).map_err(Refused::Forbidden)? else {
+        return Ok(user);
+    };
+    let acting = cluster.access.impersonate(&user, &wanted, &asked.attributes());
+    acting.map(|(user, _)| user).map_err(Refused::Forbidden)
 }
 
-fn authorize(cluster: &ClusterApi, user: &UserInfo, asked: &Asked) -> Result<(), Status> {
-    match &asked.target {
-        Target::Path(path) => cluster
-            .access
-            .authorize(user, &Attributes::path(asked.verb, path)),
-        Target::Resource(path) => {
-            let selected = match asked.verb {
-                "list" | "watch" | "deletecollection" if path.name.is_empty() => {
-                    selection::exact_name(&asked.query)
-                }
-                _ => None,
-            };
-            let name = selected.as_deref().unwrap_or(&path.name);
-            cluster
-                .access
-                .authorize(user, &attributes(path, asked.verb, name))
-        }
+fn impersonation(head: &request::Parts) -> Result<Option<Impersonation>, Status> {
+    let mut names = head.headers.keys();
+    if !names.any(|name| name.as_str().starts_with("impersonate-")) {
+        return Ok(None);
     }
+    // Names outside ASCII count too: dropping one would leave the request to the caller's own rights.
+    let headers: Vec<(&str, Cow<'_, str>)> = head
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())))
+        .collect();
+    Impersonation::from_headers(headers.iter().map(|(name, value)| (*name, value.as_ref())))
 }
 
-fn attributes<'a>(path: &'a ResourcePath, verb: &'a str, name: &'a str) -> Attributes<'a> {
-    Attributes {
-        verb,
-        group: &path.group,
-        version: &path.version,
-        resource: &path.resource,
-        subresource: &path.subresource,
-        namespace: &path.namespace,
-        name,
-        path: "",
-    }
+fn authorize(cx: &Cx<'_>, asked: &Attributes<'_>) -> Result<(), Refused> {
+    let allowed = cx.cluster.access.authorize(cx.user, asked);
+    cx.cluster.metrics.authorization.count(allowed.is_ok());
+    allowed.map_err(Refused::Forbidden)
 }
 
 /// `?timeout=`, no longer than upstream lets it be.
@@ -280,100 +298,10 @@ fn timeout(query: &Query) -> Result<Duration, Status> {
     }
 }
 
-/// The headers of every answer.
-fn finish(response: &mut Response<Body>, warnings: &Warnings) {
-    let headers = response.headers_mut();
-    let audit = uuid::Uuid::new_v4().hyphenated().to_string();
-    if let Ok(value) = HeaderValue::try_from(audit) {
-        headers.insert("audit-id", value);
-    }
-    headers
-        .entry(header::CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("no-cache, private"));
-    for warning in warnings.take() {
-        if let Ok(value) = HeaderValue::try_from(warning_header(&warning)) {
-            headers.append(header::WARNING, value);
-        }
-    }
-}
-
-/// `299 - "text"`, with quotes and backslashes escaped and control characters left out.
-fn warning_header(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 10);
-    out.push_str("299 - \"");
-    for c in text.chars().filter(|c| !c.is_control()) {
-        if matches!(c, '"' | '\\') {
-            out.push('\\');
-        }
-        out.push(c);
-    }
-    out.push('"');
-    out
-}
-
-fn labels(cluster: &ClusterApi, asked: &Asked, method: &Method) -> RequestLabels {
-    let Target::Resource(path) = &asked.target else {
-        return RequestLabels {
-            verb: upper(lower(method)),
-            ..RequestLabels::default()
-        };
-    };
-    let verb = upper(asked.verb);
-    let catalogue = cluster.registry.catalogue();
-    let known = catalogue
-        .served(&path.group, &path.version, &path.resource)
-        .filter(|(definition, _)| {
-            path.subresource.is_empty() || definition.subresource(&path.subresource).is_some()
-        });
-    let Some((definition, _)) = known else {
-        return RequestLabels {
-            verb,
-            ..RequestLabels::default()
-        };
-    };
-    if catalogue
-        .custom()
-        .any(|custom| std::sync::Arc::ptr_eq(custom, definition))
-    {
-        return RequestLabels {
-            verb,
-            resource: "customresources".to_owned(),
-            ..RequestLabels::default()
-        };
-    }
-    RequestLabels {
-        verb,
-        group: path.group.to_string(),
-        version: path.version.to_string(),
-        resource: path.resource.to_string(),
-        subresource: path.subresource.to_string(),
-        scope: match (path.name.is_empty(), path.namespace.is_empty()) {
-            (false, _) => "resource",
-            (true, false) => "namespace",
-            (true, true) => "cluster",
-        },
-    }
-}
-
-/// The verb as metrics name it.
-fn upper(verb: &'static str) -> &'static str {
-    match verb {
-        "get" | "head" => "GET",
-        "list" => "LIST",
-        "watch" => "WATCH",
-        "create" | "post" => "POST",
-        "update" | "put" => "PUT",
-        "patch" => "PATCH",
-        "delete" => "DELETE",
-        "deletecollection" => "DELETECOLLECTION",
-        _ => "OTHER",
-    }
-}
-
 /// What a request gets that no cluster is found for.
 pub(crate) fn unrouted(status: &Status) -> Response<Body> {
     let mut response = answer::failure(status, Encoding::Json);
-    finish(&mut response, &Warnings::default());
+    headers::finish_unrouted(&mut response);
     debug_assert_ne!(response.status(), StatusCode::OK);
     response
 }
@@ -381,14 +309,6 @@ pub(crate) fn unrouted(status: &Status) -> Response<Body> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn warnings_are_quoted_for_the_header() {
-        assert_eq!(
-            warning_header("unknown field \"spec.x\"\n"),
-            r#"299 - "unknown field \"spec.x\"""#
-        );
-    }
 
     #[test]
     fn timeouts_are_read_as_go_durations() {

@@ -1,29 +1,28 @@
-//! WATCH: events as frames of JSON, assembled from the stored bytes, or of protobuf, transcoded from them.
+//! WATCH: what was there, then what changes, as a body that does not end or over a WebSocket.
 //!
 //! A watch is a future that its connection polls: no task, no timer beyond its own deadline and bookmarks.
+
+mod frames;
+mod socket;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{Response, StatusCode};
-use jiff::Timestamp;
-use serde_json::{Value, json};
+use http::{Extensions, Response, StatusCode};
 use tokio::time::Instant;
-use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{Object, Revision, Status};
-use warren_registry::Registry;
-use warren_registry::definition::Definition;
-use warren_storage::{Event, EventKind, Watch, WatchEnd};
+use warren_storage::{Event, Watch, WatchEnd};
 use warren_telemetry::metrics::Running;
 
-use crate::accept::{self, Encoding, Shape};
+use self::frames::{Bookmark, Frames};
+use crate::accept::{self, Shape};
 use crate::answer;
 use crate::body::Body;
 use crate::cx::{Cx, Served};
+use crate::get::too_large;
 use crate::options::{ListOptions, Of};
-use crate::protobuf;
 use crate::route::Stop;
 use crate::selection::Selectors;
 use crate::table::Printer;
@@ -35,12 +34,22 @@ const BOOKMARK: Duration = Duration::from_secs(60);
 const BEFORE_END: Duration = Duration::from_secs(2);
 /// Upstream's `--min-request-timeout`: watches last between this and twice as long.
 const MIN_LIFE: Duration = Duration::from_secs(1800);
+/// From so many watchers of a resource on, deliveries are spaced.
+const CROWD: usize = 64;
+/// How long a watch rests for each watcher of its resource.
+const REST_PER_WATCHER: Duration = Duration::from_micros(10);
+/// The longest rest: what a change may wait to be told.
+const MAX_REST: Duration = Duration::from_millis(20);
 /// How many bytes of events are put into one piece.
 const PIECE: usize = 256 * 1024;
 
 /// # Errors
 /// What the client reads when the watch cannot start. What fails later is an `ERROR` event.
-pub(crate) fn objects(cx: &Cx<'_>, served: &Served<'_>) -> Result<Response<Body>, Status> {
+pub(crate) fn objects(
+    cx: &Cx<'_>,
+    served: &Served<'_>,
+    extensions: &mut Extensions,
+) -> Result<Response<Body>, Status> {
     let accepted = accept::stream(cx.accept(), cx.offer())?;
     let options = ListOptions::read(cx.query, Of::Watch)?;
     let selectors = Selectors::read(cx.query, served.definition, &served.path.name)?;
@@ -73,15 +82,27 @@ pub(crate) fn objects(cx: &Cx<'_>, served: &Served<'_>) -> Result<Response<Body>
         bookmarks: options.bookmarks,
         next_bookmark: next_bookmark(ends),
         ends,
+        rests_until: Instant::now(),
         stop: cx.stop.clone(),
         _running: cx.cluster.metrics.longrunning(cx.labels),
     };
     stream.start(&options, served);
+    if socket::is_wanted(cx.headers) {
+        return Ok(socket::answer(cx.headers, extensions, stream, accepted.encoding));
+    }
     Ok(answer::with(
         StatusCode::OK,
         accepted.encoding.stream_type(),
         Body::stream(unfold::body(stream, step)),
     ))
+}
+
+/// What follows the objects that were there at the start.
+enum Then {
+    /// The news that these were all, as of a revision.
+    InitialEventsEnd(Revision),
+    /// Why there is no more to come.
+    Refusal(Status),
 }
 
 /// A watch under way.
@@ -91,11 +112,13 @@ struct Stream {
     watch: Option<Watch>,
     /// Objects that are still to be sent as if they were new.
     initial: VecDeque<Arc<Object>>,
-    /// A frame to send behind the initial ones.
-    then: Option<Bytes>,
+    /// What is sent behind the initial objects.
+    then: Option<Then>,
     bookmarks: bool,
     next_bookmark: Instant,
     ends: Instant,
+    /// No events are taken before.
+    rests_until: Instant,
     stop: Option<Stop>,
     _running: Running,
 }
@@ -106,9 +129,13 @@ impl Stream {
         let storage = &served.definition.storage;
         let namespace = Some(served.namespace()).filter(|namespace| !namespace.is_empty());
         let asked = options.revision.unwrap_or_default();
-        let initial = options.initial_events.unwrap_or(asked == Revision::ZERO);
+        let initial = options.initial_events.unwrap_or_default();
         let after = if initial || asked == Revision::ZERO {
             let snapshot = store.snapshot();
+            if asked > snapshot.revision() {
+                self.then = Some(Then::Refusal(too_large(asked, snapshot.revision())));
+                return;
+            }
             if initial {
                 let selectors = &self.frames.selectors;
                 self.initial = snapshot
@@ -117,11 +144,8 @@ impl Stream {
                     .map(Arc::clone)
                     .collect();
             }
-            if options.initial_events == Some(true) && options.bookmarks {
-                self.then = Some(
-                    self.frames
-                        .bookmark(snapshot.revision(), Bookmark::InitialEventsEnd),
-                );
+            if initial && options.bookmarks {
+                self.then = Some(Then::InitialEventsEnd(snapshot.revision()));
             }
             snapshot.revision()
         } else {
@@ -131,7 +155,7 @@ impl Stream {
             Ok(watch) => self.watch = Some(watch),
             Err(gone) => {
                 self.initial.clear();
-                self.then = Some(self.frames.error(&too_old(gone.asked, gone.through)));
+                self.then = Some(Then::Refusal(too_old(gone.asked, gone.through)));
             }
         }
     }
@@ -163,7 +187,11 @@ async fn step(mut stream: Stream) -> (Stream, Option<Bytes>) {
         let piece = stream.initial();
         return (stream, Some(piece));
     }
-    if let Some(frame) = stream.then.take() {
+    if let Some(then) = stream.then.take() {
+        let frame = match then {
+            Then::InitialEventsEnd(revision) => stream.frames.bookmark(revision, Bookmark::InitialEventsEnd),
+            Then::Refusal(status) => stream.frames.error(&status),
+        };
         return (stream, Some(frame));
     }
     loop {
@@ -181,11 +209,14 @@ async fn step(mut stream: Stream) -> (Stream, Option<Bytes>) {
                 stream.watch = None;
                 return (stream, None);
             }
-            next = watch.next() => Some(next),
+            next = paced(watch, stream.rests_until) => Some(next),
             () = tokio::time::sleep_until(wakes) => None,
         };
         let piece = match next {
-            Some(Ok(events)) => stream.frames.events(&events),
+            Some(Ok(events)) => {
+                stream.rests_until = Instant::now() + rest(watch.watchers());
+                stream.frames.events(&events)
+            }
             Some(Err(end)) => {
                 let last = stream.ended(end);
                 return (stream, last);
@@ -207,6 +238,23 @@ async fn step(mut stream: Stream) -> (Stream, Option<Bytes>) {
     }
 }
 
+/// Waits for events, but not before `not_before`: what comes meanwhile is delivered together.
+async fn paced(watch: &mut Watch, not_before: Instant) -> Result<Vec<Event>, WatchEnd> {
+    if Instant::now() < not_before {
+        tokio::time::sleep_until(not_before).await;
+    }
+    watch.next().await
+}
+
+/// How long a watch rests after a delivery. Where many watch the same, each delivery costs a wake, a record and a
+/// packet per watcher, which a burst of changes multiplies; what comes in one rest is sent as one.
+fn rest(watchers: usize) -> Duration {
+    if watchers < CROWD {
+        return Duration::ZERO;
+    }
+    (REST_PER_WATCHER * u32::try_from(watchers).unwrap_or(u32::MAX)).min(MAX_REST)
+}
+
 async fn stopped(stop: Option<&mut Stop>) {
     match stop {
         Some(stop) => stop.stopped().await,
@@ -225,134 +273,4 @@ fn next_bookmark(ends: Instant) -> Instant {
 
 fn too_old(asked: Revision, oldest: Revision) -> Status {
     Status::expired(format!("too old resource version: {asked} ({oldest})"))
-}
-
-fn json_frame(kind: &str, object: &[u8], out: &mut BytesMut) {
-    out.reserve(object.len() + kind.len() + 24);
-    out.extend_from_slice(b"{\"type\":\"");
-    out.extend_from_slice(kind.as_bytes());
-    out.extend_from_slice(b"\",\"object\":");
-    out.extend_from_slice(object);
-    out.extend_from_slice(b"}\n");
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Bookmark {
-    Plain,
-    /// Everything that was there at the start has been sent.
-    InitialEventsEnd,
-}
-
-/// Turns events into frames, in the shape that was agreed on.
-struct Frames {
-    registry: Arc<Registry>,
-    definition: Arc<Definition>,
-    version: String,
-    shape: Shape,
-    encoding: Encoding,
-    printer: Option<Printer>,
-    headers_sent: bool,
-    selectors: Selectors,
-}
-
-impl Frames {
-    fn events(&mut self, events: &[Event]) -> Bytes {
-        let mut piece = BytesMut::new();
-        for event in events {
-            match self.judge(event) {
-                Seen::Nothing => {}
-                Seen::As(kind) => self.write(kind, &event.object, &mut piece),
-                Seen::Left(previous) => {
-                    let last = at_revision(previous, event.revision);
-                    self.write("DELETED", &last, &mut piece);
-                }
-            }
-        }
-        piece.freeze()
-    }
-
-    /// What an event is for those who only see what the selectors match.
-    fn judge<'e>(&self, event: &'e Event) -> Seen<'e> {
-        let matches = |object: &Object| self.selectors.matches(object.meta());
-        let is = matches(&event.object);
-        let was = event.previous.as_deref().is_some_and(matches);
-        match (event.kind, was, is) {
-            (EventKind::Deleted, true, _) | (EventKind::Deleted, _, true) => Seen::As("DELETED"),
-            (EventKind::Added, _, true) | (EventKind::Modified, false, true) => Seen::As("ADDED"),
-            (EventKind::Modified, true, true) => Seen::As("MODIFIED"),
-            (EventKind::Modified, true, false) => event.previous.as_deref().map_or(Seen::Nothing, Seen::Left),
-            (EventKind::Added | EventKind::Modified | EventKind::Deleted, _, false) => Seen::Nothing,
-        }
-    }
-
-    fn write(&mut self, kind: &str, object: &Object, out: &mut BytesMut) {
-        let bytes = self.registry.answer(&self.definition, &self.version, object);
-        let revision = object.meta().revision;
-        let shaped = self.shaped(&bytes, revision);
-        self.frame(kind, shaped.as_ref().unwrap_or(&bytes), out);
-    }
-
-    /// Appends an event with this object, which is JSON.
-    fn frame(&self, kind: &str, object: &[u8], out: &mut BytesMut) {
-        if self.encoding != Encoding::Protobuf {
-            return json_frame(kind, object, out);
-        }
-        // Only kinds that have a form in protobuf are watched in it.
-        if let Some(object) = protobuf::object(object) {
-            out.extend_from_slice(&protobuf::frame(kind, &object));
-        }
-    }
-
-    fn error(&self, status: &Status) -> Bytes {
-        let mut frame = BytesMut::new();
-        self.frame("ERROR", &answer::json(status), &mut frame);
-        frame.freeze()
-    }
-
-    /// The bytes in another shape; `None` when the object itself is wanted.
-    fn shaped(&mut self, bytes: &Bytes, revision: Revision) -> Option<Bytes> {
-        match (&self.shape, &self.printer) {
-            (Shape::Metadata(version), _) => Some(answer::partial(bytes, version)),
-            (Shape::Table(_), Some(printer)) => {
-                let metadata = json!({"resourceVersion": revision.to_string()});
-                let headers = !std::mem::replace(&mut self.headers_sent, true);
-                let objects = std::iter::once(bytes);
-                Some(printer.print(&self.definition, &metadata, objects, Timestamp::now(), headers))
-            }
-            _ => None,
-        }
-    }
-
-    fn bookmark(&mut self, revision: Revision, which: Bookmark) -> Bytes {
-        let mut object = json!({
-            "kind": self.definition.kind,
-            "apiVersion": self.definition.api_version(&self.version),
-            "metadata": {"resourceVersion": revision.to_string()},
-        });
-        if which == Bookmark::InitialEventsEnd {
-            object.set("/metadata/annotations/k8s.io~1initial-events-end", "true");
-        }
-        let bytes = answer::json(&object);
-        let shaped = self.shaped(&bytes, revision);
-        let mut frame = BytesMut::new();
-        self.frame("BOOKMARK", shaped.as_ref().unwrap_or(&bytes), &mut frame);
-        frame.freeze()
-    }
-}
-
-/// What a watcher sees of an event.
-enum Seen<'e> {
-    Nothing,
-    As(&'static str),
-    /// It no longer matches: gone for this watcher, as it last matched.
-    Left(&'e Object),
-}
-
-/// The object with another revision: how upstream reports what left a selection.
-fn at_revision(object: &Object, revision: Revision) -> Object {
-    let mut value: Value = object.to_value();
-    value.set("/metadata/resourceVersion", revision.to_string());
-    let mut meta = object.meta().clone();
-    meta.revision = revision;
-    Object::new(answer::json(&value), meta)
 }

@@ -31,6 +31,15 @@ pub enum PkiError {
     /// A token is not valid yet or no longer.
     #[error("the token has expired or is not valid yet")]
     TokenTime,
+    /// An issuer's keys cannot be read.
+    #[error("the key set cannot be read")]
+    KeySet,
+    /// A token is signed in a way that its issuer is not trusted with.
+    #[error("the token is signed with an algorithm that is not allowed")]
+    Algorithm,
+    /// No key of the issuer signed the token.
+    #[error("no known key signed the token")]
+    UnknownKey,
     /// A kubeconfig is not YAML, or not a kubeconfig.
     #[error("the kubeconfig cannot be read: {0}")]
     Kubeconfig(String),

@@ -141,7 +141,7 @@ impl TokenSigner {
     ///
     /// # Errors
     /// When the signer fails.
-    pub fn sign(&self, claims: &Claims) -> Result<String, PkiError> {
+    pub fn sign<C: Serialize>(&self, claims: &C) -> Result<String, PkiError> {
         let mut header = Header::new(Algorithm::ES256);
         header.typ = None;
         header.kid = Some(self.public.id.clone());

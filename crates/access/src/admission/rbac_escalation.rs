@@ -3,7 +3,7 @@
 use serde_json::Value;
 use warren_apimachinery::resource::{CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, ROLE_BINDINGS, ROLES};
 use warren_apimachinery::value::ValueExt;
-use warren_apimachinery::{Resource, Status};
+use warren_apimachinery::{GroupResource, Resource, Status};
 use warren_rbac::{Attributes, GROUP, RoleKind, Rule, covers, escalation_text};
 use warren_registry::admission::Operation;
 
@@ -84,7 +84,11 @@ fn check_binding(cx: &Asked<'_>, binding: &Value) -> Result<(), Status> {
         return Ok(());
     }
     match cx.guard.shared.rules(cx.cluster, kind, namespace, name) {
-        None => Err(Status::not_found(&resource.group_resource(), name)),
+        // Upstream names the binding's resource, whichever kind of role is missing.
+        None => {
+            let binding = GroupResource::new(GROUP, cx.resource.resource.as_str());
+            Err(Status::not_found(&binding, name))
+        }
         Some(rules) => confirm(cx, binding, &rules),
     }
 }

@@ -491,7 +491,7 @@ fn nobody_grants_what_they_do_not_hold() {
     );
     let status = as_jane(bindings).refused(
         binding("gone"),
-        "clusterroles.rbac.authorization.k8s.io \"gone\" not found",
+        "rolebindings.rbac.authorization.k8s.io \"gone\" not found",
     );
     assert_eq!(status.code(), 404);
     as_jane("clusterroles.rbac.authorization.k8s.io").refused(

@@ -1,5 +1,6 @@
 //! Reviews: questions about access that are answered and not kept.
 
+mod selectors;
 mod self_subject;
 mod self_subject_rules;
 mod subject_access;
@@ -28,14 +29,14 @@ pub(crate) struct Asked<'a> {
 ///
 /// # Errors
 /// 404 for a resource that is no review; else what the client reads.
-pub(crate) fn answer(cx: &Asked<'_>, plural: &str, request: Value) -> Result<Value, Status> {
+pub(crate) async fn answer(cx: &Asked<'_>, plural: &str, request: Value) -> Result<Value, Status> {
     match plural {
         "selfsubjectaccessreviews" => subject_access::answer_self(cx, request),
         "subjectaccessreviews" => subject_access::answer(cx, request),
         "localsubjectaccessreviews" => subject_access::answer_local(cx, request),
         "selfsubjectrulesreviews" => self_subject_rules::answer(cx, request),
         "selfsubjectreviews" => Ok(self_subject::answer(cx, request)),
-        "tokenreviews" => token::answer(cx, request),
+        "tokenreviews" => token::answer(cx, request).await,
         _ => Err(Status::path_not_found()),
     }
 }
@@ -57,7 +58,7 @@ impl Reviews for Guard {
             namespace,
             now: registry.now(),
         };
-        answer(&asked, &definition.plural, object)
+        answer(&asked, &definition.plural, object).await
     }
 }
 
@@ -91,7 +92,7 @@ mod tests {
             namespace: "ns",
             now: now(),
         };
-        answer(&cx, plural, json!({"spec": spec}))
+        futures_util::FutureExt::now_or_never(answer(&cx, plural, json!({"spec": spec}))).unwrap()
     }
 
     fn check(who: &str, groups: &[&str], plural: &str, spec: Value, expect: Result<Value, &str>) {
@@ -134,7 +135,7 @@ mod tests {
             "selfsubjectaccessreviews",
             json!({}),
             Err(
-                "SelfSubjectAccessReview.authorization.k8s.io \"\" is invalid: spec.resourceAttributes: Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified",
+                ".authorization.k8s.io \"\" is invalid: spec.resourceAttributes: Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified",
             ),
         );
         check(
@@ -149,7 +150,9 @@ mod tests {
             &[],
             "localsubjectaccessreviews",
             json!({"user": "u", "resourceAttributes": {"namespace": "other"}}),
-            Err("spec.resourceAttributes.namespace must match namespace: other"),
+            Err(
+                ".authorization.k8s.io \"\" is invalid: spec.resourceAttributes.namespace: Invalid value: \"other\": must match metadata.namespace",
+            ),
         );
     }
 

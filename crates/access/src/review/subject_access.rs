@@ -2,54 +2,69 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{Status, UserInfo};
 use warren_rbac::{Attributes, Decision};
 
-use super::Asked;
+use super::{Asked, selectors};
 use crate::authorization::decide;
 
 const GROUP: &str = "authorization.k8s.io";
 
 pub(crate) fn answer_self(cx: &Asked<'_>, request: Value) -> Result<Value, Status> {
-    refuse("SelfSubjectAccessReview", attribute_errors(&request))?;
+    let mut errors = attribute_errors(&request);
+    errors.extend(selectors::errors(request.at("/spec/resourceAttributes")));
+    errors.extend(metadata_error(&request, "must be empty"));
+    refuse(&errors)?;
     Ok(answered(cx, cx.user, request))
 }
 
 pub(crate) fn answer(cx: &Asked<'_>, request: Value) -> Result<Value, Status> {
-    let mut errors = attribute_errors(&request);
-    errors.extend(subject_errors(&request));
-    refuse("SubjectAccessReview", errors)?;
+    let mut errors = spec_errors(&request);
+    errors.extend(metadata_error(&request, "must be empty"));
+    refuse(&errors)?;
     Ok(answered(cx, &subject(&request), request))
 }
 
 pub(crate) fn answer_local(cx: &Asked<'_>, mut request: Value) -> Result<Value, Status> {
-    let mut errors = attribute_errors(&request);
-    errors.extend(subject_errors(&request));
-    if request.at("/spec/nonResourceAttributes").is_object() {
-        let path = Path::new("spec.nonResourceAttributes");
-        let value = request.at("/spec/nonResourceAttributes").clone();
-        errors.push(Error::invalid(&path, value, "disallowed on this kind of request"));
-    }
-    refuse("LocalSubjectAccessReview", errors)?;
+    // The path says which namespace is meant; what the object says was compared with it before.
+    request.take_at("/metadata/namespace");
+    let mut errors = spec_errors(&request);
+    errors.extend(metadata_error(&request, "must be empty except for namespace"));
     let namespace = request.text("/spec/resourceAttributes/namespace");
-    if namespace != cx.namespace {
-        return Err(Status::bad_request(format!(
-            "spec.resourceAttributes.namespace must match namespace: {namespace}"
-        )));
+    if request.at("/spec/resourceAttributes").is_object() && namespace != cx.namespace {
+        let path = Path::new("spec.resourceAttributes.namespace");
+        errors.push(Error::invalid(&path, namespace, "must match metadata.namespace"));
     }
+    let path = request.at("/spec/nonResourceAttributes");
+    if path.is_object() {
+        errors.push(Error::invalid(
+            &Path::new("spec.nonResourceAttributes"),
+            go_path(path),
+            "disallowed on this kind of request",
+        ));
+    }
+    refuse(&errors)?;
     request.set("/metadata/namespace", cx.namespace);
     Ok(answered(cx, &subject(&request), request))
 }
 
-fn refuse(kind: &str, errors: Vec<Error>) -> Result<(), Status> {
+/// The kind is left out, as upstream leaves it out by mistake.
+fn refuse(errors: &[Error]) -> Result<(), Status> {
     if errors.is_empty() {
         Ok(())
     } else {
-        Err(Status::invalid(GROUP, kind, "", &errors))
+        Err(Status::invalid(GROUP, "", "", errors))
     }
+}
+
+fn spec_errors(request: &Value) -> Vec<Error> {
+    let mut errors = attribute_errors(request);
+    errors.extend(subject_errors(request));
+    errors.extend(selectors::errors(request.at("/spec/resourceAttributes")));
+    errors
 }
 
 fn attribute_errors(request: &Value) -> Vec<Error> {
@@ -58,7 +73,7 @@ fn attribute_errors(request: &Value) -> Vec<Error> {
     match (resource, path.is_object()) {
         (true, true) => vec![Error::invalid(
             &Path::new("spec.nonResourceAttributes"),
-            path.clone(),
+            go_path(path),
             "cannot be specified in combination with resourceAttributes",
         )],
         (false, false) => vec![Error::invalid(
@@ -68,6 +83,20 @@ fn attribute_errors(request: &Value) -> Vec<Error> {
         )],
         _ => Vec::new(),
     }
+}
+
+/// `nonResourceAttributes` as upstream prints its internal form, with Go's names.
+fn go_path(path: &Value) -> Value {
+    json!({"Path": path.text("/path"), "Verb": path.text("/verb")})
+}
+
+fn metadata_error(request: &Value, why: &str) -> Option<Error> {
+    let metadata = request.at("/metadata");
+    let fields = metadata.as_object()?;
+    let said = fields
+        .iter()
+        .any(|(name, value)| name != "managedFields" && !value.is_null());
+    said.then(|| Error::invalid(&Path::new("metadata"), metadata.clone(), why))
 }
 
 fn subject_errors(request: &Value) -> Option<Error> {
@@ -134,6 +163,10 @@ fn answered(cx: &Asked<'_>, user: &UserInfo, mut request: Value) -> Value {
     status.insert("allowed".to_owned(), allowed.into());
     if !reason.is_empty() {
         status.insert("reason".to_owned(), reason.into());
+    }
+    let unread = selectors::unread(request.at("/spec/resourceAttributes"));
+    if !unread.is_empty() {
+        status.insert("evaluationError".to_owned(), unread.into());
     }
     request.set("/status", Value::Object(status));
     request

@@ -8,7 +8,7 @@ use super::Asked;
 use crate::ISSUER;
 use crate::authentication::of_token;
 
-pub(crate) fn answer(cx: &Asked<'_>, mut request: Value) -> Result<Value, Status> {
+pub(crate) async fn answer(cx: &Asked<'_>, mut request: Value) -> Result<Value, Status> {
     let token = request.text("/spec/token");
     if token.is_empty() {
         return Err(Status::bad_request(
@@ -26,7 +26,7 @@ pub(crate) fn answer(cx: &Asked<'_>, mut request: Value) -> Result<Value, Status
     } else {
         asked
     };
-    let status = match of_token(cx.guard, cx.cluster, token, &audiences, cx.now) {
+    let status = match of_token(cx.guard, cx.cluster, token, &audiences, cx.now).await {
         Some((user, meant)) => json!({"authenticated": true, "user": user, "audiences": meant}),
         None => json!({"user": {}, "error": "invalid bearer token"}),
     };

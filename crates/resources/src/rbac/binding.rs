@@ -1,7 +1,7 @@
 //! Role bindings and cluster role bindings. Whether the caller may grant the role is admission's.
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::name as names;
 use warren_apimachinery::value::ValueExt;
@@ -73,7 +73,8 @@ impl Strategy for Binding {
         }
         vec![Error::invalid(
             &Path::new("roleRef"),
-            now.clone(),
+            // As upstream prints its internal form, with Go's names.
+            json!({"APIGroup": now.text("/apiGroup"), "Kind": now.text("/kind"), "Name": now.text("/name")}),
             "cannot change roleRef",
         )]
     }
@@ -113,15 +114,8 @@ fn subject(errors: &mut Errors, path: &Path, subject: &Value, is_namespaced: boo
     let (name_path, own_name) = (path.child("name"), subject.text("/name"));
     let (group_path, group) = (path.child("apiGroup"), subject.text("/apiGroup"));
     check::required(errors, &name_path, own_name);
-    let mut person = |why: &str| {
-        if own_name.is_empty() {
-            errors.push(Error::invalid(&name_path, own_name, why));
-        }
-        check::one_of(errors, &group_path, group, &[GROUP]);
-    };
     match subject.text("/kind") {
-        "User" => person("user name cannot be empty"),
-        "Group" => person("group name cannot be empty"),
+        "User" | "Group" => check::one_of(errors, &group_path, group, &[GROUP]),
         "ServiceAccount" => {
             if !own_name.is_empty() {
                 check::dns_subdomain(errors, &name_path, own_name);
@@ -142,8 +136,6 @@ fn subject(errors: &mut Errors, path: &Path, subject: &Value, is_namespaced: boo
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn check(is_namespaced: bool, mut binding: Value, expected: &[&str]) {

@@ -1,6 +1,7 @@
 //! Roles and cluster roles. Whether the caller may grant what a role allows is admission's.
 
 use serde_json::Value;
+use warren_apimachinery::LabelSelector;
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::value::ValueExt;
 use warren_registry::strategy::{NameRule, Strategy, Traits};
@@ -43,6 +44,13 @@ impl Strategy for Role {
             }
             for (at, selector) in selectors.iter().enumerate() {
                 check::label_selector(&mut errors, &path.index(at), selector);
+                if LabelSelector::from_json(selector).is_err() {
+                    errors.push(Error::invalid(
+                        &path.index(at),
+                        Value::Null,
+                        "invalid label selector.",
+                    ));
+                }
             }
         }
         errors
