@@ -13,6 +13,8 @@ pub(super) enum Verdict {
     Count,
     /// It does not count.
     Ignore,
+    /// It counts, and its index is not tried again.
+    FailIndex,
     /// The job fails, for this reason.
     FailJob(String),
 }
@@ -28,6 +30,7 @@ pub(super) fn judge(policy: Option<&PodFailurePolicy>, pod: &Pod) -> Verdict {
         };
         return match rule.action.as_str() {
             "Ignore" => Verdict::Ignore,
+            "FailIndex" => Verdict::FailIndex,
             "FailJob" => Verdict::FailJob(format!("{what} matching FailJob rule at index {index}")),
             _ => Verdict::Count,
         };
@@ -111,6 +114,7 @@ mod tests {
             Verdict::FailJob(message.to_owned()),
         );
         check(json!([exit("Ignore", "NotIn", 1)]), Verdict::Ignore);
+        check(json!([exit("FailIndex", "In", 42)]), Verdict::FailIndex);
         check(json!([exit("Ignore", "In", 7)]), Verdict::Count);
         let disrupted = json!([{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}]);
         check(disrupted, Verdict::Ignore);

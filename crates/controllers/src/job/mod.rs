@@ -1,9 +1,8 @@
 //! Jobs: pods until enough of them succeeded. Owns the shell; `tally` counts, `outcome` decides when it is over, `plan`
 //! what comes next.
-//!
-//! `backoffLimitPerIndex` and `maxFailedIndexes` are not acted on: such a job ends by `backoffLimit` alone.
 
 mod failure_policy;
+mod index_failures;
 mod indexes;
 mod outcome;
 mod plan;
@@ -29,7 +28,7 @@ use crate::timestamp;
 use crate::view::{Parts, view};
 
 use outcome::Outcome;
-use plan::Plan;
+use plan::{New, Plan};
 
 const RECORDER: Recorder = Recorder {
     component: "job-controller",
@@ -234,24 +233,20 @@ async fn carry_out(cx: &Context, job: Job, plan: &Plan<'_>) -> Result<(), Reconc
             release(cx, &current).await?;
         }
     }
-    let pods = plan
-        .create
-        .iter()
-        .map(|index| new_pod(&job.object, *index))
-        .collect();
+    let pods = plan.create.iter().map(|new| new_pod(&job.object, *new)).collect();
     control.create_all(pods).await?;
     Ok(())
 }
 
 /// A pod of the job; of an indexed one, it learns its index by annotation, label, host name and variable.
-fn new_pod(job: &Object, index: Option<i64>) -> Value {
+fn new_pod(job: &Object, new: New) -> Value {
     let value = job.to_value();
     let mut pod = pod_control::from_template(&JOBS, job, value.at("/spec/template"));
     let mut finalizers = pod.items("/metadata/finalizers").to_vec();
     finalizers.push(TRACKING.into());
     pod.set("/metadata/finalizers", finalizers);
     let name = &job.meta().name;
-    let Some(index) = index else {
+    let Some(index) = new.index else {
         pod.set("/metadata/generateName", pod_control::generate_name(name));
         return pod;
     };
@@ -259,6 +254,16 @@ fn new_pod(job: &Object, index: Option<i64>) -> Value {
     let path = COMPLETION_INDEX.replace('/', "~1");
     pod.set(&format!("/metadata/annotations/{path}"), index.to_string());
     pod.set(&format!("/metadata/labels/{path}"), index.to_string());
+    if let Some(failures) = new.failures {
+        let mut annotate = |name: &str, count: i64| {
+            let name = name.replace('/', "~1");
+            pod.set(&format!("/metadata/annotations/{name}"), count.to_string());
+        };
+        annotate(index_failures::FAILURES, failures.counted);
+        if failures.ignored > 0 {
+            annotate(index_failures::IGNORED, failures.ignored);
+        }
+    }
     if pod.text("/spec/hostname").is_empty() {
         pod.set("/spec/hostname", format!("{name}-{index}"));
     }

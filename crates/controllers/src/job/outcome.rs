@@ -76,6 +76,19 @@ pub(super) fn decide(job: &Job, tally: &Tally<'_>, pods: &[Pod], now: Timestamp)
         let message = "Job was active longer than specified deadline";
         return Some(Outcome::failure("DeadlineExceeded", message));
     }
+    let failed = tally.failed_indexes();
+    let most = job.parts.spec.max_failed_indexes.map(i64::from);
+    if most.is_some_and(|most| failed > most) {
+        let message = "Job has exceeded the specified maximal number of failed indexes";
+        return Some(Outcome::failure("MaxFailedIndexesExceeded", message));
+    }
+    if failed > 0
+        && job
+            .completions()
+            .is_some_and(|all| tally.succeeded() + failed >= all)
+    {
+        return Some(Outcome::failure("FailedIndexes", "Job has failed indexes"));
+    }
     if let Some(index) = matched_success_rule(job, tally) {
         let message = format!("Matched rules at index {index}");
         return Some(Outcome::success("SuccessPolicy", message));

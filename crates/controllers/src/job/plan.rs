@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::JobCondition;
 use serde_json::Value;
 
+use super::index_failures::Failures;
 use super::outcome::{self, Outcome};
 use super::tally::{Tally, size};
 use super::{Job, completion_index, indexes};
@@ -28,14 +29,23 @@ pub(super) struct Plan<'a> {
     pub(super) delete: Vec<&'a Pod>,
     /// Lose their finalizer first, then go: they do not count.
     pub(super) dismiss: Vec<&'a Pod>,
-    /// Come: an index each, where the job has them.
-    pub(super) create: Vec<Option<i64>>,
+    /// Come.
+    pub(super) create: Vec<New>,
     /// `Suspended` or `Resumed`.
     pub(super) suspension: Option<&'static str>,
     /// The job ended with this pass.
     pub(super) concluded: Option<Outcome>,
     /// When to look again.
     pub(super) after: Option<Duration>,
+}
+
+/// A pod that comes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct New {
+    /// Where the job has them.
+    pub(super) index: Option<i64>,
+    /// Of that index, where each has a limit.
+    pub(super) failures: Option<Failures>,
 }
 
 /// What to do with the job and its pods.
@@ -124,7 +134,7 @@ fn fill<'a>(plan: &mut Plan<'a>, job: &Job, tally: &Tally<'_>, pods: &'a [Pod], 
     active.retain(|pod| !superfluous.iter().any(|other| other.meta().uid == pod.meta().uid));
     let running = size(active.len());
     let wanted = match job.completions() {
-        Some(completions) => (completions - tally.succeeded()).clamp(0, parallelism),
+        Some(completions) => (completions - tally.succeeded() - tally.failed_indexes()).clamp(0, parallelism),
         None if tally.succeeded() > 0 => running.min(parallelism),
         None => parallelism,
     };
@@ -154,12 +164,14 @@ fn fill<'a>(plan: &mut Plan<'a>, job: &Job, tally: &Tally<'_>, pods: &'a [Pod], 
     if missing == 0 {
         return;
     }
-    if let Some(wait) = backoff(pods, now) {
+    if tally.per_index.is_none()
+        && let Some(wait) = backoff(pods, now)
+    {
         plan.after = Some(wait);
         return;
     }
-    plan.create = match &tally.completed {
-        None => vec![None; missing],
+    match &tally.completed {
+        None => plan.create = vec![New::default(); missing],
         Some(completed) => {
             let held = pods
                 .iter()
@@ -167,9 +179,42 @@ fn fill<'a>(plan: &mut Plan<'a>, job: &Job, tally: &Tally<'_>, pods: &'a [Pod], 
             let held: BTreeSet<i64> = held.filter_map(completion_index).collect();
             let free = 0..job.completions().unwrap_or_default();
             let free = free.filter(|index| !completed.contains(index) && !held.contains(index));
-            free.take(missing).map(Some).collect()
+            begin(plan, job, tally, free.collect(), (missing, now));
         }
+    }
+}
+
+/// Begins the first free indexes, of those that need not wait.
+fn begin(
+    plan: &mut Plan<'_>,
+    job: &Job,
+    tally: &Tally<'_>,
+    free: Vec<i64>,
+    (missing, now): (usize, Timestamp),
+) {
+    let Some(per_index) = &tally.per_index else {
+        let index = |index| New {
+            index: Some(index),
+            failures: None,
+        };
+        plan.create = free.into_iter().take(missing).map(index).collect();
+        return;
     };
+    for index in free {
+        if per_index.failed.contains(&index) {
+            continue;
+        }
+        if plan.create.len() == missing {
+            break;
+        }
+        match per_index.wait(index, now) {
+            Some(wait) => plan.after = Some(plan.after.map_or(wait, |after| after.min(wait))),
+            None => plan.create.push(New {
+                index: Some(index),
+                failures: Some(per_index.carried(job, index)),
+            }),
+        }
+    }
 }
 
 /// Of an indexed job: pods of indexes that are done, out of range, or held by an older pod.
@@ -201,14 +246,19 @@ fn backoff(pods: &[Pod], now: Timestamp) -> Option<Duration> {
         .take_while(|(_, succeeded)| !succeeded)
         .count();
     let (last, _) = finished.last().filter(|_| failures > 0)?;
-    let doublings = u32::try_from(failures - 1).unwrap_or(u32::MAX).min(16);
+    wait_after(size(failures), *last, now)
+}
+
+/// What is left of the wait after so many failures, the last of them then.
+pub(super) fn wait_after(failures: i64, last: Timestamp, now: Timestamp) -> Option<Duration> {
+    let doublings = u32::try_from(failures - 1).unwrap_or_default().min(16);
     let wait = BACKOFF_BASE.saturating_mul(1 << doublings).min(BACKOFF_MAX);
-    let until = timestamp::after_seconds(*last, i64::try_from(wait.as_secs()).unwrap_or(i64::MAX));
+    let until = timestamp::after_seconds(last, i64::try_from(wait.as_secs()).unwrap_or(i64::MAX));
     Some(timestamp::until(until, now)).filter(|left| !left.is_zero())
 }
 
 /// When its last container ended; failing that, when it stopped being ready, or was made.
-fn finished_at(pod: &Pod) -> Option<Timestamp> {
+pub(super) fn finished_at(pod: &Pod) -> Option<Timestamp> {
     let ends = pod.status.container_statuses.iter();
     let ends = ends
         .filter_map(|status| status.state.terminated.as_ref()?.finished_at)
@@ -238,6 +288,7 @@ fn status(
         .iter()
         .filter_map(|condition| serde_json::to_value(condition).ok())
         .collect();
+    let failed_indexes = tally.per_index.as_ref().map(|all| indexes::format(&all.failed));
     let completed_indexes = tally.completed.as_ref().map(indexes::format).unwrap_or_default();
     Fields::default()
         .list("conditions", conditions)
@@ -248,6 +299,7 @@ fn status(
         .number("failed", tally.told_failed())
         .with("terminating", counts.terminating)
         .text("completedIndexes", &completed_indexes)
+        .option("failedIndexes", failed_indexes)
         .with("uncountedTerminatedPods", tally.uncounted())
         .with("ready", counts.ready)
         .build()

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::failure_policy::{Verdict, judge};
+use super::index_failures::IndexFailures;
 use super::{Job, TRACKING, completion_index, indexes};
 use crate::pod::Pod;
 
@@ -21,6 +22,8 @@ pub(super) struct Tally<'a> {
     pub(super) uncounted_failed: BTreeSet<String>,
     /// The indexes that succeeded, of jobs that have them.
     pub(super) completed: Option<BTreeSet<i64>>,
+    /// The failures of each index, where each has a limit.
+    pub(super) per_index: Option<IndexFailures<'a>>,
     /// Pods that lose their finalizer once this tally is written.
     pub(super) release: Vec<&'a Pod>,
     /// The first pod that fails the whole job.
@@ -36,7 +39,7 @@ pub(super) fn is_tracked(pod: &Pod) -> bool {
 }
 
 /// Failed, or going before it succeeded (unless only failed pods are replaced).
-fn is_failed(job: &Job, pod: &Pod) -> bool {
+pub(super) fn is_failed(job: &Job, pod: &Pod) -> bool {
     pod.is_failed() || (!job.replaces_only_failed() && pod.meta().deleting && !pod.is_succeeded())
 }
 
@@ -73,8 +76,21 @@ impl<'a> Tally<'a> {
                 tally.counted_failed += 1;
             }
         }
-        for pod in pods.iter().filter(|pod| is_tracked(pod)) {
+        let (succeeded, others): (Vec<&Pod>, Vec<&Pod>) = pods
+            .iter()
+            .filter(|pod| is_tracked(pod))
+            .partition(|pod| pod.is_succeeded());
+        for pod in succeeded {
             tally.note(job, pod);
+        }
+        tally.per_index = tally
+            .completed
+            .as_ref()
+            .and_then(|completed| IndexFailures::of(job, pods, completed));
+        for pod in others {
+            if !tally.per_index.as_ref().is_some_and(|indexes| indexes.holds(pod)) {
+                tally.note(job, pod);
+            }
         }
         tally
     }
@@ -115,6 +131,14 @@ impl<'a> Tally<'a> {
     /// When the job is decided, what still runs is let go: of a failed job it counts as failed, of a successful one
     /// not at all.
     pub(super) fn close(&mut self, pods: &'a [Pod], failed: bool) {
+        let held = self
+            .per_index
+            .as_mut()
+            .map(|indexes| std::mem::take(&mut indexes.held));
+        for pod in held.into_iter().flatten().map(|(_, pod)| pod) {
+            self.release.push(pod);
+            self.uncounted_failed.insert(pod.meta().uid.to_string());
+        }
         for pod in pods.iter().filter(|pod| is_tracked(pod) && !pod.is_terminal()) {
             let uid = pod.meta().uid.to_string();
             if !self
@@ -140,7 +164,13 @@ impl<'a> Tally<'a> {
 
     /// How many failed, noted ones included.
     pub(super) fn failed(&self) -> i64 {
-        self.counted_failed + size(self.uncounted_failed.len())
+        let held = self.per_index.as_ref().map_or(0, |indexes| indexes.held.len());
+        self.counted_failed + size(self.uncounted_failed.len() + held)
+    }
+
+    /// How many indexes failed for good.
+    pub(super) fn failed_indexes(&self) -> i64 {
+        self.per_index.as_ref().map_or(0, IndexFailures::count)
     }
 
     /// `status.succeeded`.

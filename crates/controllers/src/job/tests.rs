@@ -169,3 +169,132 @@ async fn pods_of_a_job_that_is_gone_lose_their_finalizer() {
     cluster.settle(&[&Jobs], NOW).await;
     assert!(cluster.values(&PODS)[0].items("/metadata/finalizers").is_empty());
 }
+
+fn indexes_with_limit(more: Value) -> Value {
+    let mut spec = json!({"completions": 2, "parallelism": 2, "completionMode": "Indexed",
+        "backoffLimit": i32::MAX, "backoffLimitPerIndex": 1});
+    for (name, value) in more.as_object().unwrap() {
+        spec[name] = value.clone();
+    }
+    job(spec)
+}
+
+/// Ends the running pod of an index.
+fn end(cluster: &FakeCluster, index: i64, exit_code: i32, now: &str) {
+    let path = "/metadata/annotations/batch.kubernetes.io~1job-completion-index";
+    let pods = cluster.values(&PODS);
+    let running =
+        |pod: &&Value| pod.text("/status/phase") == "Running" && pod.text(path) == index.to_string();
+    let name = pods
+        .iter()
+        .find(running)
+        .unwrap()
+        .text("/metadata/name")
+        .to_owned();
+    cluster.change(&PODS, &format!("default/{name}"), |pod| {
+        pod.set(
+            "/status/phase",
+            if exit_code == 0 { "Succeeded" } else { "Failed" },
+        );
+        pod.set(
+            "/status/containerStatuses",
+            json!([{"name": "c", "state": {"terminated": {"exitCode": exit_code, "finishedAt": now}}}]),
+        );
+    });
+}
+
+/// The counts that the pods of an index carry, oldest first.
+fn counts(cluster: &FakeCluster, index: i64) -> Vec<String> {
+    let pods = cluster.values(&PODS);
+    let of_index = pods.iter().filter(|pod| {
+        pod.text("/metadata/annotations/batch.kubernetes.io~1job-completion-index") == index.to_string()
+    });
+    let count = "/metadata/annotations/batch.kubernetes.io~1job-index-failure-count";
+    let mut all: Vec<String> = of_index.map(|pod| pod.text(count).to_owned()).collect();
+    all.sort();
+    all
+}
+
+#[tokio::test]
+async fn each_index_has_a_limit_of_its_own() {
+    let cluster = FakeCluster::new();
+    cluster.put(&JOBS, indexes_with_limit(json!({})));
+    cluster.settle(&[&Jobs], NOW).await;
+    cluster.run_pods(NOW);
+    end(&cluster, 0, 1, NOW);
+    end(&cluster, 1, 0, NOW);
+    assert_eq!(
+        cluster.settle(&[&Jobs], NOW).await,
+        Next::After(Duration::from_secs(10))
+    );
+    assert_eq!(
+        counts(&cluster, 0),
+        ["0"],
+        "the failed pod stays to tell its count"
+    );
+    cluster.settle(&[&Jobs], &later(10)).await;
+    assert_eq!(counts(&cluster, 0), ["0", "1"]);
+    cluster.run_pods(&later(10));
+    end(&cluster, 0, 1, &later(11));
+    cluster.settle(&[&Jobs], &later(11)).await;
+    let status = cluster.value(&JOBS, KEY).at("/status").clone();
+    assert_eq!(
+        (status.text("/completedIndexes"), status.text("/failedIndexes")),
+        ("1", "0")
+    );
+    assert_eq!(
+        (status.int("/failed"), status.int("/succeeded")),
+        (Some(2), Some(1))
+    );
+    assert_eq!(
+        conditions(&cluster),
+        pairs(&[("FailureTarget", "FailedIndexes"), ("Failed", "FailedIndexes")])
+    );
+    let tracked = |pod: &Value| !pod.items("/metadata/finalizers").is_empty();
+    assert!(!cluster.values(&PODS).iter().any(tracked));
+}
+
+#[tokio::test]
+async fn an_index_that_its_policy_fails_is_not_tried_again() {
+    let cluster = FakeCluster::new();
+    let rules = json!([
+        {"action": "FailIndex", "onExitCodes": {"operator": "In", "values": [42]}},
+        {"action": "Ignore", "onExitCodes": {"operator": "In", "values": [7]}},
+    ]);
+    cluster.put(
+        &JOBS,
+        indexes_with_limit(json!({"podFailurePolicy": {"rules": rules}, "podReplacementPolicy": "Failed"})),
+    );
+    cluster.settle(&[&Jobs], NOW).await;
+    cluster.run_pods(NOW);
+    end(&cluster, 0, 42, NOW);
+    end(&cluster, 1, 7, NOW);
+    cluster.settle(&[&Jobs], NOW).await;
+    assert_eq!(cluster.value(&JOBS, KEY).text("/status/failedIndexes"), "0");
+    cluster.settle(&[&Jobs], &later(10)).await;
+    assert_eq!(
+        (counts(&cluster, 0), counts(&cluster, 1)),
+        (vec!["0".to_owned()], vec!["0".to_owned(); 2])
+    );
+    cluster.run_pods(&later(10));
+    end(&cluster, 1, 0, &later(12));
+    cluster.settle(&[&Jobs], &later(12)).await;
+    assert_eq!(cluster.value(&JOBS, KEY).int("/status/failed"), Some(1));
+    assert_eq!(conditions(&cluster).last().unwrap().1, "FailedIndexes");
+}
+
+#[tokio::test]
+async fn too_many_failed_indexes_end_the_job() {
+    let cluster = FakeCluster::new();
+    cluster.put(
+        &JOBS,
+        indexes_with_limit(json!({"backoffLimitPerIndex": 0, "maxFailedIndexes": 0})),
+    );
+    cluster.settle(&[&Jobs], NOW).await;
+    cluster.run_pods(NOW);
+    end(&cluster, 1, 1, NOW);
+    cluster.settle(&[&Jobs], NOW).await;
+    let exceeded = "MaxFailedIndexesExceeded";
+    assert_eq!(conditions(&cluster).first().unwrap().1, exceeded);
+    assert_eq!(cluster.value(&JOBS, KEY).text("/status/failedIndexes"), "1");
+}
