@@ -185,6 +185,8 @@ async fn judge(cx: &Context, resource: &GroupResource, object: &Arc<Object>) -> 
     match plan::fate(meta, &owners, has_dependents) {
         Fate::Keep => Ok(()),
         Fate::Release(uids) => Ok(release(cluster, resource, object, &uids).await?),
+        // The change that this makes brings the object here again.
+        Fate::Delete(_) if is_circular(cluster, meta) => Ok(unblock(cluster, resource, object).await?),
         Fate::Delete(propagation) => {
             let options = DeleteOptions {
                 uid: Some(meta.uid.to_string()),
@@ -259,6 +261,30 @@ async fn release(
     )
 }
 
+/// Whether an object that is to go has itself a dependent that waits for its own: such a circle would wait for ever.
+fn is_circular(cluster: &dyn Cluster, meta: &Meta) -> bool {
+    let blocks = meta.owners.iter().any(|owner| owner.block_owner_deletion);
+    blocks
+        && dependents(cluster, meta)
+            .iter()
+            .any(|(_, dependent)| dependent.meta().deleting && holds(dependent.meta(), FOREGROUND))
+}
+
+/// Lets no owner wait for this object any longer.
+async fn unblock(cluster: &dyn Cluster, resource: &GroupResource, object: &Object) -> Result<(), Status> {
+    let mut references = references_of(object);
+    for reference in &mut references {
+        reference.set("/blockOwnerDeletion", false);
+    }
+    let patch = json!({"metadata": {"uid": object.meta().uid, "ownerReferences": references}});
+    ignore_missing(
+        cluster
+            .patch_any(resource, &object.key(), patch)
+            .await
+            .map(|_| ()),
+    )
+}
+
 /// Sets all dependents free, then lets the object go.
 async fn orphan(cluster: &dyn Cluster, resource: &GroupResource, object: &Object) -> Result<(), Status> {
     for (of_dependent, dependent) in dependents(cluster, object.meta()) {
@@ -293,6 +319,10 @@ async fn delete_dependents(
         }
         if meta.deleting {
             continue;
+        }
+        if blocks && is_circular(cluster, meta) {
+            unblock(cluster, of_dependent, dependent).await?;
+            blocking.remove(&meta.uid);
         }
         // One with another owner that stays is released, not deleted.
         let served = cluster.resources();

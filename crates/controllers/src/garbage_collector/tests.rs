@@ -81,6 +81,28 @@ async fn foreground_deletion_takes_the_children_first() {
 }
 
 #[tokio::test]
+async fn a_circle_of_owners_does_not_wait_for_itself() {
+    let cluster = FakeCluster::new();
+    cluster.serve(&PODS);
+    for (name, owner) in [("a", "c"), ("b", "a"), ("c", "b")] {
+        cluster.put(
+            &PODS,
+            json!({"metadata": {"name": name, "uid": name, "ownerReferences": [owned("v1", "Pod", owner)]}}),
+        );
+    }
+    let options = DeleteOptions {
+        propagation: Some(Propagation::Foreground),
+        ..DeleteOptions::default()
+    };
+    cluster
+        .delete(&PODS, &ObjectKey::namespaced("default", "a"), options)
+        .await
+        .unwrap();
+    cluster.settle(&[&GarbageCollector], NOW).await;
+    assert!(cluster.values(&PODS).is_empty());
+}
+
+#[tokio::test]
 async fn orphans_stay_without_their_owner() {
     let cluster = family();
     delete(&cluster, Propagation::Orphan).await;
