@@ -1,7 +1,10 @@
 //! A listener on loopback: TLS, both HTTP versions, client certificates, upgrades, an orderly end.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -227,6 +230,58 @@ async fn a_client_certificate_says_who_asks() {
             .status(),
         200
     );
+}
+
+/// A body of many small frames that tells when it has been sent to its end.
+struct Slow {
+    left: usize,
+    ended: Arc<AtomicBool>,
+}
+
+impl hyper::body::Body for Slow {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<hyper::body::Frame<Bytes>, Self::Error>>> {
+        if !self.left.is_multiple_of(2) {
+            // Lets the server answer in between.
+            self.left -= 1;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if self.left == 0 {
+            self.ended.store(true, Ordering::SeqCst);
+            return Poll::Ready(None);
+        }
+        self.left -= 1;
+        Poll::Ready(Some(Ok(hyper::body::Frame::data(Bytes::from_static(b"[")))))
+    }
+}
+
+#[tokio::test]
+async fn what_is_refused_unread_is_read_first_so_that_the_stream_ends_in_order() {
+    let serving = Serving::start().await;
+    let stream = serving.connect("h2", None).await;
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+            .await
+            .unwrap();
+    tokio::spawn(connection);
+    let ended = Arc::new(AtomicBool::new(false));
+    let body = Slow {
+        left: 2000,
+        ended: Arc::clone(&ended),
+    };
+    let request = Request::post("https://localhost/api/v1/namespaces")
+        .header(header::AUTHORIZATION, "Bearer nonsense")
+        .body(body)
+        .unwrap();
+    let response = sender.send_request(request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    assert!(ended.load(Ordering::SeqCst));
 }
 
 #[tokio::test]
