@@ -18,14 +18,15 @@ use crate::write;
 pub(crate) async fn object(cx: &Cx<'_>, served: &Served<'_>, body: Body) -> Result<Response<Body>, Status> {
     cx.accepted()?;
     let options = WriteOptions::read(WriteKind::Create, cx.query, write::agent(cx))?;
-    let decoded = write::body(cx, body, &served.definition.kind).await?;
-    let request = write::request(cx, served, &options, &decoded.duplicates);
+    let mut sent = write::body(cx, body, &served.definition.kind).await?;
+    let value = std::mem::take(&mut sent.value);
+    let request = sent.request(cx, served, &options);
     if served.definition.group.is_empty() && served.definition.plural == "bindings" {
-        return bindings(cx, served, &request, decoded.value).await;
+        return bindings(cx, served, &request, value).await;
     }
     let object = cx
         .registry()
-        .create(&request, served.definition, served.namespace(), decoded.value)
+        .create(&request, served.definition, served.namespace(), value)
         .await?;
     if served.definition.is_review() {
         return answer::encoded(
@@ -69,11 +70,12 @@ pub(crate) async fn part(cx: &Cx<'_>, served: &Served<'_>, body: Body) -> Result
         .subresource(name)
         .and_then(|subresource| subresource.kind.as_ref())
         .map_or(&served.definition.kind, |kind| &kind.kind);
-    let decoded = write::body(cx, body, kind).await?;
-    let request = write::request(cx, served, &options, &decoded.duplicates);
+    let mut sent = write::body(cx, body, kind).await?;
+    let value = std::mem::take(&mut sent.value);
+    let request = sent.request(cx, served, &options);
     let answered = cx
         .registry()
-        .post(&request, served.definition, &served.key(), name, decoded.value)
+        .post(&request, served.definition, &served.key(), name, value)
         .await?;
     answer::value(cx, &answered, StatusCode::CREATED)
 }

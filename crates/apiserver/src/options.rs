@@ -8,11 +8,11 @@ mod write;
 use std::num::{IntErrorKind, ParseIntError};
 
 use serde_json::Value;
-use warren_apimachinery::field::{Error, ErrorType, Path, go_quote};
+use warren_apimachinery::field::{Error, Path, go_quote};
 use warren_apimachinery::{Revision, Status};
 
-pub(crate) use delete::delete;
-pub(crate) use list::{ListOptions, Match};
+pub(crate) use delete::{Dependents, delete};
+pub(crate) use list::{ListOptions, Match, Of};
 pub(crate) use write::{WriteKind, WriteOptions};
 
 use crate::query::Query;
@@ -34,19 +34,19 @@ pub(crate) fn number(query: &Query, name: &str) -> Result<Option<i64>, Status> {
 /// A revision that a client sent; empty means none.
 ///
 /// # Errors
-/// 400 in upstream's words.
-pub(crate) fn parse_revision(text: &str) -> Result<Option<Revision>, Status> {
+/// What is wrong, in upstream's words: lists answer it as 400, gets and watches as a failure of their own.
+pub(crate) fn parse_revision(text: &str) -> Result<Option<Revision>, String> {
     if text.is_empty() {
         return Ok(None);
     }
     text.parse()
         .map(|number| Some(Revision(number)))
         .map_err(|error| {
-            Status::bad_request(format!(
-                "invalid resource version: resourceVersion: Invalid value: {}: strconv.ParseUint: {}",
+            format!(
+                "resourceVersion: Invalid value: {}: strconv.ParseUint: {}",
                 go_quote(text),
                 unparsed(text, &error)
-            ))
+            )
         })
 }
 
@@ -72,16 +72,13 @@ fn refuse(kind: &str, errors: &[Error]) -> Result<(), Status> {
 
 /// `Unsupported value`, with the supported ones in upstream's order, which is not always sorted.
 fn not_supported(field: &str, value: Value, supported: &str) -> Error {
-    Error {
-        kind: ErrorType::NotSupported,
-        path: Path::new(field),
-        value,
-        detail: format!("supported values: {supported}"),
-    }
+    let mut error = Error::not_supported(&Path::new(field), value, &[]);
+    error.detail = format!("supported values: {supported}");
+    error
 }
 
 fn dry_run<'a>(values: impl Iterator<Item = &'a str>, errors: &mut Vec<Error>) -> bool {
-    let values: Vec<&str> = values.filter(|value| !value.is_empty()).collect();
+    let values: Vec<&str> = values.collect();
     if values.iter().any(|value| *value != "All") {
         errors.push(not_supported("dryRun", values.clone().into(), "\"All\""));
     }

@@ -27,14 +27,15 @@ pub(crate) async fn object(
             .map_or(&served.definition.kind, |kind| &kind.kind),
         Part::Main | Part::Status => &served.definition.kind,
     };
-    let decoded = write::body(cx, body, kind).await?;
+    let mut sent = write::body(cx, body, kind).await?;
     if part == Part::Main && served.definition.strategy.traits().create_on_update {
         write::authorize_creation(cx, served)?;
     }
-    let request = write::request(cx, served, &options, &decoded.duplicates);
+    let value = std::mem::take(&mut sent.value);
+    let request = sent.request(cx, served, &options);
     let written = cx
         .registry()
-        .update(&request, served.definition, part, &served.key(), decoded.value)
+        .update(&request, served.definition, part, &served.key(), value)
         .await?;
     write::written(cx, served, part, &written)
 }

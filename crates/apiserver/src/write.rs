@@ -1,6 +1,8 @@
 //! What all writes share: the decoded body and the registry's request.
 
+use bytes::Bytes;
 use http::{StatusCode, header};
+use serde_json::Value;
 use warren_access::Attributes;
 use warren_apimachinery::{Decoded, Status};
 use warren_reconciler::Part;
@@ -21,10 +23,44 @@ pub(crate) fn agent<'a>(cx: &Cx<'a>) -> Option<&'a str> {
 ///
 /// # Errors
 /// 400, 413, 415 in upstream's words.
-pub(crate) async fn body(cx: &Cx<'_>, body: Body, kind: &str) -> Result<Decoded, Status> {
+pub(crate) async fn body(cx: &Cx<'_>, body: Body, kind: &str) -> Result<Sent, Status> {
     let media = content::object_media(cx.header(header::CONTENT_TYPE))?;
     let bytes = content::read(body).await?;
-    content::object(&bytes, media, kind)
+    let Decoded { value, duplicates } = content::object(&bytes, media, kind)?;
+    let json = match media {
+        content::Media::Json => bytes,
+        content::Media::Yaml | content::Media::Protobuf => Bytes::new(),
+    };
+    Ok(Sent {
+        value,
+        duplicates,
+        json,
+    })
+}
+
+/// A body.
+pub(crate) struct Sent {
+    /// What it says.
+    pub(crate) value: Value,
+    /// The keys that stand twice in it, in upstream's words.
+    pub(crate) duplicates: Vec<String>,
+    /// Itself, where it is JSON.
+    pub(crate) json: Bytes,
+}
+
+impl Sent {
+    /// The registry's view of a write of it.
+    pub(crate) fn request<'a>(
+        &'a self,
+        cx: &'a Cx<'_>,
+        served: &'a Served<'_>,
+        options: &'a WriteOptions,
+    ) -> Request<'a> {
+        Request {
+            json: &self.json,
+            ..request(cx, served, options, &self.duplicates)
+        }
+    }
 }
 
 /// The registry's view of a write.
@@ -41,6 +77,7 @@ pub(crate) fn request<'a>(
         version: served.version(),
         field_validation: options.field_validation,
         duplicate_fields: duplicates,
+        json: &[],
         warnings: cx.warnings,
     }
 }

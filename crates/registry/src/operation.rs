@@ -1,6 +1,9 @@
 //! `Operation`: one write under way, with what all its steps need to know.
 
+use std::sync::Arc;
+
 use serde_json::Value;
+use warren_apimachinery::resource::GroupVersion;
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{ObjectKey, Status, field, time};
 use warren_patch::OwnershipUpdate;
@@ -108,7 +111,7 @@ impl<'a> Operation<'a> {
         operation: admission::Operation,
         object: Option<&Value>,
         old: Option<&Value>,
-    ) -> Result<(), Status> {
+    ) -> Result<admission::Permit, Status> {
         let request = self.request(operation, old);
         self.registry.admission.validate(&request, object).await
     }
@@ -150,7 +153,30 @@ impl<'a> Operation<'a> {
             subresource: self.subresource().unwrap_or_default(),
             now: &time::format(self.registry.now()),
             reset,
+            in_version: &|api_version, before, after| self.as_in(api_version, [before, after]),
         });
+    }
+
+    /// Objects of the client's version as another one has them, and its schema; `None` where it is not served.
+    pub(crate) fn as_in(&self, api_version: &str, objects: [&Value; 2]) -> Option<(Arc<Schema>, [Value; 2])> {
+        let wanted = GroupVersion::parse(api_version)?;
+        let catalogue = self.registry.catalogue();
+        let target = if wanted.group == self.definition.group {
+            self.definition
+        } else {
+            let found = catalogue.kind(&wanted.group, &self.definition.kind)?;
+            (found.storage == self.definition.storage).then_some(found)?
+        };
+        let schema = self.registry.schema(target, &wanted.version)?;
+        let convert = |object: &Value| {
+            let mut object = object.clone();
+            let own = self.definition;
+            if !own.is_stored_as(self.cx.version) {
+                own.strategy.convert_to_storage(self.cx.version, &mut object);
+            }
+            self.registry.in_version(&wanted.version, target, &object)
+        };
+        Some((schema, objects.map(convert)))
     }
 
     /// Writes out what upstream's encoder writes for unset fields of built-in kinds. After defaulting and

@@ -158,6 +158,7 @@ impl Operation<'_> {
             force,
             now: &time::format(self.registry.now()),
             reset,
+            in_version: &|api_version, before, after| self.as_in(api_version, [before, after]),
         })?;
         Ok(applied)
     }

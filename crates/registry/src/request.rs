@@ -6,7 +6,7 @@ use serde_json::Value;
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::status::Details;
 use warren_apimachinery::value::ValueExt;
-use warren_apimachinery::{Meta, Object, Status, UserInfo};
+use warren_apimachinery::{Object, Status, UserInfo};
 use warren_reconciler::{DeleteOptions, Propagation};
 
 use crate::Warnings;
@@ -27,6 +27,8 @@ pub struct Request<'a> {
     /// What is wrong with fields that stood twice in the body (`duplicate field "spec.replicas"`); parsing loses
     /// them, so the edge finds them.
     pub duplicate_fields: &'a [String],
+    /// The body where it is JSON, for the order of what is wrong with its fields; else empty.
+    pub json: &'a [u8],
     /// Where warnings go.
     pub warnings: &'a Warnings,
 }
@@ -41,6 +43,7 @@ impl<'a> Request<'a> {
             version,
             field_validation: FieldValidation::Ignore,
             duplicate_fields: &[],
+            json: &[],
             warnings,
         }
     }
@@ -94,26 +97,6 @@ pub enum Patch {
         /// Takes over fields of others.
         force: bool,
     },
-}
-
-/// Which objects of a collection are meant: the edge's label and field selectors, as one predicate.
-pub struct Selection(Box<dyn Fn(&Meta) -> bool + Send + Sync>);
-
-impl Selection {
-    /// Those that `matches`.
-    pub fn new(matches: impl Fn(&Meta) -> bool + Send + Sync + 'static) -> Self {
-        Self(Box::new(matches))
-    }
-
-    /// All of them.
-    pub fn everything() -> Self {
-        Self::new(|_| true)
-    }
-
-    /// Whether this one is meant.
-    pub fn matches(&self, meta: &Meta) -> bool {
-        (self.0)(meta)
-    }
 }
 
 /// Reads a `DeleteOptions` object; `null` has no options.

@@ -38,6 +38,20 @@ impl Registry {
         operation.check_name(&object)?;
         operation.update(object).await
     }
+
+    /// Replaces the status of an object.
+    ///
+    /// # Errors
+    /// What the client reads.
+    pub async fn update_status(
+        &self,
+        cx: &Request<'_>,
+        definition: &Definition,
+        key: &ObjectKey,
+        object: Value,
+    ) -> Result<Written, Status> {
+        self.update(cx, definition, Part::Status, key, object).await
+    }
 }
 
 impl Operation<'_> {

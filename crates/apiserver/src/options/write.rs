@@ -1,7 +1,7 @@
 //! The options of creates, updates and patches, all of the query.
 
 use warren_apimachinery::Status;
-use warren_apimachinery::field::{Error, Path};
+use warren_apimachinery::field::{Error, Path, go_printable};
 use warren_registry::FieldValidation;
 
 use super::{dry_run, not_supported, refuse};
@@ -89,13 +89,12 @@ fn manager_errors(manager: &str) -> Vec<Error> {
     if manager.len() > 128 {
         errors.push(Error::too_long(&path, 128));
     }
-    if manager.chars().any(char::is_control) {
-        errors.push(Error::invalid(
-            &path,
-            manager,
-            "should only contain printable characters",
-        ));
-    }
+    // Upstream names each of them, with its place in bytes.
+    let strange = manager.char_indices().filter(|(_, c)| !go_printable(*c));
+    errors.extend(strange.map(|(at, c)| {
+        let why = format!("invalid character U+{:04X} (at position {at})", c as u32);
+        Error::invalid(&path, manager, why)
+    }));
     errors
 }
 
@@ -107,7 +106,7 @@ fn manager(asked: &str, user_agent: Option<&str>) -> String {
     let agent = user_agent.unwrap_or_default();
     let word = agent.split('/').next().unwrap_or_default();
     let mut manager = String::new();
-    for c in word.chars().filter(|c| !c.is_control()) {
+    for c in word.chars().filter(|c| go_printable(*c)) {
         if manager.len() + c.len_utf8() > 128 {
             break;
         }
@@ -151,7 +150,7 @@ mod tests {
         check(
             WriteKind::Update,
             "fieldManager=a%01",
-            "UpdateOptions.meta.k8s.io \"\" is invalid: fieldManager: Invalid value: \"a\\x01\": should only contain printable characters",
+            "UpdateOptions.meta.k8s.io \"\" is invalid: fieldManager: Invalid value: \"a\\x01\": invalid character U+0001 (at position 1)",
         );
     }
 

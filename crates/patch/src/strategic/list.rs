@@ -54,7 +54,11 @@ pub(super) fn in_order(
         Some(Value::Array(old)) => Some(old),
         _ => None,
     };
-    let server_order = identities(old.as_deref().unwrap_or_default(), &key);
+    let server_order = server_order(
+        old.as_deref().unwrap_or_default(),
+        patch.unwrap_or_default(),
+        &key,
+    );
     let merged = match (old, patch) {
         (None, None) => return Ok(()),
         (Some(old), None) => old,
@@ -67,6 +71,30 @@ pub(super) fn in_order(
     let arranged = arranged(merged, &identities(order, &key), &server_order, &key);
     map.insert(name.to_owned(), Value::Array(arranged));
     Ok(())
+}
+
+/// The order of the server, as upstream sees it after the merge: it deletes in place, so that what the patch adds
+/// stands in the slots that became free.
+fn server_order(old: &[Value], patch: &[Value], key: &str) -> Vec<Value> {
+    let directive = |item: &Value| item.get(DIRECTIVE).and_then(Value::as_str).map(str::to_owned);
+    let mut order = identities(old, key);
+    let deletes = |item: &&Value| directive(item).as_deref() == Some("delete");
+    let replaces = patch
+        .iter()
+        .any(|item| directive(item).as_deref() == Some("replace"));
+    if key.is_empty() || replaces || !patch.iter().any(|item| deletes(&item)) {
+        return order;
+    }
+    let deleted = identities(&patch.iter().filter(deletes).cloned().collect::<Vec<_>>(), key);
+    order.retain(|identity| !deleted.contains(identity));
+    for item in patch.iter().filter(|item| directive(item).is_none()) {
+        let identity = identity(item, key);
+        if !order.contains(identity) {
+            order.push(identity.clone());
+        }
+    }
+    order.truncate(old.len());
+    order
 }
 
 /// What the schema says of a list.

@@ -4,7 +4,49 @@ use serde_json::{Value, json};
 use warren_apimachinery::Status;
 
 use super::*;
-use crate::testing::deployment;
+use crate::testing::{deployment, schema};
+
+/// What upstream's own tests expect: one `[object, patch, outcome]` a line, of objects as [`item`] describes them.
+/// Facts of Kubernetes 1.36 (`k8s.io/apimachinery/pkg/util/strategicpatch`).
+const MERGES: &str = include_str!("../../testdata/strategic-merges.jsonl");
+
+/// The type of upstream's tests, as deep as they nest it.
+fn item(depth: usize) -> Value {
+    let list = |strategy: &str| {
+        json!({"type": "array", "items": item(depth - 1), "x-kubernetes-patch-strategy": strategy,
+            "x-kubernetes-patch-merge-key": "name"})
+    };
+    let numbers = |strategy: &str| json!({"type": "array", "items": {"type": "integer"}, "x-kubernetes-patch-strategy": strategy});
+    if depth == 0 {
+        return json!({"type": "object", "properties": {"name": {"type": "string"}}});
+    }
+    let keeping = json!({"type": "object", "x-kubernetes-patch-strategy": "retainKeys", "properties": {
+        "simpleMap": {"type": "object", "additionalProperties": {"type": "string"}},
+        "mergingList": list("merge"), "nonMergingList": list(""), "mergingIntList": numbers("merge")}});
+    json!({"type": "object", "properties": {
+        "name": {"type": "string"}, "value": {"type": "string"}, "other": {"type": "string"},
+        "mergingList": list("merge"), "nonMergingList": list(""),
+        "mergingIntList": numbers("merge"), "nonMergingIntList": numbers(""),
+        "mergeItemPtr": list("merge"), "simpleMap": {"type": "object", "additionalProperties": {"type": "string"}},
+        "retainKeysMap": keeping, "retainKeysMergingList": list("merge,retainKeys")}})
+}
+
+#[test]
+fn merges_as_upstreams_tests_expect() {
+    let schema = schema(&item(3));
+    let mut differing = Vec::new();
+    for line in MERGES.lines() {
+        let [object, patch, expect]: [Value; 3] = serde_json::from_str(line).unwrap();
+        let mut got = object.clone();
+        let outcome = strategic_merge(&schema, &mut got, &patch);
+        if outcome.is_err() || got != expect {
+            differing.push(format!(
+                "{object}\n + {patch}\n = {got} {outcome:?}\nnot {expect}"
+            ));
+        }
+    }
+    assert!(differing.is_empty(), "{}", differing.join("\n\n"));
+}
 
 fn merged(mut document: Value, patch: &Value) -> Result<Value, PatchError> {
     strategic_merge(&deployment(), &mut document, patch).map(|()| document)

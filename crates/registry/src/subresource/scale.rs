@@ -159,6 +159,7 @@ impl Operation<'_> {
             force,
             now: &time::format(self.registry.now()),
             reset: &[],
+            in_version: &|_, _, _| None,
         })?;
         let now = applied.take_at("/metadata/managedFields").unwrap_or_default();
         let api_version = self.definition.api_version(self.cx.version);
