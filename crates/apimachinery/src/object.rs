@@ -219,8 +219,7 @@ impl Object {
 
     /// Serialises a complete value (with its `resourceVersion`, if it has one).
     pub fn from_value(value: &Value) -> Self {
-        let bytes = serde_json::to_vec(value).unwrap_or_default();
-        Self::new(Bytes::from(bytes), Meta::of(value))
+        Self::new(Bytes::from(to_json(value)), Meta::of(value))
     }
 
     /// The JSON, as clients receive it.
@@ -261,6 +260,8 @@ pub struct Draft {
     meta: Meta,
 }
 
+/// The keys that every object has, in the order of upstream's JSON.
+const FIRST: [&str; 3] = ["kind", "apiVersion", "metadata"];
 const METADATA: &[u8] = b"\"metadata\":{";
 
 impl Draft {
@@ -309,6 +310,17 @@ impl Draft {
     }
 }
 
+/// The JSON of an object as stores keep it and clients receive it: `kind`, `apiVersion` and `metadata` come first, as
+/// upstream has them, so that a list can leave the first two out without parsing.
+pub fn to_json(value: &Value) -> Vec<u8> {
+    serialise(value).0
+}
+
+/// What the JSON of every object of a kind begins with.
+pub fn json_prefix(kind: &str, api_version: &str) -> String {
+    format!(r#"{{"kind":"{kind}","apiVersion":"{api_version}","#)
+}
+
 /// Writes the top level key by key, so that the place inside `metadata` is known and not searched for.
 fn serialise(value: &Value) -> (Vec<u8>, usize) {
     let Value::Object(map) = value else {
@@ -317,7 +329,9 @@ fn serialise(value: &Value) -> (Vec<u8>, usize) {
     let mut json = Vec::with_capacity(1024);
     let mut splice_at = 0;
     json.push(b'{');
-    for (at, (key, field)) in map.iter().enumerate() {
+    let leading = FIRST.iter().filter_map(|key| map.get_key_value(*key));
+    let others = map.iter().filter(|(key, _)| !FIRST.contains(&key.as_str()));
+    for (at, (key, field)) in leading.chain(others).enumerate() {
         if at > 0 {
             json.push(b',');
         }
@@ -351,6 +365,19 @@ mod tests {
         assert_eq!(object.to_value(), expected);
         assert_eq!(object.meta().revision, Revision(42));
         assert_eq!(object.meta().label("x"), Some("y"));
+    }
+
+    #[test]
+    fn every_objects_json_begins_with_its_kind() {
+        let value =
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"a": "b"}, "metadata": {"name": "a"}});
+        let object = Draft::new(value, Box::default()).at(Revision(7));
+        let text = str::from_utf8(object.bytes()).unwrap();
+        assert!(text.starts_with(&json_prefix("ConfigMap", "v1")), "{text}");
+        assert!(
+            text.ends_with(r#""metadata":{"resourceVersion":"7","name":"a"},"data":{"a":"b"}}"#),
+            "{text}"
+        );
     }
 
     #[test]

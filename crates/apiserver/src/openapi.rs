@@ -75,7 +75,7 @@ pub(crate) fn v2(cx: &Cx<'_>) -> Result<Response<Body>, Status> {
         .flat_map(|(version, definitions)| documented(cx, version, definitions))
         .collect();
     let hash = openapi::hash(&docs);
-    let make = || openapi::v2(&docs, KUBERNETES_VERSION);
+    let make = || openapi::v2(&docs, release());
     let documents = &cx.server.openapi;
     if protobuf {
         let hash = format!("v2-protobuf-{hash}");
@@ -100,8 +100,15 @@ fn wants_protobuf(cx: &Cx<'_>) -> bool {
 pub(crate) fn index(cx: &Cx<'_>) -> Result<Response<Body>, Status> {
     check_json(cx)?;
     let catalogue = cx.registry().catalogue();
-    let mut listed: Vec<(String, String)> = Vec::new();
+    let mut listed: Vec<(String, String)> = openapi::V3_OTHERS
+        .iter()
+        .filter_map(|other| Some(((*other).to_owned(), fixed(cx, other)?.0)))
+        .collect();
     for group in groups(&catalogue) {
+        let root = format!("apis/{}", group.name);
+        if let Some((hash, _)) = fixed(cx, &root) {
+            listed.push((root, hash));
+        }
         for (version, definitions) in &group.versions {
             let docs = documented(cx, version, definitions);
             if !docs.is_empty() {
@@ -132,15 +139,21 @@ pub(crate) fn v3(cx: &Cx<'_>, asked: &str) -> Result<Response<Body>, Status> {
             .find(|(version, _)| path(&group.name, version) == asked.trim_end_matches('/'))?;
         Some(documented(cx, version, definitions))
     });
-    let Some(docs) = found.filter(|docs| !docs.is_empty()) else {
-        return Ok(answer::not_found_page());
+    let made = match found.filter(|docs| !docs.is_empty()) {
+        Some(docs) => {
+            let hash = openapi::hash(&docs);
+            let bytes = cx
+                .server
+                .openapi
+                .find_or_make(&hash, || openapi::v3(&docs, release()));
+            Some((hash, bytes))
+        }
+        None => fixed(cx, asked.trim_end_matches('/')),
+    };
+    let Some((hash, bytes)) = made else {
+        return Ok(answer::nothing(StatusCode::NOT_FOUND));
     };
     check_json(cx)?;
-    let hash = openapi::hash(&docs);
-    let bytes = cx
-        .server
-        .openapi
-        .find_or_make(&hash, || openapi::v3(&docs, KUBERNETES_VERSION));
     let mut response = document(cx, &hash, JSON, bytes);
     if cx.query.text("hash") == hash {
         // The address names the content, so it never changes.
@@ -150,6 +163,32 @@ pub(crate) fn v3(cx: &Cx<'_>, asked: &str) -> Result<Response<Body>, Status> {
         );
     }
     Ok(response)
+}
+
+/// A document that is the same in every cluster: of a built-in group, or of no group. With its hash.
+fn fixed(cx: &Cx<'_>, asked: &str) -> Option<(String, Bytes)> {
+    let hash = openapi::hash_of(asked);
+    let bytes = match asked.strip_prefix("apis/") {
+        Some("") => return None,
+        Some(group) => {
+            let catalogue = cx.registry().catalogue();
+            let mut known = catalogue.iter().filter(|definition| definition.group == group);
+            known.find(|definition| catalogue.is_builtin(group, &definition.plural))?;
+            let make = || openapi::v3_group(group, release());
+            cx.server.openapi.find_or_make(&hash, make)
+        }
+        None => {
+            let made = openapi::v3_other(asked, release())?;
+            cx.server.openapi.find_or_make(&hash, || made)
+        }
+    };
+    Some((hash, bytes))
+}
+
+/// `1.36`: documents are of a release, not of its patches.
+fn release() -> &'static str {
+    let version = KUBERNETES_VERSION.trim_start_matches('v');
+    version.rsplit_once('.').map_or(version, |(release, _)| release)
 }
 
 fn path(group: &str, version: &str) -> String {

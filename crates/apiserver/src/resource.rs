@@ -21,15 +21,7 @@ pub(crate) async fn answer(
 ) -> Result<Response<Body>, Status> {
     let catalogue = cx.registry().catalogue();
     let Some((definition, version)) = catalogue.served(&path.group, &path.version, &path.resource) else {
-        let is_builtin = catalogue.serves(&path.group, &path.version)
-            && !catalogue
-                .custom()
-                .any(|definition| definition.group == path.group);
-        return if is_builtin {
-            Err(Status::path_not_found())
-        } else {
-            Ok(answer::not_found_page())
-        };
+        return answer::missing(&catalogue, &path.group);
     };
     let served = Served {
         definition,
@@ -40,6 +32,7 @@ pub(crate) async fn answer(
     };
     check_scope(&served, verb)?;
     check_name(&path.name)?;
+    let known = check_verb(cx, &served, verb)?;
     let deprecation = definition
         .versions
         .get(version)
@@ -47,11 +40,60 @@ pub(crate) async fn answer(
     if let Some(warning) = deprecation {
         cx.warnings.add(warning.clone());
     }
-    if path.subresource.is_empty() {
-        main(cx, &served, verb, payload).await
-    } else {
-        sub(cx, &served, payload).await
+    match known {
+        Known::Main => main(cx, &served, verb, payload).await,
+        Known::Sub(verb) => sub(cx, &served, verb, payload).await,
     }
+}
+
+/// What upstream's router finds at a path.
+enum Known {
+    /// The resource itself.
+    Main,
+    /// A part of it, with the verb that discovery names for the method.
+    Sub(&'static str),
+}
+
+/// 404 where no method has a route, 405 where another one has.
+fn check_verb(cx: &Cx<'_>, served: &Served<'_>, verb: &str) -> Result<Known, Status> {
+    let (definition, path) = (served.definition, served.path);
+    // Upstream authorises HEAD as `get` and has no route for it, but to what is behind a proxy.
+    let is_head = *cx.method == Method::HEAD && path.subresource != "proxy";
+    if path.watch_prefix && !path.subresource.is_empty() {
+        return Err(Status::path_not_found());
+    }
+    if path.subresource.is_empty() {
+        let of_path: &[&str] = if path.watch_prefix {
+            &["watch"]
+        } else if path.name.is_empty() {
+            &["list", "watch", "create", "deletecollection"]
+        } else {
+            &["get", "update", "patch", "delete"]
+        };
+        let known = |verb: &str| definition.verbs.iter().any(|known| known == verb);
+        if !of_path.iter().any(|verb| known(verb)) {
+            return Err(Status::path_not_found());
+        }
+        if is_head || !of_path.contains(&verb) || !known(verb) {
+            return Err(Status::method_not_allowed());
+        }
+        return Ok(Known::Main);
+    }
+    let found = definition.subresource(&path.subresource);
+    let found = found.ok_or_else(Status::path_not_found)?;
+    let verb = match *cx.method {
+        Method::GET | Method::HEAD => "get",
+        Method::POST => "create",
+        Method::PUT => "update",
+        Method::PATCH => "patch",
+        Method::DELETE => "delete",
+        _ => "",
+    };
+    // Whatever a proxied request does is between the client and what is behind.
+    if is_head || path.subresource != "proxy" && !found.verbs.iter().any(|known| known == verb) {
+        return Err(Status::method_not_allowed());
+    }
+    Ok(Known::Sub(verb))
 }
 
 /// Whether the path suits the kind's scope.
@@ -92,20 +134,11 @@ async fn main(
     verb: &'static str,
     payload: Payload,
 ) -> Result<Response<Body>, Status> {
-    let names_one = !served.path.name.is_empty();
-    let misplaced = match verb {
-        "create" => names_one,
-        "update" | "patch" => !names_one,
-        _ => false,
-    };
-    if misplaced || !served.definition.verbs.iter().any(|known| known == verb) {
-        return Err(Status::method_not_allowed());
-    }
-    let body = payload.body;
+    let Payload { mut extensions, body } = payload;
     match verb {
         "get" => get::object(cx, served),
         "list" => list::objects(cx, served),
-        "watch" => watch::objects(cx, served),
+        "watch" => watch::objects(cx, served, &mut extensions),
         "create" => create::object(cx, served, body).await,
         "update" => update::object(cx, served, Part::Main, body).await,
         "patch" => patch::object(cx, served, Part::Main, body).await,
@@ -115,24 +148,13 @@ async fn main(
     }
 }
 
-async fn sub(cx: &Cx<'_>, served: &Served<'_>, payload: Payload) -> Result<Response<Body>, Status> {
+async fn sub(
+    cx: &Cx<'_>,
+    served: &Served<'_>,
+    verb: &'static str,
+    payload: Payload,
+) -> Result<Response<Body>, Status> {
     let name = served.path.subresource.as_str();
-    let known = served
-        .definition
-        .subresource(name)
-        .ok_or_else(Status::path_not_found)?;
-    let verb = match *cx.method {
-        Method::GET | Method::HEAD => "get",
-        Method::POST => "create",
-        Method::PUT => "update",
-        Method::PATCH => "patch",
-        Method::DELETE => "delete",
-        _ => "",
-    };
-    // Whatever a proxied request does is between the client and what is behind.
-    if name != "proxy" && !known.verbs.iter().any(|known| known == verb) {
-        return Err(Status::method_not_allowed());
-    }
     if let Some(connects) = connect::subresource(name) {
         return connect::object(cx, served, connects, payload).await;
     }

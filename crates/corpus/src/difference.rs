@@ -2,19 +2,40 @@
 
 use serde_json::Value;
 
+/// How much of a value is shown.
+const LONG: usize = 400;
+/// How much is shown before the first difference.
+const BEFORE: usize = 80;
+
 /// Collects `pointer: left …, right …`, where `sides` are the words for left and right.
 pub(crate) fn differences(left: &Value, right: &Value, sides: [&str; 2]) -> Vec<String> {
     let mut found = Vec::new();
     walk("", Some(left), Some(right), &mut |at, left, right| {
         let [one, other] = sides;
-        let shown = |value: Option<&Value>| value.map_or_else(|| "nothing".to_owned(), Value::to_string);
-        found.push(format!(
-            "{at}\n      {one}: {}\n      {other}: {}",
-            shown(left),
-            shown(right)
-        ));
+        let (left, right) = shown(left, right);
+        found.push(format!("{at}\n      {one}: {left}\n      {other}: {right}"));
     });
     found
+}
+
+/// Both sides as text; of long ones only what is around the first place where they part.
+fn shown(left: Option<&Value>, right: Option<&Value>) -> (String, String) {
+    let text = |value: Option<&Value>| value.map_or_else(|| "nothing".to_owned(), Value::to_string);
+    let (left, right) = (text(left), text(right));
+    let common = left
+        .chars()
+        .zip(right.chars())
+        .take_while(|(one, other)| one == other)
+        .count();
+    let cut = |text: &str| {
+        if text.len() <= LONG {
+            return text.to_owned();
+        }
+        let from = common.saturating_sub(BEFORE);
+        let part: String = text.chars().skip(from).take(LONG).collect();
+        format!("{}{part}…", if from > 0 { "…" } else { "" })
+    };
+    (cut(&left), cut(&right))
 }
 
 fn walk(

@@ -36,6 +36,8 @@ static PATTERNS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
             r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
             "$$uid",
         ),
+        // Where a build kept its sources.
+        (r#"in scheme "[^"]*""#, r#"in scheme "$$scheme""#),
         (r"kube-api-access-[a-z0-9]{5}\b", "kube-api-access-$$suffix"),
         (r"eyJ[\w-]+\.[\w-]+\.[\w-]+", "$$token"),
         (
@@ -43,8 +45,8 @@ static PATTERNS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
             "$$certificates",
         ),
         (
-            r"(ResourceVersion in (?:precondition|object meta)): \d+",
-            "$1: $$rv",
+            r"(ResourceVersion in (?:the )?(?:precondition|object meta|record):? \(?)\d+",
+            "$1$$rv",
         ),
         (
             r"too old resource version: \d+ \(\d+\)",

@@ -129,6 +129,6 @@ impl Registry {
         if let Some(schema) = self.schema(definition, version) {
             schema.complete(&mut value);
         }
-        serde_json::to_vec(&value).unwrap_or_default().into()
+        warren_apimachinery::object::to_json(&value).into()
     }
 }

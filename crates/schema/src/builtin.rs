@@ -15,6 +15,7 @@ use crate::model::Schema;
 
 static DEFINITIONS: &str = include_str!("../data/definitions.tsv");
 static DESCRIPTIONS: &str = include_str!("../data/descriptions.tsv");
+static ENUMS: &str = include_str!("../data/enums.tsv");
 static KINDS: &str = include_str!("../data/kinds.tsv");
 
 /// Compiled definitions by name. Its bound is the number of definitions; it lives as long as the process.
@@ -48,6 +49,12 @@ pub(crate) fn raw(definition: &str) -> Option<Value> {
 /// The descriptions of a definition: its own under the empty key, then by field.
 pub(crate) fn descriptions(definition: &str) -> Option<Value> {
     serde_json::from_str(line(DESCRIPTIONS, definition)?).ok()
+}
+
+/// The values that a field may have where upstream publishes them, each with what it says about it:
+/// `{"values": [["Always", " means …"], …], "before": "\n"}`.
+pub(crate) fn published_values(definition: &str, field: &str) -> Option<Value> {
+    serde_json::from_str(line(ENUMS, &format!("{definition}.{field}"))?).ok()
 }
 
 /// The names of all definitions, sorted.

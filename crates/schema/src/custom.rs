@@ -51,6 +51,16 @@ pub fn from_json_schema_at(schema: &Value, path: &Path) -> Result<Arc<Schema>, V
     }
 }
 
+/// Compiles what a schema that was found to be structural says of values, such as its own default.
+pub fn value_schema(schema: &Value) -> Schema {
+    Reader::default().schema(schema, &Path::root(), Place::Field)
+}
+
+/// What is wrong with a regular expression; `None` if nothing is.
+pub fn pattern_fault(text: &str) -> Option<String> {
+    crate::rules::Pattern::new(text).fault()
+}
+
 /// Gives a schema the fields that all objects have.
 fn embed(schema: &mut Schema) {
     let text = Ref::Inline(Arc::new(Schema::of(Type::String)));
@@ -145,12 +155,8 @@ impl Reader {
         match raw.field("additionalProperties") {
             Value::Null => {}
             Value::Bool(true) => schema.additional = Some(Ref::Inline(Arc::new(Schema::of(Type::Any)))),
-            Value::Bool(false) => {
-                self.errors.push(Error::forbidden(
-                    &at,
-                    "additionalProperties cannot be set to false",
-                ));
-            }
+            // Unknown fields are dropped anyway.
+            Value::Bool(false) => {}
             child => {
                 if !schema.properties.is_empty() {
                     let why = "additionalProperties and properties are mutual exclusive";
@@ -273,11 +279,11 @@ mod tests {
     fn refuses_what_is_not_structural() {
         let schema = json!({"type": "object", "properties": {
             "a": {}, "b": {"type": "array"}, "c": {"type": "text"}, "d": {"type": "string", "pattern": "("},
-            "e": {"type": "object", "additionalProperties": false}, "f": {"$ref": "#/x", "type": "object"},
+            "f": {"$ref": "#/x", "type": "object"},
             "g": {"x-kubernetes-int-or-string": true}, "h": {"x-kubernetes-preserve-unknown-fields": true}}});
         let errors = from_json_schema(&schema).unwrap_err();
         let said: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        assert_eq!(said.len(), 6, "{said:#?}");
+        assert_eq!(said.len(), 5, "{said:#?}");
         assert_eq!(
             said[0],
             "properties[a].type: Required value: must not be empty for specified object fields"
@@ -288,7 +294,7 @@ mod tests {
                 .starts_with(r#"properties[c].type: Unsupported value: "text": supported values: "array""#)
         );
         assert!(said[3].starts_with(r#"properties[d].pattern: Invalid value: "(": must be a valid regular"#));
-        assert_eq!(said[5], "properties[f].$ref: Forbidden: $ref is not supported");
+        assert_eq!(said[4], "properties[f].$ref: Forbidden: $ref is not supported");
         let root = from_json_schema(&json!({})).unwrap_err();
         assert_eq!(
             root[0].to_string(),

@@ -17,5 +17,5 @@ mod validate;
 
 pub use builtin::{builtin, definition_for};
 pub use check::{Checked, Decoder, strict_error, yaml_error};
-pub use custom::{from_json_schema, from_json_schema_at};
+pub use custom::{from_json_schema, from_json_schema_at, pattern_fault, value_schema};
 pub use model::{ListType, MapType, PatchStrategy, Ref, Schema, Type};

@@ -1,19 +1,20 @@
 //! OpenAPI documents: v3 per group and version, and v2 as a whole, as bytes made on request.
 //!
 //! Definitions and paths are written one after another, so that a document costs its own size and not that of
-//! a tree of it. The documents hold what clients read: components with list types, patch strategies and
-//! kinds; paths with verbs, parameters, kinds and actions. The deprecated `/watch/` paths are left out. Of OpenAPI v2
-//! there is a protobuf form, too.
+//! a tree of it. They say what upstream's say, path by path and definition by definition. Of OpenAPI v2 there is a
+//! protobuf form, too.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha512};
 use smol_str::SmolStr;
 use warren_apimachinery::{GroupVersionKind, Value as Json};
 
 mod definitions;
+mod fixed;
+mod operation;
 mod parameters;
 mod paths;
 mod protobuf;
@@ -36,6 +37,12 @@ pub struct ResourceDoc {
     pub subresources: Vec<SubresourceDoc>,
     /// The shape of its objects.
     pub shape: Shape,
+}
+
+impl ResourceDoc {
+    fn is_builtin(&self) -> bool {
+        matches!(self.shape, Shape::Builtin(_))
+    }
 }
 
 /// A subresource to be described.
@@ -76,17 +83,45 @@ impl Dialect {
 }
 
 /// Part of every hash: to be changed when the same input is written differently.
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 
 /// The document `/openapi/v3/apis/GROUP/VERSION` (or `/openapi/v3/api/v1`): all resources of one group and
-/// version. `server_version` is such as `v1.36.2`.
+/// version. `server_version` is such as `1.36`.
 pub fn v3(docs: &[ResourceDoc], server_version: &str) -> Vec<u8> {
-    let mut definitions = Definitions::new(Dialect::V3);
+    let mut definitions = Definitions::new(Dialect::V3, docs.first().map(|doc| doc.kind.clone()));
+    let mut items = Vec::new();
+    if let Some(first) = docs.first().filter(|doc| doc.is_builtin()) {
+        items.push(fixed::resources(&first.kind, Dialect::V3, &mut definitions));
+    }
+    for doc in docs {
+        items.extend(paths::of(doc, Dialect::V3, &mut definitions));
+    }
+    v3_of(items, definitions, server_version)
+}
+
+/// The document `/openapi/v3/apis/GROUP` of a built-in group.
+pub fn v3_group(group: &str, server_version: &str) -> Vec<u8> {
+    let mut definitions = Definitions::new(Dialect::V3, None);
+    let item = fixed::group(group, Dialect::V3, &mut definitions);
+    v3_of(vec![item], definitions, server_version)
+}
+
+/// A document of [`V3_OTHERS`].
+pub fn v3_other(document: &str, server_version: &str) -> Option<Vec<u8>> {
+    let mut definitions = Definitions::new(Dialect::V3, None);
+    let item = fixed::other(document, Dialect::V3, &mut definitions)?;
+    Some(v3_of(vec![item], definitions, server_version))
+}
+
+/// The documents of OpenAPI v3 that are about no group.
+pub const V3_OTHERS: [&str; 5] = fixed::OTHERS;
+
+fn v3_of(items: Vec<(String, Value)>, definitions: Definitions, server_version: &str) -> Vec<u8> {
     let mut out = Writer::new();
     out.text("{\"openapi\":\"3.0.0\",\"info\":");
     out.value(&json!({"title": "Kubernetes", "version": server_version}));
     out.text(",\"paths\":");
-    write_paths(docs, Dialect::V3, &mut definitions, &mut out);
+    out.members(items);
     out.text(",\"components\":{\"schemas\":");
     definitions.write(&mut out);
     out.text(",\"securitySchemes\":");
@@ -97,14 +132,31 @@ pub fn v3(docs: &[ResourceDoc], server_version: &str) -> Vec<u8> {
 
 /// The document `/openapi/v2`: all resources.
 pub fn v2(docs: &[ResourceDoc], server_version: &str) -> Vec<u8> {
-    let mut definitions = Definitions::new(Dialect::V2);
+    let mut definitions = Definitions::new(Dialect::V2, None);
     let mut out = Writer::new();
     out.text("{\"swagger\":\"2.0\",\"info\":");
     out.value(&json!({"title": "Kubernetes", "version": server_version}));
     out.text(",\"paths\":");
-    write_paths(docs, Dialect::V2, &mut definitions, &mut out);
+    let mut items = Vec::new();
+    for other in fixed::OTHERS {
+        items.extend(fixed::other(other, Dialect::V2, &mut definitions));
+    }
+    let mut known = BTreeSet::new();
+    for doc in docs {
+        let kind = &doc.kind;
+        if doc.is_builtin() && known.insert((kind.group.clone(), kind.version.clone())) {
+            items.push(fixed::resources(kind, Dialect::V2, &mut definitions));
+            if !kind.group.is_empty() && known.insert((kind.group.clone(), SmolStr::default())) {
+                items.push(fixed::group(&kind.group, Dialect::V2, &mut definitions));
+            }
+        }
+        items.extend(paths::of(doc, Dialect::V2, &mut definitions));
+    }
+    out.members(items);
     out.text(",\"definitions\":");
     definitions.write(&mut out);
+    out.text(",\"parameters\":");
+    out.value(&parameters::shared());
     out.text(",\"securityDefinitions\":");
     out.value(&bearer_token());
     out.text(",\"security\":[{\"BearerToken\":[]}]}");
@@ -128,7 +180,7 @@ pub fn index<'a>(documents: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec
 
 /// The hash of the document that these resources make, without making it: for `ETag`s and for the index.
 pub fn hash(docs: &[ResourceDoc]) -> String {
-    let mut hasher = Sha256::new();
+    let mut hasher = Sha512::new();
     hasher.update(FORMAT);
     hasher.update(env!("CARGO_PKG_VERSION"));
     for doc in docs {
@@ -141,6 +193,19 @@ pub fn hash(docs: &[ResourceDoc]) -> String {
             Shape::Custom(schema) => hasher.update(schema.to_string()),
         }
     }
+    hexadecimal(hasher)
+}
+
+/// The hash of a document that is the same for everybody, by its name.
+pub fn hash_of(document: &str) -> String {
+    let mut hasher = Sha512::new();
+    hasher.update(FORMAT);
+    hasher.update(env!("CARGO_PKG_VERSION"));
+    hasher.update(document);
+    hexadecimal(hasher)
+}
+
+fn hexadecimal(hasher: Sha512) -> String {
     hasher
         .finalize()
         .iter()
@@ -151,17 +216,6 @@ pub fn hash(docs: &[ResourceDoc]) -> String {
 fn bearer_token() -> Value {
     json!({"BearerToken": {"type": "apiKey", "description": "Bearer Token authentication", "name": "authorization",
         "in": "header"}})
-}
-
-fn write_paths(docs: &[ResourceDoc], dialect: Dialect, definitions: &mut Definitions, out: &mut Writer) {
-    out.text("{");
-    let mut is_first = true;
-    for doc in docs {
-        for (path, item) in paths::of(doc, dialect, definitions) {
-            out.member(&path, &item, &mut is_first);
-        }
-    }
-    out.text("}");
 }
 
 /// Bytes of JSON in the making.
@@ -183,6 +237,15 @@ impl Writer {
     fn value(&mut self, value: &Value) {
         // Writing to a `Vec` cannot fail.
         let _ = serde_json::to_writer(&mut self.bytes, value);
+    }
+
+    fn members(&mut self, members: Vec<(String, Value)>) {
+        self.text("{");
+        let mut is_first = true;
+        for (key, value) in members {
+            self.member(&key, &value, &mut is_first);
+        }
+        self.text("}");
     }
 
     fn member(&mut self, key: &str, value: &Value, is_first: &mut bool) {

@@ -15,14 +15,17 @@ const BUILTIN: &str = "#/definitions/";
 /// Collects names while paths are written, then writes the definitions.
 pub(crate) struct Definitions {
     dialect: Dialect,
+    /// The group and version of a document that has one.
+    of: Option<GroupVersionKind>,
     builtin: BTreeSet<String>,
     custom: BTreeMap<String, Value>,
 }
 
 impl Definitions {
-    pub(super) fn new(dialect: Dialect) -> Self {
+    pub(super) fn new(dialect: Dialect, of: Option<GroupVersionKind>) -> Self {
         Self {
             dialect,
+            of,
             builtin: BTreeSet::new(),
             custom: BTreeMap::new(),
         }
@@ -31,6 +34,11 @@ impl Definitions {
     /// A reference to a type of `meta/v1`, such as `Status`.
     pub(super) fn meta(&mut self, name: &str) -> Value {
         self.named(&format!("{META}.{name}"))
+    }
+
+    /// A reference to what `/version` answers.
+    pub(super) fn version(&mut self) -> Value {
+        self.named("io.k8s.apimachinery.pkg.version.Info")
     }
 
     /// A reference to a resource's objects.
@@ -113,15 +121,21 @@ impl Definitions {
 
     fn builtin_definition(&mut self, name: &str, done: &BTreeSet<String>) -> Option<Value> {
         let mut definition = builtin::raw(name)?;
-        let facts = definition.take_at("/x-go").unwrap_or_default();
+        let facts = definition.take_at("/x-go");
+        let required = definition.at("/required").clone();
         let descriptions = builtin::descriptions(name).unwrap_or_default();
         if let Some(Value::Object(properties)) = definition.get_mut("properties") {
             for (field, property) in properties {
-                let zero = facts.field("always").get(field).filter(|zero| !zero.is_null());
-                self.restate(property, zero, done);
-                if let Some(text) = descriptions.get(field) {
-                    property.set("/description", text.clone());
+                let values = builtin::published_values(name, field).unwrap_or_default();
+                allow(property, &values);
+                if let Some(Value::String(text)) = descriptions.get(field) {
+                    property.set("/description", format!("{text}{}", explained(&values)));
                 }
+                let zero = match &facts {
+                    Some(facts) => facts.field("always").get(field).cloned(),
+                    None => implied_zero(field, property, &required),
+                };
+                self.restate(property, zero.filter(|zero| !zero.is_null()), true, done);
             }
         }
         if let Some(text) = descriptions.get("") {
@@ -129,19 +143,45 @@ impl Definitions {
         }
         if self.dialect == Dialect::V3 {
             one_of(name, &mut definition);
+            self.narrow(&mut definition);
         }
         Some(definition)
     }
 
+    /// Of the kinds of a definition that every version has, a version's document names its own and the first.
+    fn narrow(&self, definition: &mut Value) {
+        const KINDS: &str = "x-kubernetes-group-version-kind";
+        let is_own = |kind: &Value| {
+            let (group, version) = (kind.text("/group"), kind.text("/version"));
+            let own = self.of.as_ref();
+            group.is_empty() && version == "v1"
+                || own.is_some_and(|own| own.group == group && own.version == version)
+        };
+        if let Some(Value::Array(kinds)) = definition.get_mut(KINDS)
+            && kinds.len() > 1
+        {
+            kinds.retain(is_own);
+        }
+    }
+
     /// Brings a field's schema into the dialect and notes what it refers to.
-    fn restate(&mut self, schema: &mut Value, zero: Option<&Value>, done: &BTreeSet<String>) {
+    fn restate(
+        &mut self,
+        schema: &mut Value,
+        zero: Option<Value>,
+        is_property: bool,
+        done: &BTreeSet<String>,
+    ) {
         let Some(map) = schema.as_object_mut() else {
             return;
         };
-        if self.dialect == Dialect::V3
-            && let Some(zero) = zero
-        {
-            map.entry("default").or_insert_with(|| zero.clone());
+        match (self.dialect, zero) {
+            (Dialect::V2, _) => drop(map.remove("default")),
+            // The types behind a reference that are no objects have no zero that is written.
+            (Dialect::V3, Some(zero)) if zero.is_object() || !map.contains_key("$ref") => {
+                map.entry("default").or_insert(zero);
+            }
+            (Dialect::V3, _) => {}
         }
         if let Some(Value::String(target)) = map.remove("$ref") {
             let name = target.strip_prefix(BUILTIN).unwrap_or(&target);
@@ -149,18 +189,16 @@ impl Definitions {
                 self.builtin.insert(name.to_owned());
             }
             let reference = self.dialect.reference(name);
-            match self.dialect {
-                // In v3 nothing may stand beside a reference.
-                Dialect::V3 => {
-                    map.insert("allOf".to_owned(), json!([reference]));
-                }
-                Dialect::V2 => map.extend(reference.as_object().cloned().unwrap_or_default()),
+            // In v3 nothing may stand beside a reference.
+            if self.dialect == Dialect::V3 && is_property && !map.is_empty() {
+                map.insert("allOf".to_owned(), json!([reference]));
+            } else {
+                map.extend(reference.as_object().cloned().unwrap_or_default());
             }
         }
         for key in ["items", "additionalProperties"] {
             if let Some(element) = map.get_mut(key) {
-                let zero = element_zero(element);
-                self.restate(element, zero.as_ref(), done);
+                self.restate(element, None, false, done);
             }
         }
     }
@@ -191,17 +229,54 @@ impl Definitions {
     }
 }
 
-/// What upstream gives as the default of elements: the zero of what is no pointer.
-fn element_zero(element: &Value) -> Option<Value> {
-    if element.get("$ref").is_some() {
-        return Some(json!({}));
+/// The zero of a field of a type whose Go form is not known: what must be there is no pointer.
+fn implied_zero(field: &str, property: &Value, required: &Value) -> Option<Value> {
+    if property.get("$ref").is_some() {
+        return matches!(field, "metadata" | "spec" | "status").then(|| json!({}));
     }
-    match element.text("/type") {
-        "string" => Some(json!("")),
-        "integer" | "number" => Some(json!(0)),
-        "boolean" => Some(json!(false)),
+    let is_required = required.as_array()?.iter().any(|name| name == field);
+    match property.text("/type") {
+        "string" if is_required => Some(json!("")),
+        "integer" if is_required => Some(json!(0)),
         _ => None,
     }
+}
+
+/// Puts the values that a field may have where upstream has them: at the elements of a list or map.
+fn allow(property: &mut Value, values: &Value) {
+    let names: Vec<Value> = values
+        .items("/values")
+        .iter()
+        .map(|value| value.at("/0").clone())
+        .collect();
+    if names.is_empty() {
+        return;
+    }
+    let place = match property.text("/type") {
+        "array" => "/items/enum",
+        "object" => "/additionalProperties/enum",
+        _ => "/enum",
+    };
+    property.set(place, names);
+}
+
+/// The same values as the description lists them.
+fn explained(values: &Value) -> String {
+    let lines = values
+        .items("/values")
+        .iter()
+        .filter(|value| value.at("/1").is_string());
+    let lines: Vec<String> = lines
+        .map(|value| format!("\n - `\"{}\"`{}", value.text("/0"), value.text("/1")))
+        .collect();
+    if lines.is_empty() {
+        return String::new();
+    }
+    format!(
+        "{}\n\nPossible enum values:{}",
+        values.text("/before"),
+        lines.concat()
+    )
 }
 
 /// The two types that v3 can describe better than v2.

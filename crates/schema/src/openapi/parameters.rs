@@ -1,151 +1,152 @@
-//! The parameters of operations.
+//! The parameters of operations: a table of what upstream publishes, and which of them an operation has.
 
-use serde_json::{Value, json};
+use std::sync::LazyLock;
+
+use serde_json::{Map, Value, json};
 
 use super::Dialect;
 
-/// Name, type and meaning of a query parameter.
-type Parameter = (&'static str, &'static str, &'static str);
+static TABLE: &str = include_str!("../../data/parameters.tsv");
 
-const LIST: [Parameter; 10] = [
-    (
-        "allowWatchBookmarks",
-        "boolean",
-        "Ask for events of type BOOKMARK, which carry nothing but a resource version.",
-    ),
-    (
-        "continue",
-        "string",
-        "The token of the page before, to be given the next one.",
-    ),
-    (
-        "fieldSelector",
-        "string",
-        "Restrict the answer to objects whose fields match. Defaults to everything.",
-    ),
-    (
-        "labelSelector",
-        "string",
-        "Restrict the answer to objects whose labels match. Defaults to everything.",
-    ),
-    ("limit", "integer", "The greatest number of objects in one page."),
-    (
-        "resourceVersion",
-        "string",
-        "Constrain which version of the data may be answered. Defaults to unset.",
-    ),
-    (
-        "resourceVersionMatch",
-        "string",
-        "How resourceVersion is applied to lists: Exact or NotOlderThan.",
-    ),
-    (
-        "sendInitialEvents",
-        "boolean",
-        "Begin a watch with the objects that exist already.",
-    ),
-    ("timeoutSeconds", "integer", "How long a list or watch may last."),
-    ("watch", "boolean", "Watch for changes rather than list once."),
-];
-const WRITE: [Parameter; 3] = [
-    (
-        "dryRun",
-        "string",
-        "All: go through every step but do not keep the result.",
-    ),
-    (
-        "fieldManager",
-        "string",
-        "The name of whoever makes this change, for managedFields.",
-    ),
-    (
-        "fieldValidation",
-        "string",
-        "What happens to unknown and duplicate fields: Ignore, Warn or Strict.",
-    ),
-];
-const FORCE: Parameter = (
-    "force",
-    "boolean",
-    "Take over fields that another manager owns. Only for apply.",
-);
-const DELETE: [Parameter; 5] = [
-    (
-        "dryRun",
-        "string",
-        "All: go through every step but do not keep the result.",
-    ),
-    (
-        "gracePeriodSeconds",
-        "integer",
-        "How many seconds the object may live on. Zero deletes at once.",
-    ),
-    (
-        "ignoreStoreReadErrorWithClusterBreakingPotential",
-        "boolean",
-        "Delete an object even when its stored form cannot be read.",
-    ),
-    (
-        "orphanDependents",
-        "boolean",
-        "Deprecated: use propagationPolicy.",
-    ),
-    (
-        "propagationPolicy",
-        "string",
-        "What becomes of dependents: Orphan, Background or Foreground.",
-    ),
-];
-const PRETTY: Parameter = (
-    "pretty",
-    "string",
-    "If 'true', then the output is pretty printed.",
-);
+static PARAMETERS: LazyLock<Vec<Parameter>> =
+    LazyLock::new(|| TABLE.lines().filter_map(Parameter::read).collect());
 
-/// The query parameters of an operation's action.
-pub(super) fn of(action: &str, dialect: Dialect) -> Vec<Value> {
-    let query = |all: &[Parameter]| all.iter().map(|p| query(p, dialect)).collect::<Vec<_>>();
-    match action {
-        "list" => query(&LIST),
-        "post" | "put" => query(&WRITE),
-        "patch" => [query(&WRITE), query(&[FORCE])].concat(),
-        "delete" => query(&DELETE),
-        "deletecollection" => [query(&DELETE), query(&LIST)].concat(),
-        _ => Vec::new(),
+/// A line of the table.
+struct Parameter {
+    name: &'static str,
+    /// The actions of operations that have it.
+    actions: Vec<&'static str>,
+    place: &'static str,
+    kind: &'static str,
+    /// What v2 calls it among the document's parameters; empty where each operation repeats it.
+    shared: &'static str,
+    description: String,
+}
+
+impl Parameter {
+    fn read(line: &'static str) -> Option<Self> {
+        let mut cells = line.splitn(6, '\t');
+        Some(Self {
+            name: cells.next()?,
+            actions: cells.next()?.split(',').collect(),
+            place: cells.next()?,
+            kind: cells.next()?,
+            shared: cells.next()?,
+            description: serde_json::from_str(cells.next()?).ok()?,
+        })
+    }
+
+    fn written(&self, dialect: Dialect) -> Value {
+        if dialect == Dialect::V2 && !self.shared.is_empty() {
+            return json!({"$ref": format!("#/parameters/{}", self.shared)});
+        }
+        parameter(self.name, self.place, self.kind, &self.description, dialect)
     }
 }
 
-/// The parameters that all operations of a path share.
-pub(super) fn shared(path: &str, kind: &str, dialect: Dialect) -> Vec<Value> {
-    let mut all = Vec::new();
-    if path.contains("{name}") {
-        all.push(in_path("name", &format!("name of the {kind}"), dialect));
+fn parameter(name: &str, place: &str, kind: &str, description: &str, dialect: Dialect) -> Value {
+    let mut all = json!({"name": name, "in": place, "description": description});
+    let schema = json!({"type": kind, "uniqueItems": true});
+    if let Some(map) = all.as_object_mut() {
+        if place == "path" {
+            map.insert("required".to_owned(), true.into());
+        }
+        match (dialect, schema) {
+            (Dialect::V2, Value::Object(schema)) => map.extend(schema),
+            (_, schema) => drop(map.insert("schema".to_owned(), schema)),
+        }
     }
-    if path.contains("{namespace}") {
-        let meaning = "object name and auth scope, such as for teams and projects";
-        all.push(in_path("namespace", meaning, dialect));
-    }
-    all.push(query(&PRETTY, dialect));
     all
 }
 
-fn query((name, kind, meaning): &Parameter, dialect: Dialect) -> Value {
-    match dialect {
-        Dialect::V2 => {
-            json!({"name": name, "in": "query", "description": meaning, "type": kind, "uniqueItems": true})
+/// What v2 calls the bodies that many operations share.
+const BODIES: [(&str, &str, bool); 2] = [
+    ("body-2Y1dVQaQ", "DeleteOptions", false),
+    ("body-78PwaGsr", "Patch", true),
+];
+
+/// The `parameters` of a v2 document.
+pub(super) fn shared() -> Value {
+    let mut all = Map::new();
+    for parameter in PARAMETERS.iter().filter(|parameter| !parameter.shared.is_empty()) {
+        let Parameter {
+            name,
+            place,
+            kind,
+            description,
+            ..
+        } = parameter;
+        let written = self::parameter(name, place, kind, description, Dialect::V2);
+        all.insert(parameter.shared.to_owned(), written);
+    }
+    for (name, kind, is_required) in BODIES {
+        let reference = format!("#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.{kind}");
+        let mut body = json!({"name": "body", "in": "body", "schema": {"$ref": reference}});
+        if let (true, Some(map)) = (is_required, body.as_object_mut()) {
+            map.insert("required".to_owned(), true.into());
         }
-        Dialect::V3 => json!({"name": name, "in": "query", "description": meaning,
-            "schema": {"type": kind, "uniqueItems": true}}),
+        all.insert(name.to_owned(), body);
+    }
+    Value::Object(all)
+}
+
+/// The body of a v2 operation.
+pub(super) fn body(schema: &Value, is_required: bool) -> Value {
+    let target = schema.get("$ref").and_then(Value::as_str).unwrap_or_default();
+    for (name, kind, _) in BODIES {
+        if target.ends_with(&format!("meta.v1.{kind}")) {
+            return json!({"$ref": format!("#/parameters/{name}")});
+        }
+    }
+    let mut body = json!({"name": "body", "in": "body", "schema": schema});
+    if let (true, Some(map)) = (is_required, body.as_object_mut()) {
+        map.insert("required".to_owned(), true.into());
+    }
+    body
+}
+
+/// A parameter of an operation, with what it is sorted by.
+pub(super) struct Sorted {
+    key: (String, &'static str),
+    pub(super) written: Value,
+}
+
+impl Sorted {
+    /// The body stands among the parameters by its name.
+    pub(super) fn body(written: Value) -> Self {
+        Self {
+            key: ("body".to_owned(), "body"),
+            written,
+        }
+    }
+
+    pub(super) fn is_body(&self) -> bool {
+        self.key.1 == "body"
     }
 }
 
-fn in_path(name: &str, meaning: &str, dialect: Dialect) -> Value {
-    match dialect {
-        Dialect::V2 => {
-            json!({"name": name, "in": "path", "required": true, "description": meaning, "type": "string",
-            "uniqueItems": true})
-        }
-        Dialect::V3 => json!({"name": name, "in": "path", "required": true, "description": meaning,
-            "schema": {"type": "string", "uniqueItems": true}}),
+/// The parameters of one operation, in order; `action` is as in the table, `kind` is what the path names.
+pub(super) fn of(actions: &[&str], path: &str, kind: &str, dialect: Dialect) -> Vec<Sorted> {
+    let has = |parameter: &&Parameter| actions.iter().any(|action| parameter.actions.contains(action));
+    let mut all: Vec<Sorted> = PARAMETERS
+        .iter()
+        .filter(has)
+        .map(|parameter| Sorted {
+            key: (parameter.name.to_owned(), parameter.place),
+            written: parameter.written(dialect),
+        })
+        .collect();
+    if path.contains("{name}") {
+        let description = format!("name of the {kind}");
+        all.push(Sorted {
+            key: ("name".to_owned(), "path"),
+            written: parameter("name", "path", "string", &description, dialect),
+        });
     }
+    all
+}
+
+/// Puts parameters into upstream's order.
+pub(super) fn sort(all: &mut [Sorted]) {
+    all.sort_by(|one, other| one.key.cmp(&other.key));
 }

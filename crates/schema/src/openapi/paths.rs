@@ -1,18 +1,13 @@
-//! The paths of a resource: which operations there are, of which kind, with which parameters.
+//! The paths of a resource: which operations there are, of which kind.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use smol_str::SmolStr;
 use warren_apimachinery::GroupVersionKind;
-use warren_apimachinery::value::ValueExt;
 
-use super::definitions::{Definitions, gvk};
-use super::{Dialect, ResourceDoc, Shape, SubresourceDoc, parameters};
+use super::definitions::Definitions;
+use super::operation::{ANSWERS, ANY, Operation, item};
+use super::{Dialect, ResourceDoc, Shape, SubresourceDoc};
 
-const ANSWERS: [&str; 3] = [
-    "application/json",
-    "application/yaml",
-    "application/vnd.kubernetes.protobuf",
-];
 const STREAMS: [&str; 2] = [
     "application/json;stream=watch",
     "application/vnd.kubernetes.protobuf;stream=watch",
@@ -30,100 +25,180 @@ const CUSTOM_PATCHES: [&str; 3] = [
     "application/json-patch+json",
     "application/merge-patch+json",
 ];
-
-/// What an operation does, and to what.
-struct Operation<'a> {
-    method: &'static str,
-    action: &'static str,
-    /// The first part of the operation's id, such as `list` or `deleteCollection`.
-    id: String,
-    kind: &'a GroupVersionKind,
-    /// What is sent.
-    body: Option<Value>,
-    /// What is answered.
-    answer: Value,
-}
+/// The kinds whose deletion answers with the object that it deleted.
+const RETURNED: [&str; 16] = [
+    "CSIDriver",
+    "CSINode",
+    "DeviceClass",
+    "PersistentVolume",
+    "PersistentVolumeClaim",
+    "Pod",
+    "PodTemplate",
+    "ResourceClaim",
+    "ResourceClaimTemplate",
+    "ResourceQuota",
+    "ResourceSlice",
+    "Service",
+    "ServiceAccount",
+    "StorageClass",
+    "VolumeAttachment",
+    "VolumeAttributesClass",
+];
 
 /// All paths of a resource with their items.
 pub(super) fn of(doc: &ResourceDoc, dialect: Dialect, definitions: &mut Definitions) -> Vec<(String, Value)> {
-    let maker = Maker { doc, dialect };
-    let root = match doc.kind.group.as_str() {
-        "" => format!("/api/{}", doc.kind.version),
-        group => format!("/apis/{group}/{}", doc.kind.version),
+    let maker = Maker { doc };
+    let root = root(&doc.kind);
+    let (scope, plural) = (
+        if doc.namespaced {
+            "/namespaces/{namespace}"
+        } else {
+            ""
+        },
+        &doc.plural,
+    );
+    let own = doc.kind.kind.as_str();
+    let mut items = Vec::new();
+    let mut add = |path: String, named: &str, operations: Vec<Operation>| {
+        if !operations.is_empty() {
+            let item = item(&path, named, &operations, dialect);
+            items.push((path, item));
+        }
     };
-    let collection = match doc.namespaced {
-        true => format!("{root}/namespaces/{{namespace}}/{}", doc.plural),
-        false => format!("{root}/{}", doc.plural),
-    };
-    let mut paths = vec![
-        (collection.clone(), maker.collection(definitions)),
-        (format!("{collection}/{{name}}"), maker.one(definitions)),
-    ];
+    let collection = format!("{root}{scope}/{plural}");
+    add(collection.clone(), own, maker.collection(definitions));
+    add(format!("{collection}/{{name}}"), own, maker.one(definitions));
     if doc.namespaced {
-        paths.push((format!("{root}/{}", doc.plural), maker.everywhere(definitions)));
+        add(format!("{root}/{plural}"), own, maker.everywhere(definitions));
     }
     for subresource in &doc.subresources {
         let path = format!("{collection}/{{name}}/{}", subresource.name);
-        paths.push((path, maker.subresource(subresource, definitions)));
-    }
-    let mut items = Vec::new();
-    for (path, operations) in paths {
-        if operations.is_empty() {
-            continue;
-        }
-        let mut item = Map::new();
-        for operation in operations {
-            item.insert(operation.method.to_owned(), maker.written(operation));
-        }
-        item.insert(
-            "parameters".to_owned(),
-            parameters::shared(&path, &doc.kind.kind, dialect).into(),
+        let named = subresource.kind.as_ref().map_or(own, |kind| kind.kind.as_str());
+        add(
+            path.clone(),
+            named,
+            maker.subresource(subresource, false, definitions),
         );
-        items.push((path, Value::Object(item)));
+        if subresource.name == "proxy" {
+            add(
+                format!("{path}/{{path}}"),
+                named,
+                maker.subresource(subresource, true, definitions),
+            );
+        }
+    }
+    if maker.has("watch") && !maker.is_custom() {
+        let watched = format!("{root}/watch{scope}/{plural}");
+        add(watched.clone(), own, maker.watch(Watched::List, definitions));
+        add(
+            format!("{watched}/{{name}}"),
+            own,
+            maker.watch(Watched::One, definitions),
+        );
+        if doc.namespaced {
+            add(
+                format!("{root}/watch/{plural}"),
+                own,
+                maker.watch(Watched::Everywhere, definitions),
+            );
+        }
     }
     items
 }
 
-struct Maker<'a> {
-    doc: &'a ResourceDoc,
-    dialect: Dialect,
+/// `/api/v1`, `/apis/apps/v1`
+fn root(kind: &GroupVersionKind) -> String {
+    match kind.group.as_str() {
+        "" => format!("/api/{}", kind.version),
+        group => format!("/apis/{group}/{}", kind.version),
+    }
 }
 
-impl<'a> Maker<'a> {
+/// What a `/watch/` path watches.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Watched {
+    One,
+    List,
+    Everywhere,
+}
+
+struct Maker<'a> {
+    doc: &'a ResourceDoc,
+}
+
+impl Maker<'_> {
     fn has(&self, verb: &str) -> bool {
         self.doc.verbs.iter().any(|v| v == verb)
     }
 
+    fn is_custom(&self) -> bool {
+        matches!(self.doc.shape, Shape::Custom(_))
+    }
+
     /// `listAppsV1NamespacedDeployment`
     fn id(&self, verb: &str, middle: &str, end: &str) -> String {
-        let kind = &self.doc.kind;
         let scope = if self.doc.namespaced { "Namespaced" } else { "" };
-        let (group, version) = (group_name(&kind.group), capital(&kind.version));
         format!(
-            "{verb}{}{version}{middle}{scope}{}{end}",
-            capital(&group),
-            kind.kind
+            "{}{middle}{scope}{}{end}",
+            self.id_start(verb),
+            self.doc.kind.kind
         )
     }
 
-    fn operation(
-        &self,
-        method: &'static str,
-        action: &'static str,
-        id: String,
-        answer: Value,
-    ) -> Operation<'a> {
+    /// `listAppsV1`
+    fn id_start(&self, verb: &str) -> String {
+        let kind = &self.doc.kind;
+        format!(
+            "{verb}{}{}",
+            capital(&group_name(&kind.group)),
+            capital(&kind.version)
+        )
+    }
+
+    fn operation(&self, method: &'static str, action: &'static str, id: String, answer: Value) -> Operation {
+        let kind = &self.doc.kind;
+        let is_custom = self.is_custom();
+        let consumes = match (method, is_custom) {
+            ("patch", true) => CUSTOM_PATCHES.to_vec(),
+            ("patch", false) => PATCHES.to_vec(),
+            (_, true) => CUSTOM.to_vec(),
+            (_, false) => ANY.to_vec(),
+        };
+        let produces = match action {
+            _ if is_custom => CUSTOM.to_vec(),
+            "list" | "watch" | "watchlist" => [&ANSWERS[..], &STREAMS[..]].concat(),
+            _ => ANSWERS.to_vec(),
+        };
         Operation {
             method,
             action,
+            also: Vec::new(),
+            tag: format!("{}_{}", group_name(&kind.group), kind.version),
             id,
-            kind: &self.doc.kind,
+            description: self.described(action),
+            kind: Some(kind.clone()),
             body: None,
             answer,
+            consumes,
+            produces,
         }
     }
 
-    fn collection(&self, definitions: &mut Definitions) -> Vec<Operation<'a>> {
+    fn described(&self, action: &str) -> String {
+        let kind = &self.doc.kind.kind;
+        match action {
+            "list" if self.is_custom() || !self.has("watch") => format!("list objects of kind {kind}"),
+            "list" => format!("list or watch objects of kind {kind}"),
+            "post" => format!("create {}", one(kind)),
+            "put" => format!("replace the specified {kind}"),
+            "patch" => format!("partially update the specified {kind}"),
+            "delete" => format!("delete {}", one(kind)),
+            "deletecollection" => format!("delete collection of {kind}"),
+            _ => format!("read the specified {kind}"),
+        }
+    }
+
+    fn collection(&self, definitions: &mut Definitions) -> Vec<Operation> {
         let mut all = Vec::new();
         if self.has("list") {
             all.push(self.operation("get", "list", self.id("list", "", ""), definitions.list(self.doc)));
@@ -146,39 +221,73 @@ impl<'a> Maker<'a> {
         all
     }
 
-    fn one(&self, definitions: &mut Definitions) -> Vec<Operation<'a>> {
+    fn one(&self, definitions: &mut Definitions) -> Vec<Operation> {
         let object = definitions.object(self.doc);
         let mut all = self.reads_and_writes(&self.doc.verbs, "", &object, definitions);
         if self.has("delete") {
+            let kind = self.doc.kind.kind.as_str();
+            let answer = if RETURNED.contains(&kind) && !self.is_custom() {
+                object
+            } else {
+                definitions.meta("Status")
+            };
             all.push(Operation {
                 body: Some(definitions.meta("DeleteOptions")),
-                ..self.operation(
-                    "delete",
-                    "delete",
-                    self.id("delete", "", ""),
-                    definitions.meta("Status"),
-                )
+                ..self.operation("delete", "delete", self.id("delete", "", ""), answer)
             });
         }
         all
     }
 
-    fn everywhere(&self, definitions: &mut Definitions) -> Vec<Operation<'a>> {
+    fn everywhere(&self, definitions: &mut Definitions) -> Vec<Operation> {
         if !self.has("list") {
             return Vec::new();
         }
-        let kind = &self.doc.kind;
-        let (group, version) = (group_name(&kind.group), capital(&kind.version));
-        let id = format!("list{}{version}{}ForAllNamespaces", capital(&group), kind.kind);
+        let id = format!("{}{}ForAllNamespaces", self.id_start("list"), self.doc.kind.kind);
         vec![self.operation("get", "list", id, definitions.list(self.doc))]
+    }
+
+    /// The old way to watch.
+    fn watch(&self, what: Watched, definitions: &mut Definitions) -> Vec<Operation> {
+        let kind = &self.doc.kind.kind;
+        let (action, id, description) = match what {
+            Watched::One => (
+                "watch",
+                self.id("watch", "", ""),
+                format!(
+                    "watch changes to an object of kind {kind}. deprecated: use the 'watch' parameter with a list operation instead, filtered to a single item with the 'fieldSelector' parameter."
+                ),
+            ),
+            Watched::List | Watched::Everywhere => (
+                "watchlist",
+                if what == Watched::List {
+                    self.id("watch", "", "List")
+                } else {
+                    format!("{}{kind}ListForAllNamespaces", self.id_start("watch"))
+                },
+                format!(
+                    "watch individual changes to a list of {kind}. deprecated: use the 'watch' parameter with a list operation instead."
+                ),
+            ),
+        };
+        vec![Operation {
+            also: vec!["watch"],
+            description,
+            ..self.operation("get", action, id, definitions.meta("WatchEvent"))
+        }]
     }
 
     fn subresource(
         &self,
-        subresource: &'a SubresourceDoc,
+        subresource: &SubresourceDoc,
+        with_path: bool,
         definitions: &mut Definitions,
-    ) -> Vec<Operation<'a>> {
-        let end = capital(&subresource.name);
+    ) -> Vec<Operation> {
+        let name = subresource.name.as_str();
+        if matches!(name, "exec" | "attach" | "portforward" | "proxy") {
+            return self.connects(subresource, with_path);
+        }
+        let end = capital(name);
         let shape = match &subresource.kind {
             Some(kind) => definitions.kind(kind),
             None => definitions.object(self.doc),
@@ -190,20 +299,57 @@ impl<'a> Maker<'a> {
                 ..self.operation("post", "post", self.id("create", "", &end), shape)
             });
         }
-        let is_tunnel = matches!(
-            subresource.name.as_str(),
-            "exec" | "attach" | "portforward" | "proxy"
-        );
+        let own = &self.doc.kind.kind;
         for operation in &mut all {
             if !self.is_custom() {
-                operation.kind = subresource.kind.as_ref().unwrap_or(&self.doc.kind);
+                operation.kind = subresource.kind.clone().or_else(|| operation.kind.take());
             }
-            if is_tunnel {
-                operation.action = "connect";
-                operation.body = None;
+            operation.description = match operation.action {
+                "post" => format!("create {name} of {}", one(own)),
+                "put" => format!("replace {name} of the specified {own}"),
+                "patch" => format!("partially update {name} of the specified {own}"),
+                _ => format!("read {name} of the specified {own}"),
+            };
+            if name == "log" {
+                operation.also.push("log");
+                operation.answer = json!({"type": "string"});
+                operation.produces.insert(0, "text/plain");
             }
         }
         all
+    }
+
+    /// What is passed on to a pod, a service or a node.
+    fn connects(&self, subresource: &SubresourceDoc, with_path: bool) -> Vec<Operation> {
+        let (name, own) = (subresource.name.as_str(), &self.doc.kind.kind);
+        let (methods, set): (&[&'static str], &'static str) = match (name, own.as_str()) {
+            ("proxy", kind) => (
+                &["get", "put", "post", "delete", "options", "head", "patch"],
+                match kind {
+                    "Pod" => "PodProxyOptions",
+                    "Service" => "ServiceProxyOptions",
+                    _ => "NodeProxyOptions",
+                },
+            ),
+            ("exec", _) => (&["get", "post"], "exec"),
+            ("attach", _) => (&["get", "post"], "attach"),
+            _ => (&["get", "post"], "portforward"),
+        };
+        let end = format!("{}{}", capital(name), if with_path { "WithPath" } else { "" });
+        let made = methods.iter().map(|method| Operation {
+            also: if with_path { vec![set, "path"] } else { vec![set] },
+            description: format!("connect {} requests to {name} of {own}", method.to_uppercase()),
+            kind: subresource.kind.clone(),
+            consumes: ANY.to_vec(),
+            produces: ANY.to_vec(),
+            ..self.operation(
+                method,
+                "connect",
+                self.id("connect", &capital(method), &end),
+                json!({"type": "string"}),
+            )
+        });
+        made.collect()
     }
 
     fn reads_and_writes(
@@ -212,7 +358,7 @@ impl<'a> Maker<'a> {
         end: &str,
         shape: &Value,
         definitions: &mut Definitions,
-    ) -> Vec<Operation<'a>> {
+    ) -> Vec<Operation> {
         let has = |verb: &str| verbs.iter().any(|v| v == verb);
         let mut all = Vec::new();
         if has("get") {
@@ -232,108 +378,23 @@ impl<'a> Maker<'a> {
         }
         all
     }
-
-    /// An operation as the document has it.
-    fn written(&self, operation: Operation<'_>) -> Value {
-        let kind = &self.doc.kind;
-        let mut item = json!({
-            "tags": [format!("{}_{}", group_name(&kind.group), kind.version)],
-            "description": format!("{} {}", described(operation.action), operation.kind.kind),
-            "operationId": operation.id,
-            "responses": self.responses(&operation),
-            "x-kubernetes-action": operation.action,
-            "x-kubernetes-group-version-kind": gvk(operation.kind),
-        });
-        let mut parameters = parameters::of(operation.action, self.dialect);
-        let sends: &[&str] = match (operation.method, self.is_custom()) {
-            ("patch", true) => &CUSTOM_PATCHES,
-            ("patch", false) => &PATCHES,
-            (_, true) => &CUSTOM,
-            (_, false) => &["*/*"],
-        };
-        let is_required = !matches!(operation.action, "delete" | "deletecollection");
-        match (self.dialect, operation.body) {
-            (Dialect::V2, body) => {
-                let body = body.map(
-                    |schema| json!({"name": "body", "in": "body", "required": is_required, "schema": schema}),
-                );
-                parameters.extend(body);
-                item.set("/consumes", json!(sends));
-                item.set("/produces", json!(self.answers(operation.action)));
-                item.set("/schemes", json!(["https"]));
-            }
-            (Dialect::V3, Some(schema)) => {
-                item.set("/requestBody/content", content(sends, &schema));
-                if is_required {
-                    item.set("/requestBody/required", true);
-                }
-            }
-            (Dialect::V3, None) => {}
-        }
-        if !parameters.is_empty() {
-            item.set("/parameters", parameters);
-        }
-        item
-    }
-
-    fn responses(&self, operation: &Operation<'_>) -> Value {
-        let codes: &[(&str, &str)] = match operation.action {
-            "post" => &[("200", "OK"), ("201", "Created"), ("202", "Accepted")],
-            "patch" if self.is_custom() => &[("200", "OK")],
-            "put" | "patch" => &[("200", "OK"), ("201", "Created")],
-            "delete" => &[("200", "OK"), ("202", "Accepted")],
-            _ => &[("200", "OK")],
-        };
-        let mut responses = json!({"401": {"description": "Unauthorized"}});
-        for (code, meaning) in codes {
-            let response = match self.dialect {
-                Dialect::V2 => json!({"description": meaning, "schema": operation.answer}),
-                Dialect::V3 => json!({"description": meaning,
-                    "content": content(&self.answers(operation.action), &operation.answer)}),
-            };
-            responses.set(&format!("/{code}"), response);
-        }
-        responses
-    }
-
-    fn is_custom(&self) -> bool {
-        matches!(self.doc.shape, Shape::Custom(_))
-    }
-
-    /// The media types of an answer.
-    fn answers(&self, action: &str) -> Vec<&'static str> {
-        match action {
-            _ if self.is_custom() => CUSTOM.to_vec(),
-            "list" => [&ANSWERS[..], &STREAMS[..]].concat(),
-            "connect" => vec!["*/*"],
-            _ => ANSWERS.to_vec(),
-        }
-    }
 }
 
-/// The same schema for each media type.
-fn content(media_types: &[&str], schema: &Value) -> Value {
-    let each = media_types
-        .iter()
-        .map(|media| ((*media).to_owned(), json!({"schema": schema})));
-    Value::Object(each.collect())
-}
-
-fn described(action: &str) -> &'static str {
-    match action {
-        "list" => "list or watch objects of kind",
-        "post" => "create a",
-        "put" => "replace the specified",
-        "patch" => "partially update the specified",
-        "delete" => "delete a",
-        "deletecollection" => "delete collection of",
-        "connect" => "connect requests to",
-        _ => "read the specified",
+/// A kind with its article; plurals have none.
+fn one(kind: &str) -> String {
+    if kind.ends_with('s') && !kind.ends_with("ss") {
+        return kind.to_owned();
     }
+    let article = if kind.starts_with(['A', 'E', 'I', 'O', 'U']) {
+        "an"
+    } else {
+        "a"
+    };
+    format!("{article} {kind}")
 }
 
 /// `core`, `apps`, `rbacAuthorization`
-fn group_name(group: &str) -> String {
+pub(super) fn group_name(group: &str) -> String {
     if group.is_empty() {
         return "core".to_owned();
     }
@@ -343,7 +404,7 @@ fn group_name(group: &str) -> String {
     parts.fold(first, |name, part| name + &capital(part))
 }
 
-fn capital(text: &str) -> String {
+pub(super) fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars
         .next()
