@@ -1,98 +1,265 @@
-//! What changed between two values, laid out as go-cmp does in upstream's messages: the Go type on top, names of
-//! fields in Go's capitals, `-` and `+` in front of what went and what came, the rest summed up. Types below the
-//! top are left out: JSON does not know them.
+//! What changed between two values, as upstream shows it in messages: a unified diff of their lines in JSON.
+//!
+//! The blocks that stay are found as Python's `difflib` finds them, whose port upstream uses.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 use std::fmt::Write;
 
 use serde_json::Value;
-use warren_apimachinery::value::ValueExt;
 
-use crate::check::same;
+use crate::go_literal::go_literal;
+
+/// Lines around a change that are shown with it.
+const CONTEXT: usize = 3;
+/// From so many lines on, lines that occur often do not start a block.
+const MANY_LINES: usize = 200;
 
 /// The difference from `old` to `new`, both of the Go type `kind`.
 pub(crate) fn diff(kind: &str, old: &Value, new: &Value) -> String {
-    let mut out = String::new();
-    compare(&mut out, 0, kind, old, new);
+    let (old, new) = (indented(&go_literal(kind, old)), indented(&go_literal(kind, new)));
+    let old: Vec<&str> = old.lines().collect();
+    let new: Vec<&str> = new.lines().collect();
+    unified(&old, &new)
+}
+
+/// Compact JSON over lines, each level one blank further in, as Go's encoder lays it out.
+fn indented(compact: &str) -> String {
+    let mut out = String::with_capacity(compact.len() * 2);
+    let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
+    let line = |out: &mut String, depth: usize| {
+        out.push('\n');
+        out.extend(std::iter::repeat_n(' ', depth));
+    };
+    let mut rest = compact.chars().peekable();
+    while let Some(c) = rest.next() {
+        if in_text {
+            out.push(c);
+            in_text = escaped || c != '"';
+            escaped = c == '\\' && !escaped;
+            continue;
+        }
+        let is_empty = |next: Option<&char>| matches!((c, next), ('{', Some('}')) | ('[', Some(']')));
+        match c {
+            '{' | '[' if is_empty(rest.peek()) => {
+                out.push(c);
+                out.extend(rest.next());
+            }
+            '{' | '[' => {
+                depth += 1;
+                out.push(c);
+                line(&mut out, depth);
+            }
+            '}' | ']' => {
+                depth = depth.saturating_sub(1);
+                line(&mut out, depth);
+                out.push(c);
+            }
+            ',' => {
+                out.push(c);
+                line(&mut out, depth);
+            }
+            ':' => out.push_str(": "),
+            '"' => {
+                in_text = true;
+                out.push(c);
+            }
+            other => out.push(other),
+        }
+    }
     out
 }
 
-fn line(out: &mut String, sign: char, depth: usize, text: &str) {
-    // Writing to a string cannot fail.
-    let _ = writeln!(out, "{sign} {}{text}", "\t".repeat(depth));
+/// A run of equal lines: where it starts in the old and the new text, and how long it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Block {
+    old: usize,
+    new: usize,
+    length: usize,
 }
 
-fn compare(out: &mut String, depth: usize, label: &str, old: &Value, new: &Value) {
-    match (old, new) {
-        (Value::Object(before), Value::Object(after)) => {
-            line(out, ' ', depth, &format!("{label}{{"));
-            let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-            let mut identical = 0;
-            for key in keys {
-                let (old, new) = (old.field(key), new.field(key));
-                if same(old, new) {
-                    identical += 1;
-                    continue;
+/// A part of both texts that is replaced (unequal) or stays.
+#[derive(Clone, Copy)]
+struct Change {
+    equal: bool,
+    old: (usize, usize),
+    new: (usize, usize),
+}
+
+fn unified(old: &[&str], new: &[&str]) -> String {
+    let mut out = String::new();
+    for group in groups(changes(&blocks(old, new), old.len(), new.len())) {
+        let (Some(first), Some(last)) = (group.first(), group.last()) else {
+            continue;
+        };
+        let (from, to) = (range(first.old.0, last.old.1), range(first.new.0, last.new.1));
+        // Writing to a text cannot fail.
+        let _ = writeln!(out, "@@ -{from} +{to} @@");
+        for change in group {
+            let mut lines = |sign: char, text: &[&str], (start, end): (usize, usize)| {
+                for line in text.get(start..end).unwrap_or_default() {
+                    let _ = writeln!(out, "{sign}{line}");
                 }
-                elide(out, depth + 1, &mut identical, "fields");
-                compare(out, depth + 1, &format!("{}: ", go_name(key)), old, new);
-            }
-            elide(out, depth + 1, &mut identical, "fields");
-            close(out, depth);
-        }
-        (Value::Array(before), Value::Array(after)) => {
-            line(out, ' ', depth, &format!("{label}{{"));
-            let mut identical = 0;
-            for at in 0..before.len().max(after.len()) {
-                let (old, new) = (
-                    before.get(at).unwrap_or(&Value::Null),
-                    after.get(at).unwrap_or(&Value::Null),
-                );
-                if same(old, new) {
-                    identical += 1;
-                    continue;
-                }
-                elide(out, depth + 1, &mut identical, "elements");
-                compare(out, depth + 1, "", old, new);
-            }
-            elide(out, depth + 1, &mut identical, "elements");
-            close(out, depth);
-        }
-        _ => {
-            for (sign, value) in [('-', old), ('+', new)] {
-                if !value.is_null() || depth > 0 {
-                    line(out, sign, depth, &format!("{label}{},", literal(value)));
-                }
+            };
+            if change.equal {
+                lines(' ', old, change.old);
+            } else {
+                lines('-', old, change.old);
+                lines('+', new, change.new);
             }
         }
     }
+    out
 }
 
-fn elide(out: &mut String, depth: usize, identical: &mut usize, what: &str) {
-    if *identical > 0 {
-        line(out, ' ', depth, &format!("... // {identical} identical {what}"));
-    }
-    *identical = 0;
-}
-
-fn close(out: &mut String, depth: usize) {
-    line(out, ' ', depth, if depth == 0 { "}" } else { "}," });
-}
-
-fn literal(value: &Value) -> String {
-    match value {
-        Value::Null => "nil".to_owned(),
-        other => other.to_string(),
+/// Where a hunk starts, from one, and how many lines it has, unless one.
+fn range(start: usize, end: usize) -> String {
+    match end - start {
+        0 => format!("{start},0"),
+        1 => (start + 1).to_string(),
+        length => format!("{},{length}", start + 1),
     }
 }
 
-/// `nodeName` as `NodeName`; `hostPID` and the like come out right by themselves.
-fn go_name(key: &str) -> String {
-    let mut letters = key.chars();
-    letters
-        .next()
-        .map(|first| first.to_uppercase().chain(letters).collect())
-        .unwrap_or_default()
+fn changes(blocks: &[Block], old: usize, new: usize) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let (mut at_old, mut at_new) = (0, 0);
+    let end = Block { old, new, length: 0 };
+    for block in blocks.iter().chain([&end]) {
+        if at_old < block.old || at_new < block.new {
+            changes.push(Change {
+                equal: false,
+                old: (at_old, block.old),
+                new: (at_new, block.new),
+            });
+        }
+        (at_old, at_new) = (block.old + block.length, block.new + block.length);
+        if block.length > 0 {
+            changes.push(Change {
+                equal: true,
+                old: (block.old, at_old),
+                new: (block.new, at_new),
+            });
+        }
+    }
+    changes
+}
+
+/// Changes with their context; those that are far apart stand in hunks of their own.
+fn groups(changes: Vec<Change>) -> Vec<Vec<Change>> {
+    let last = changes.len().saturating_sub(1);
+    let (mut groups, mut group) = (Vec::new(), Vec::new());
+    for (at, mut change) in changes.into_iter().enumerate() {
+        if change.equal {
+            let (start, end) = change.old;
+            let shift = change.new.0.abs_diff(start);
+            let is_later = change.new.0 >= start;
+            let moved = |line: usize| if is_later { line + shift } else { line - shift };
+            if at == 0 {
+                change.old.0 = start.max(end.saturating_sub(CONTEXT));
+                change.new.0 = moved(change.old.0);
+            } else if at == last {
+                change.old.1 = end.min(start + CONTEXT);
+                change.new.1 = moved(change.old.1);
+            } else if end - start > 2 * CONTEXT {
+                group.push(Change {
+                    equal: true,
+                    old: (start, start + CONTEXT),
+                    new: (moved(start), moved(start + CONTEXT)),
+                });
+                groups.push(std::mem::take(&mut group));
+                change.old.0 = end - CONTEXT;
+                change.new.0 = moved(change.old.0);
+            }
+        }
+        group.push(change);
+    }
+    if group.iter().any(|change| !change.equal) {
+        groups.push(group);
+    }
+    groups
+}
+
+/// The blocks that both texts share, in order; neighbours are joined.
+fn blocks(old: &[&str], new: &[&str]) -> Vec<Block> {
+    let mut positions: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (at, line) in new.iter().enumerate() {
+        positions.entry(line).or_default().push(at);
+    }
+    if new.len() >= MANY_LINES {
+        positions.retain(|_, at| at.len() <= new.len() / 100 + 1);
+    }
+    let mut found = Vec::new();
+    let mut open = vec![(0, old.len(), 0, new.len())];
+    while let Some((old_from, old_to, new_from, new_to)) = open.pop() {
+        let block = longest(old, new, &positions, (old_from, old_to, new_from, new_to));
+        if block.length == 0 {
+            continue;
+        }
+        found.push(block);
+        open.push((old_from, block.old, new_from, block.new));
+        open.push((block.old + block.length, old_to, block.new + block.length, new_to));
+    }
+    found.sort_unstable_by_key(|block| (block.old, block.new));
+    let mut joined: Vec<Block> = Vec::new();
+    for block in found {
+        match joined.last_mut() {
+            Some(last) if last.old + last.length == block.old && last.new + last.length == block.new => {
+                last.length += block.length;
+            }
+            _ => joined.push(block),
+        }
+    }
+    joined
+}
+
+/// The longest block within a window of both texts, the first of those that are equally long; it then grows over
+/// lines that could not start one.
+fn longest(
+    old: &[&str],
+    new: &[&str],
+    positions: &HashMap<&str, Vec<usize>>,
+    (old_from, old_to, new_from, new_to): (usize, usize, usize, usize),
+) -> Block {
+    let mut best = Block {
+        old: old_from,
+        new: new_from,
+        length: 0,
+    };
+    let mut lengths: HashMap<usize, usize> = HashMap::new();
+    for at in old_from..old_to {
+        let mut next = HashMap::new();
+        let candidates = old.get(at).and_then(|line| positions.get(line));
+        for &new_at in candidates.into_iter().flatten() {
+            if new_at < new_from || new_at >= new_to {
+                continue;
+            }
+            let before = new_at.checked_sub(1).and_then(|before| lengths.get(&before));
+            let length = before.copied().unwrap_or_default() + 1;
+            next.insert(new_at, length);
+            if length > best.length {
+                best = Block {
+                    old: at + 1 - length,
+                    new: new_at + 1 - length,
+                    length,
+                };
+            }
+        }
+        lengths = next;
+    }
+    while best.old > old_from && best.new > new_from && old.get(best.old - 1) == new.get(best.new - 1) {
+        best = Block {
+            old: best.old - 1,
+            new: best.new - 1,
+            length: best.length + 1,
+        };
+    }
+    while best.old + best.length < old_to
+        && best.new + best.length < new_to
+        && old.get(best.old + best.length) == new.get(best.new + best.length)
+    {
+        best.length += 1;
+    }
+    best
 }
 
 #[cfg(test)]
@@ -102,10 +269,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shows_what_changed_and_counts_the_rest() {
-        let old = json!({"a": 1, "nodeName": "x", "list": [{"b": 1}, {"b": 2}]});
-        let new = json!({"a": 1, "nodeName": "y", "list": [{"b": 1}, {"b": 3}]});
-        let expected = "  core.PodSpec{\n  \t... // 1 identical fields\n  \tList: {\n  \t\t... // 1 identical elements\n  \t\t{\n- \t\t\tB: 2,\n+ \t\t\tB: 3,\n  \t\t},\n  \t},\n- \tNodeName: \"x\",\n+ \tNodeName: \"y\",\n  }\n";
-        assert_eq!(diff("core.PodSpec", &old, &new), expected);
+    fn shows_what_changed_with_the_lines_around_it() {
+        let old = json!({"name": "a", "resourceClaimName": "x"});
+        let new = json!({"name": "a", "resourceClaimName": "y"});
+        assert_eq!(
+            diff("PodResourceClaim", &old, &new),
+            "@@ -1,5 +1,5 @@\n {\n  \"Name\": \"a\",\n- \"ResourceClaimName\": \"x\",\n+ \"ResourceClaimName\": \"y\",\n  \"ResourceClaimTemplateName\": null\n }\n"
+        );
+    }
+
+    #[test]
+    fn far_changes_stand_in_hunks_of_their_own() {
+        let old: Vec<String> = (0..20).map(|line| line.to_string()).collect();
+        let mut new = old.clone();
+        new[2] = "x".to_owned();
+        new.remove(17);
+        let old: Vec<&str> = old.iter().map(String::as_str).collect();
+        let new: Vec<&str> = new.iter().map(String::as_str).collect();
+        assert_eq!(
+            unified(&old, &new),
+            "@@ -1,6 +1,6 @@\n 0\n 1\n-2\n+x\n 3\n 4\n 5\n@@ -15,6 +15,5 @@\n 14\n 15\n 16\n-17\n 18\n 19\n"
+        );
+    }
+
+    #[test]
+    fn braces_in_texts_do_not_break_lines() {
+        assert_eq!(
+            indented(r#"{"a":"{,:","b":[],"c":[1]}"#),
+            "{\n \"a\": \"{,:\",\n \"b\": [],\n \"c\": [\n  1\n ]\n}"
+        );
     }
 }

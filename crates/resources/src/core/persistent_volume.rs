@@ -221,7 +221,7 @@ fn update(errors: &mut Errors, new: &Value, old: &Value) {
         now.take_at(EXPAND);
     }
     if !same(&now, &was) {
-        let difference = diff("core.PersistentVolumeSource", &was, &now);
+        let difference = diff("PersistentVolumeSource", &was, &now);
         errors.push(Error::forbidden(
             &Path::new("spec.persistentvolumesource"),
             format!("spec.persistentvolumesource is immutable after creation\n{difference}"),

@@ -317,7 +317,7 @@ fn update(errors: &mut Errors, new: &Value, old: &Value) {
         base.take_at("/volumeName");
     }
     if !same(&munged, &base) {
-        let difference = diff("core.PersistentVolumeClaimSpec", &base, &munged);
+        let difference = diff("PersistentVolumeClaimSpec", &base, &munged);
         errors.push(Error::forbidden(
             &Path::new("spec"),
             format!("spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n{difference}"),

@@ -5,6 +5,8 @@ use warren_apimachinery::value::ValueExt;
 
 use super::pod_resources;
 
+const GRACE: &str = "/terminationGracePeriodSeconds";
+
 /// Defaults a pod spec, in a pod or in a template.
 pub(crate) fn default_pod_spec(spec: &mut Value) {
     if !spec.is_object() {
@@ -32,6 +34,10 @@ pub(crate) fn default_pod_only(spec: &mut Value) {
         }
     }
     pod_resources::default(spec);
+    // What is below zero means one second; templates keep what was written.
+    if spec.int(GRACE).is_some_and(|seconds| seconds < 0) {
+        spec.set(GRACE, 1);
+    }
     if spec.field("enableServiceLinks").is_null() {
         spec.set("/enableServiceLinks", true);
     }

@@ -1,13 +1,20 @@
 //! What upstream warns about in a pod spec that it nevertheless accepts.
 
-use std::collections::{HashMap, HashSet};
+mod containers;
+mod volumes;
+
+use std::collections::HashSet;
 
 use serde_json::Value;
 use warren_apimachinery::field::Path;
-use warren_apimachinery::name;
 use warren_apimachinery::value::ValueExt;
+use warren_apimachinery::{address, name};
 
-use super::resources::quantity;
+use containers::{containers, fractions, port_names, ports};
+use volumes::overlapping_files;
+pub(crate) use volumes::volume_warnings;
+
+use super::annotations::SECCOMP_POD;
 use crate::core::persistent_volume_claim::spec_warnings;
 
 /// Labels of nodes that have newer names, or mean nothing any more.
@@ -32,6 +39,15 @@ const NODE_LABELS: &[(&str, &str)] = &[
         "beta.kubernetes.io/instance-type",
         "deprecated since v1.17; use \"node.kubernetes.io/instance-type\" instead",
     ),
+    ("app.kubernetes.io/created-by", "deprecated since v1.9"),
+    (
+        "scheduler.alpha.kubernetes.io/preferAvoidPods",
+        "deprecated since v1.22; use Taints and Tolerations instead",
+    ),
+    (
+        "node-role.kubernetes.io/master",
+        "use \"node-role.kubernetes.io/control-plane\" instead",
+    ),
 ];
 const ANNOTATIONS: &[(&str, &str)] = &[
     (
@@ -47,46 +63,6 @@ const ANNOTATIONS: &[(&str, &str)] = &[
         "non-functional in v1.11+; use the \"sysctls\" field instead",
     ),
 ];
-const VOLUMES: &[(&str, &str, &str)] = &[
-    (
-        "photonPersistentDisk",
-        "photonPersistentDisk",
-        "deprecated in v1.11, non-functional in v1.16+",
-    ),
-    ("gitRepo", "gitRepo", "deprecated in v1.11"),
-    (
-        "scaleIO",
-        "scaleIO",
-        "deprecated in v1.16, non-functional in v1.22+",
-    ),
-    (
-        "flocker",
-        "flocker",
-        "deprecated in v1.22, non-functional in v1.25+",
-    ),
-    (
-        "storageos",
-        "storageOS",
-        "deprecated in v1.22, non-functional in v1.25+",
-    ),
-    (
-        "quobyte",
-        "quobyte",
-        "deprecated in v1.22, non-functional in v1.25+",
-    ),
-    (
-        "glusterfs",
-        "glusterfs",
-        "deprecated in v1.25, non-functional in v1.26+",
-    ),
-    (
-        "cephfs",
-        "cephfs",
-        "deprecated in v1.28, non-functional in v1.31+",
-    ),
-    ("rbd", "rbd", "deprecated in v1.28, non-functional in v1.31+"),
-];
-
 /// What to warn about in a new pod.
 pub(crate) fn pod_warnings(pod: &Value) -> Vec<String> {
     let mut warnings = name_warning(pod, "the Pod's hostname");
@@ -138,6 +114,7 @@ fn template(warnings: &mut Vec<String>, path: &Path, template: &Value) {
         let claim_path = at.child("ephemeral.volumeClaimTemplate.spec");
         warnings.extend(spec_warnings(&claim_path, claim));
     }
+    overlapping_files(warnings, spec.items("/volumes"));
     repeated(
         warnings,
         &spec_path.child("hostAliases"),
@@ -155,17 +132,72 @@ fn template(warnings: &mut Vec<String>, path: &Path, template: &Value) {
     }
     let overhead = spec.field("overhead");
     fractions(warnings, &spec_path.child("overhead"), overhead);
-    containers(warnings, &spec_path, spec);
+    seccomp(warnings, path, template);
+    containers(warnings, path, template);
     ports(warnings, &spec_path, spec);
+    port_names(warnings, &spec_path, spec);
+    if spec
+        .int("/terminationGracePeriodSeconds")
+        .is_some_and(|seconds| seconds < 0)
+    {
+        warnings.push(format!(
+            "{}: must be >= 0; negative values are invalid and will be treated as 1",
+            spec_path.child("terminationGracePeriodSeconds")
+        ));
+    }
+    affinity(warnings, &spec_path.child("affinity"), spec.field("affinity"));
+    addresses(warnings, &spec_path, spec);
 }
 
-/// Sources of volumes that no longer work.
-pub(crate) fn volume_warnings(path: &Path, volume: &Value) -> Vec<String> {
-    VOLUMES
-        .iter()
-        .filter(|(field, _, _)| !volume.field(field).is_null())
-        .map(|(_, shown, message)| format!("{}: {message}", path.child(shown)))
-        .collect()
+/// Terms without a selector match no pod.
+fn affinity(warnings: &mut Vec<String>, path: &Path, affinity: &Value) {
+    for kind in ["podAffinity", "podAntiAffinity"] {
+        let (path, affinity) = (path.child(kind), affinity.field(kind));
+        let mut each = |field: &str, term: &str| {
+            let terms = affinity.field(field).as_array().into_iter().flatten();
+            for (at, value) in terms.enumerate() {
+                let (mut at, mut value) = (path.child(field).index(at), value);
+                if !term.is_empty() {
+                    (at, value) = (at.child(term), value.field(term));
+                }
+                if value.field("labelSelector").is_null() {
+                    warnings.push(format!(
+                        "{}: a null labelSelector results in matching no pod",
+                        at.child("labelSelector")
+                    ));
+                }
+            }
+        };
+        each("requiredDuringSchedulingIgnoredDuringExecution", "");
+        each(
+            "preferredDuringSchedulingIgnoredDuringExecution",
+            "podAffinityTerm",
+        );
+    }
+}
+
+/// Addresses in forms that not every reader takes.
+fn addresses(warnings: &mut Vec<String>, path: &Path, spec: &Value) {
+    let servers = path.child("dnsConfig.nameservers");
+    for (at, server) in spec.items("/dnsConfig/nameservers").iter().enumerate() {
+        let server = server.as_str().unwrap_or_default();
+        warnings.extend(address::ip_warning(servers.index(at).as_str(), server));
+    }
+    for (at, alias) in spec.items("/hostAliases").iter().enumerate() {
+        let path = path.child("hostAliases").index(at).child("ip");
+        warnings.extend(address::ip_warning(path.as_str(), alias.text("/ip")));
+    }
+}
+
+fn seccomp(warnings: &mut Vec<String>, path: &Path, template: &Value) {
+    let has_profile = !template.at("/spec/securityContext/seccompProfile").is_null();
+    let annotations = template.at("/metadata/annotations");
+    if !annotations.field(SECCOMP_POD).is_null() && !has_profile {
+        warnings.push(format!(
+            "{}: non-functional in v1.27+; use the \"seccompProfile\" field instead",
+            path.child("metadata.annotations").key(SECCOMP_POD)
+        ));
+    }
 }
 
 fn node_label(key: &str) -> Option<&'static str> {
@@ -203,6 +235,7 @@ fn node_labels(warnings: &mut Vec<String>, path: &Path, spec: &Value) {
     for (at, term) in node.items(&format!("/{preferred}")).iter().enumerate() {
         let at = affinity.child(preferred).index(at).child("preference");
         term_labels(warnings, &at, term.field("preference"));
+        term_values(warnings, &at, term.field("preference"));
     }
     for (at, constraint) in spec.items("/topologySpreadConstraints").iter().enumerate() {
         let at = path.child("topologySpreadConstraints").index(at);
@@ -229,6 +262,18 @@ fn term_labels(warnings: &mut Vec<String>, path: &Path, term: &Value) {
     }
 }
 
+/// Values that no label can have match no node; where they are only preferred they are not refused.
+fn term_values(warnings: &mut Vec<String>, path: &Path, term: &Value) {
+    for (at, expression) in term.items("/matchExpressions").iter().enumerate() {
+        let path = path.child("matchExpressions").index(at).child("values");
+        for (at, value) in expression.items("/values").iter().enumerate() {
+            let value = value.as_str().unwrap_or_default();
+            let wrong = name::label_value(value).into_iter();
+            warnings.extend(wrong.map(|why| format!("{}: {value} is invalid, {why}", path.index(at))));
+        }
+    }
+}
+
 fn annotations(warnings: &mut Vec<String>, path: &Path, template: &Value) {
     let annotations = template.at("/metadata/annotations");
     let path = path.child("metadata.annotations");
@@ -236,14 +281,6 @@ fn annotations(warnings: &mut Vec<String>, path: &Path, template: &Value) {
         if !annotations.field(key).is_null() {
             warnings.push(format!("{}: {message}", path.key(key)));
         }
-    }
-    let key = "seccomp.security.alpha.kubernetes.io/pod";
-    let has_profile = !template.at("/spec/securityContext/seccompProfile").is_null();
-    if !annotations.field(key).is_null() && !has_profile {
-        warnings.push(format!(
-            "{}: non-functional in v1.27+; use the \"seccompProfile\" field instead",
-            path.key(key)
-        ));
     }
 }
 
@@ -256,83 +293,4 @@ fn repeated(warnings: &mut Vec<String>, path: &Path, entries: &[Value], field: &
             warnings.push(format!("{at}: duplicate {field} {value:?}"));
         }
     }
-}
-
-/// Parts of a byte are accepted and mean nothing.
-fn fractions(warnings: &mut Vec<String>, path: &Path, list: &Value) {
-    for resource in ["memory", "ephemeral-storage"] {
-        let amount = quantity(list.field(resource));
-        if amount.milli_value() % 1000 != 0 {
-            warnings.push(format!(
-                "{}: fractional byte value \"{amount}\" is invalid, must be an integer",
-                path.key(resource)
-            ));
-        }
-    }
-}
-
-fn containers(warnings: &mut Vec<String>, path: &Path, spec: &Value) {
-    for (at, container) in all_containers(path, spec) {
-        let resources = container.field("resources");
-        for list in ["limits", "requests"] {
-            let path = at.child("resources").child(list);
-            fractions(warnings, &path, resources.field(list));
-        }
-        let mut seen = HashSet::new();
-        for (index, variable) in container.items("/env").iter().enumerate() {
-            let (name, value) = (variable.text("/name"), variable.text("/value"));
-            if seen.insert(name) {
-                continue;
-            }
-            let reference = format!("$({name})");
-            let builds_on = value != reference && value.contains(&reference);
-            if !variable.field("valueFrom").is_null() || !builds_on {
-                warnings.push(format!(
-                    "{}: hides previous definition of {name:?}, which may be dropped when using apply",
-                    at.child("env").index(index)
-                ));
-            }
-        }
-    }
-}
-
-/// Ports that two containers both claim.
-fn ports(warnings: &mut Vec<String>, path: &Path, spec: &Value) {
-    let mut known: HashMap<(i64, &str), Vec<(Path, &Value)>> = HashMap::new();
-    for (at, container) in all_containers(path, spec) {
-        for (index, port) in container.items("/ports").iter().enumerate() {
-            let at = at.child("ports").index(index);
-            let key = (
-                port.int("/containerPort").unwrap_or_default(),
-                port.text("/protocol"),
-            );
-            let others = known.entry(key).or_default();
-            for (other_path, other) in others.iter() {
-                let host_port = |port: &Value| port.int("/hostPort").unwrap_or_default();
-                let same_ip = port.text("/hostIP") == other.text("/hostIP");
-                let (mine, theirs) = (host_port(port), host_port(other));
-                if same_ip && mine == theirs {
-                    warnings.push(format!("{at}: duplicate port definition with {other_path}"));
-                } else if mine == 0 || theirs == 0 {
-                    warnings.push(format!("{at}: overlapping port definition with {other_path}"));
-                }
-            }
-            others.push((at, port));
-        }
-    }
-}
-
-/// All containers with their paths, in the order upstream visits them.
-fn all_containers<'a>(path: &'a Path, spec: &'a Value) -> impl Iterator<Item = (Path, &'a Value)> {
-    ["initContainers", "containers", "ephemeralContainers"]
-        .into_iter()
-        .flat_map(move |list| {
-            let path = path.child(list);
-            spec.field(list)
-                .as_array()
-                .into_iter()
-                .flatten()
-                .enumerate()
-                .map(move |(at, container)| (path.index(at), container))
-        })
 }

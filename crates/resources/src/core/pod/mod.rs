@@ -1,7 +1,12 @@
 //! Pods.
 
+mod addresses;
+mod claims_status;
+mod container_status;
 mod create;
+mod ephemeral;
 mod qos;
+mod resize;
 mod status;
 mod table;
 mod update;
@@ -52,17 +57,7 @@ impl Strategy for Pod {
     }
 
     fn prepare_for_status_update(&self, new: &mut Value, old: &Value) {
-        // The class is the pod's for good: a writer that does not know it keeps it.
-        if new.at("/status/qosClass").is_null() && !old.at("/status/qosClass").is_null() {
-            new.set("/status/qosClass", old.at("/status/qosClass").clone());
-        }
-        // Owners come by the main part only.
-        match old.at("/metadata/ownerReferences") {
-            Value::Null => {
-                new.take_at("/metadata/ownerReferences");
-            }
-            owners => new.set("/metadata/ownerReferences", owners.clone()),
-        }
+        status::keep(new, old);
     }
 
     fn validate(&self, object: &Value) -> Vec<Error> {
@@ -104,8 +99,8 @@ impl Strategy for Pod {
 
     fn validate_subresource_update(&self, subresource: &str, new: &Value, old: &Value) -> Vec<Error> {
         match subresource {
-            "ephemeralcontainers" => update::ephemeral_containers(new, old),
-            "resize" => update::resize(new, old),
+            "ephemeralcontainers" => ephemeral::validate(new, old),
+            "resize" => resize::validate(new, old),
             _ => Vec::new(),
         }
     }

@@ -1,54 +1,33 @@
 //! What a pod's status may become.
 
-use std::collections::HashSet;
-
 use serde_json::Value;
 use warren_apimachinery::field::{Error, Path};
+use warren_apimachinery::name;
 use warren_apimachinery::value::ValueExt;
 
-use super::update;
+use super::{addresses, claims_status, container_status, update};
 use crate::check::{self, Errors};
 
 /// Checks an update of `/status`.
 pub(super) fn validate(errors: &mut Errors, new: &Value, old: &Value) {
     update::annotations(errors, new, old);
-    conditions(errors, new);
     let path = Path::new("status");
-    let nominated = new.text("/status/nominatedNodeName");
-    if !nominated.is_empty() && nominated != old.text("/status/nominatedNodeName") {
-        check::dns_subdomain(errors, &path.child("nominatedNodeName"), nominated);
-    }
+    conditions(errors, &path.child("conditions"), new.items("/status/conditions"));
+    nominated_node(errors, &path.child("nominatedNodeName"), new, old);
+    generation(errors, &path, new.field("status"));
     // A writer that leaves the class out keeps it: upstream fills it in before this check.
     let class = new.at("/status/qosClass");
-    if !class.is_null() {
-        check::immutable(errors, &path.child("qosClass"), class, old.at("/status/qosClass"));
-    }
-    let policy = old.text("/spec/restartPolicy");
-    for (list, policy) in [
-        ("containerStatuses", policy),
-        ("initContainerStatuses", policy),
-        ("ephemeralContainerStatuses", "Never"),
-    ] {
-        transitions(errors, &path.child(list), new, old, (list, policy));
-    }
-    ips(errors, &path.child("podIPs"), new.items("/status/podIPs"));
-    let hosts = new.items("/status/hostIPs");
-    if let Some(first) = hosts.first()
-        && first.text("/ip") != new.text("/status/hostIP")
-    {
-        errors.push(Error::invalid(
-            &path.child("hostIPs").index(0).child("ip"),
-            first.text("/ip"),
-            "must be equal to `hostIP`",
-        ));
-    }
-    ips(errors, &path.child("hostIPs"), hosts);
+    check::immutable(errors, &path.child("qosClass"), class, old.at("/status/qosClass"));
+    container_status::transitions(errors, &path, new, old);
+    claims_status::validate(errors, &path, new);
+    addresses::validate(errors, &path, new, old);
+    container_status::users(errors, &path, new);
+    container_status::health(errors, &path, new);
 }
 
-fn conditions(errors: &mut Errors, new: &Value) {
-    // Upstream reports these below the metadata.
-    let path = Path::new("metadata.conditions");
-    for (at, condition) in new.items("/status/conditions").iter().enumerate() {
+fn conditions(errors: &mut Errors, path: &Path, conditions: &[Value]) {
+    for (at, condition) in conditions.iter().enumerate() {
+        generation(errors, &path.index(at), condition);
         let kind = condition.text("/type");
         if !matches!(kind, "PodScheduled" | "Ready" | "Initialized") {
             check::qualified_name(errors, &path.index(at).child("Type"), kind);
@@ -56,61 +35,70 @@ fn conditions(errors: &mut Errors, new: &Value) {
     }
 }
 
-/// A container that may not restart stays terminated.
-fn transitions(errors: &mut Errors, path: &Path, new: &Value, old: &Value, list: (&str, &str)) {
-    let (list, policy) = list;
-    if policy == "Always" {
-        return;
-    }
-    let specs = old.items("/spec/initContainers");
-    let statuses = |pod: &Value| {
-        pod.field("status")
-            .field(list)
-            .as_array()
-            .cloned()
-            .unwrap_or_default()
-    };
-    let now = statuses(new);
-    for (at, was) in statuses(old).iter().enumerate() {
-        let terminated = was.at("/state/terminated");
-        let failed = terminated.int("/exitCode").unwrap_or_default() != 0;
-        let name = was.text("/name");
-        let sidecar = list == "initContainerStatuses"
-            && specs
-                .iter()
-                .any(|spec| spec.text("/name") == name && spec.text("/restartPolicy") == "Always");
-        if terminated.is_null() || (failed && policy == "OnFailure") || sidecar {
-            continue;
-        }
-        let revived = now
-            .iter()
-            .any(|status| status.text("/name") == name && status.at("/state/terminated").is_null());
-        if revived {
-            errors.push(Error::forbidden(
-                &path.index(at).child("state"),
-                "may not be transitioned to non-terminated state",
-            ));
-        }
+fn generation(errors: &mut Errors, path: &Path, owner: &Value) {
+    if let Some(number) = owner.int("/observedGeneration").filter(|number| *number < 0) {
+        errors.push(Error::invalid(
+            &path.child("observedGeneration"),
+            number,
+            "must be a non-negative integer",
+        ));
     }
 }
 
-fn ips(errors: &mut Errors, path: &Path, all: &[Value]) {
-    for (at, ip) in all.iter().enumerate() {
-        check::ip(errors, &path.index(at), ip.text("/ip"));
+fn nominated_node(errors: &mut Errors, path: &Path, new: &Value, old: &Value) {
+    let node = new.text("/status/nominatedNodeName");
+    if node.is_empty() || node == old.text("/status/nominatedNodeName") {
+        return;
     }
-    let is_v6 = |ip: &&Value| ip.text("/ip").contains(':');
-    let v6 = all.iter().filter(is_v6).count();
-    if all.len() > 2 || (all.len() == 2 && v6 != 1) {
-        errors.push(Error::invalid(
+    check::text(errors, path, node, name::dns1123_subdomain(node));
+    if !old.text("/spec/nodeName").is_empty() {
+        errors.push(Error::forbidden(
             path,
-            all.to_vec(),
-            "may specify no more than one IP for each IP family",
+            "may not be set on pods that are already bound to a node",
         ));
     }
-    let mut seen = HashSet::new();
-    for (at, ip) in all.iter().enumerate() {
-        if !seen.insert(ip.text("/ip")) {
-            errors.push(Error::duplicate(&path.index(at), ip.clone()));
+}
+
+/// Keeps what a writer of a status left out: its class, and the generations that it was made for.
+pub(super) fn keep(new: &mut Value, old: &Value) {
+    keep_field(new, "/status/qosClass", old.at("/status/qosClass"));
+    keep_generation(
+        new,
+        "/status/observedGeneration",
+        old.int("/status/observedGeneration"),
+    );
+    let mut before: Vec<&Value> = old.items("/status/conditions").iter().collect();
+    for at in 0..new.items("/status/conditions").len() {
+        let pointer = format!("/status/conditions/{at}");
+        let kind = new.at(&pointer).text("/type").to_owned();
+        let Some(found) = before
+            .iter()
+            .position(|condition| condition.text("/type") == kind)
+        else {
+            continue;
+        };
+        let generation = before.remove(found).int("/observedGeneration");
+        keep_generation(new, &format!("{pointer}/observedGeneration"), generation);
+    }
+    // Owners come by the main part only.
+    match old.at("/metadata/ownerReferences") {
+        Value::Null => {
+            new.take_at("/metadata/ownerReferences");
         }
+        owners => new.set("/metadata/ownerReferences", owners.clone()),
+    }
+}
+
+fn keep_field(new: &mut Value, pointer: &str, old: &Value) {
+    if new.text(pointer).is_empty() && !old.is_null() {
+        new.set(pointer, old.clone());
+    }
+}
+
+fn keep_generation(new: &mut Value, pointer: &str, old: Option<i64>) {
+    if let Some(generation) = old
+        && new.int(pointer).unwrap_or_default() == 0
+    {
+        new.set(pointer, generation);
     }
 }

@@ -1,17 +1,24 @@
-//! What may change in a pod: by an update, by its ephemeral containers, by a resize.
+//! What may change in a pod by an update of its main part.
 
 use serde_json::Value;
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::name;
 use warren_apimachinery::value::ValueExt;
 
-use super::{qos_class, validate_pod};
-use crate::check::{Errors, same};
+use crate::check::{self, Errors, same};
 use crate::diff::diff;
-use crate::pod_template::elements;
+use crate::go_literal::go_literal;
+use crate::pod_template::{APP_ARMOR, MIRROR, elements, pod_annotations, tolerations};
 
 const UPDATABLE: &str = "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
-const MIRROR: &str = "kubernetes.io/config.mirror";
+/// Fields of the spec that upstream's own form of a pod has in the security context.
+const SHARED_WITH_HOST: [&str; 5] = [
+    "hostNetwork",
+    "hostPID",
+    "hostIPC",
+    "shareProcessNamespace",
+    "hostUsers",
+];
 
 /// Checks an update of the main part; `validate_pod` has looked at the new pod by itself.
 pub(super) fn validate(errors: &mut Errors, new: &Value, old: &Value) {
@@ -25,6 +32,9 @@ pub(super) fn validate(errors: &mut Errors, new: &Value, old: &Value) {
                 "pod updates may not add or remove containers",
             ));
             return;
+        }
+        for (at, container) in now.as_array().into_iter().flatten().enumerate() {
+            image(errors, &path.child(list).index(at), container);
         }
     }
     if !active_deadline(errors, &path.child("activeDeadlineSeconds"), new, old) {
@@ -42,10 +52,23 @@ pub(super) fn validate(errors: &mut Errors, new: &Value, old: &Value) {
         gated(errors, &path, &mut munged, was);
     }
     if !same(&munged, was) {
-        let difference = diff("core.PodSpec", was, &munged);
+        let difference = diff("PodSpec", &internal_spec(was), &internal_spec(&munged));
         errors.push(Error::forbidden(
             &path,
             format!("pod updates may not change fields other than {UPDATABLE}\n{difference}"),
+        ));
+    }
+}
+
+/// Upstream looks at images twice.
+fn image(errors: &mut Errors, path: &Path, container: &Value) {
+    let (path, image) = (path.child("image"), container.text("/image"));
+    check::required(errors, &path, image);
+    if image.trim().len() != image.len() {
+        errors.push(Error::invalid(
+            &path,
+            image,
+            "must not have leading or trailing whitespace",
         ));
     }
 }
@@ -54,9 +77,8 @@ fn length(list: &Value) -> usize {
     list.as_array().map_or(0, Vec::len)
 }
 
-/// Annotations that the kubelet or the kernel hold on to.
+/// Annotations that the kubelet or the kernel hold on to. Upstream looks at what all of them say once more.
 pub(super) fn annotations(errors: &mut Errors, new: &Value, old: &Value) {
-    const APP_ARMOR: &str = "container.apparmor.security.beta.kubernetes.io/";
     let path = Path::new("metadata.annotations");
     let (now, was) = (new.at("/metadata/annotations"), old.at("/metadata/annotations"));
     let mut refuse = |key: &str, verb: &str| {
@@ -83,6 +105,7 @@ pub(super) fn annotations(errors: &mut Errors, new: &Value, old: &Value) {
             refuse(key, "add");
         }
     }
+    pod_annotations(errors, &path, new.field("metadata"), new.field("spec"));
 }
 
 /// From nothing to a value, or from a value to a smaller one; `false` ends the validation, as upstream.
@@ -134,7 +157,10 @@ fn tolerations_only_added(errors: &mut Errors, path: &Path, new: &Value, old: &V
             path,
             "existing toleration can not be modified except its tolerationSeconds",
         ));
+        return;
     }
+    // Upstream looks at all of them twice.
+    tolerations(errors, path, new.items("/spec/tolerations"));
 }
 
 fn gates_only_removed(errors: &mut Errors, path: &Path, new: &Value, old: &Value) {
@@ -148,6 +174,17 @@ fn gates_only_removed(errors: &mut Errors, path: &Path, new: &Value, old: &Value
             ));
         }
     }
+}
+
+/// A pod spec as upstream keeps it, whose security context says, too, what is shared with the host.
+fn internal_spec(spec: &Value) -> Value {
+    let mut internal = spec.clone();
+    for field in SHARED_WITH_HOST {
+        if let Some(value) = internal.take_at(&format!("/{field}")) {
+            internal.set(&format!("/securityContext/{field}"), value);
+        }
+    }
+    internal
 }
 
 /// Gives the fields that may change their old values, so that only forbidden changes stay.
@@ -166,7 +203,7 @@ fn overlook(munged: &mut Value, was: &Value) {
     }
 }
 
-fn restore(munged: &mut Value, was: &Value, field: &str) {
+pub(super) fn restore(munged: &mut Value, was: &Value, field: &str) {
     let pointer = format!("/{field}");
     match was.field(field) {
         Value::Null => {
@@ -192,34 +229,41 @@ fn gated(errors: &mut Errors, path: &Path, munged: &mut Value, was: &Value) {
         ));
     }
     restore(munged, was, "nodeSelector");
+    node_affinity(errors, path, munged, was);
+}
+
+fn node_affinity(errors: &mut Errors, path: &Path, munged: &mut Value, was: &Value) {
+    const AFFINITY: &str = "/affinity/nodeAffinity";
     const TERMS: &str =
         "/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms";
-    let terms_path = path
+    if same(munged.at(AFFINITY), was.at(AFFINITY)) {
+        return;
+    }
+    let path = path
         .child("affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution")
         .child("nodeSelectorTerms");
     let (terms, old_terms) = (munged.items(TERMS), was.items(TERMS));
     if !old_terms.is_empty() && old_terms.len() != terms.len() {
-        errors.push(Error::invalid(
-            &terms_path,
-            terms.to_vec(),
-            "no additions/deletions to non-empty NodeSelectorTerms list are allowed",
-        ));
+        let shown = go_literal("[]NodeSelectorTerm", munged.at(TERMS));
+        let problem = "no additions/deletions to non-empty NodeSelectorTerms list are allowed";
+        errors.push(Error::invalid(&path, terms.to_vec(), problem).shown_as(shown));
     } else {
         for (at, (term, old)) in terms.iter().zip(old_terms).enumerate() {
             if !only_adds(term, old) {
-                errors.push(Error::invalid(
-                    &terms_path.index(at),
-                    term.clone(),
-                    "only additions are allowed (no mutations or deletions)",
-                ));
+                let shown = go_literal("NodeSelectorTerm", term);
+                let problem = "only additions are allowed (no mutations or deletions)";
+                errors.push(Error::invalid(&path.index(at), term.clone(), problem).shown_as(shown));
             }
         }
     }
-    match was.at("/affinity/nodeAffinity") {
+    match was.at(AFFINITY) {
         Value::Null => {
-            munged.take_at("/affinity/nodeAffinity");
+            munged.take_at(AFFINITY);
+            if same(munged.field("affinity"), &Value::Null) && was.field("affinity").is_null() {
+                munged.take_at("/affinity");
+            }
         }
-        old => munged.set("/affinity/nodeAffinity", old.clone()),
+        old => munged.set(AFFINITY, old.clone()),
     }
 }
 
@@ -233,124 +277,4 @@ fn only_adds(term: &Value, old: &Value) -> bool {
         let (now, was) = (term.items(list), old.items(list));
         now.len() >= was.len() && now.iter().zip(was).all(|(now, was)| same(now, was))
     })
-}
-
-/// Checks an update through `pods/ephemeralcontainers`: they may be added, not changed.
-pub(super) fn ephemeral_containers(new: &Value, old: &Value) -> Errors {
-    let mut errors = Errors::new();
-    if let Some(refused) = refused_for_static(old, "static pods do not support ephemeral containers") {
-        return refused;
-    }
-    validate_pod(&mut errors, new);
-    annotations(&mut errors, new, old);
-    let path = Path::new("spec.ephemeralContainers");
-    let now = new.items("/spec/ephemeralContainers");
-    for was in old.items("/spec/ephemeralContainers") {
-        let name = was.text("/name");
-        match now.iter().find(|container| container.text("/name") == name) {
-            None => errors.push(Error::forbidden(
-                &path,
-                format!("existing ephemeral containers {name:?} may not be removed\n"),
-            )),
-            Some(container) if !same(container, was) => errors.push(Error::forbidden(
-                &path,
-                format!(
-                    "existing ephemeral containers {name:?} may not be changed\n{}",
-                    diff("core.EphemeralContainer", was, container)
-                ),
-            )),
-            Some(_) => {}
-        }
-    }
-    errors
-}
-
-fn refused_for_static(old: &Value, why: &str) -> Option<Errors> {
-    let mirror = old.at("/metadata/annotations").field(MIRROR);
-    (!mirror.is_null()).then(|| vec![Error::forbidden(&Path::root(), why)])
-}
-
-/// Checks an update through `pods/resize`: only cpu and memory of regular containers and sidecars change.
-pub(super) fn resize(new: &Value, old: &Value) -> Errors {
-    if let Some(refused) = refused_for_static(old, "static pods cannot be resized") {
-        return refused;
-    }
-    if old.text("/spec/os/name") == "windows" {
-        return vec![Error::forbidden(&Path::root(), "windows pods cannot be resized")];
-    }
-    let mut errors = Errors::new();
-    validate_pod(&mut errors, new);
-    let path = Path::new("spec");
-    if old.text("/status/qosClass") != qos_class(new.field("spec")) {
-        errors.push(Error::invalid(
-            &path,
-            new.text("/status/qosClass"),
-            "Pod QOS Class may not change as a result of resizing",
-        ));
-    }
-    let mut munged = new.field("spec").clone();
-    for list in ["containers", "initContainers"] {
-        let pointer = format!("/{list}");
-        for (at, (container, was)) in elements(&mut munged, &pointer)
-            .iter_mut()
-            .zip(old.field("spec").items(&pointer))
-            .enumerate()
-        {
-            let sidecar = container.text("/restartPolicy") == "Always";
-            if list == "initContainers" && !sidecar {
-                if !same(container, was) {
-                    errors.push(Error::forbidden(
-                        &path,
-                        "resources for non-sidecar init containers are immutable",
-                    ));
-                }
-                continue;
-            }
-            let resources = path.child(list).index(at).child("resources");
-            one_resize(&mut errors, &resources, container, was);
-            forget_cpu_and_memory(container, was);
-        }
-    }
-    if errors.is_empty() && !same(&munged, old.field("spec")) {
-        errors.push(Error::forbidden(
-            &path,
-            "only cpu and memory resources are mutable",
-        ));
-    }
-    errors
-}
-
-fn one_resize(errors: &mut Errors, path: &Path, new: &Value, old: &Value) {
-    for list in ["requests", "limits"] {
-        let (now, was) = (
-            new.field("resources").field(list),
-            old.field("resources").field(list),
-        );
-        let removed = was
-            .as_object()
-            .into_iter()
-            .flatten()
-            .any(|(resource, _)| now.field(resource).is_null());
-        if removed {
-            errors.push(Error::forbidden(
-                &path.child(list),
-                format!("resource {list} cannot be removed"),
-            ));
-        }
-    }
-}
-
-fn forget_cpu_and_memory(container: &mut Value, was: &Value) {
-    for list in ["requests", "limits"] {
-        for resource in ["cpu", "memory"] {
-            let pointer = format!("/resources/{list}/{resource}");
-            match was.at(&pointer) {
-                Value::Null => {
-                    container.take_at(&pointer);
-                }
-                value => container.set(&pointer, value.clone()),
-            }
-        }
-    }
-    restore(container, was, "resizePolicy");
 }
