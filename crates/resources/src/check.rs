@@ -70,6 +70,14 @@ pub(crate) fn required_one_of(errors: &mut Errors, path: &Path, value: &str, sup
     }
 }
 
+/// One of `supported`, and given: an empty text is given, and wrong.
+pub(crate) fn given_one_of(errors: &mut Errors, path: &Path, value: &Value, supported: &[&str]) {
+    match value.as_str() {
+        None => errors.push(Error::required(path, "")),
+        Some(value) => one_of(errors, path, value, supported),
+    }
+}
+
 /// A number that, when there, is not below zero.
 pub(crate) fn not_negative(errors: &mut Errors, path: &Path, value: &Value) {
     if let Some(number) = value.as_i64().filter(|number| *number < 0) {

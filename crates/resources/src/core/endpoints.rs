@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde_json::Value;
+use warren_apimachinery::address;
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::value::ValueExt;
 use warren_registry::strategy::{Column, Strategy, Traits};
@@ -31,6 +32,19 @@ impl Strategy for Endpoints {
             subset(&mut errors, &Path::new("subsets").index(at), value);
         }
         errors
+    }
+
+    fn warnings(&self, new: &Value, _old: Option<&Value>) -> Vec<String> {
+        let mut warnings = Vec::new();
+        for (at, subset) in new.items("/subsets").iter().enumerate() {
+            for list in ["addresses", "notReadyAddresses"] {
+                for (of, address) in subset.items(&format!("/{list}")).iter().enumerate() {
+                    let path = format!("subsets[{at}].{list}[{of}].ip");
+                    warnings.extend(address::ip_warning(&path, address.text("/ip")));
+                }
+            }
+        }
+        warnings
     }
 
     fn columns(&self) -> &'static [Column] {

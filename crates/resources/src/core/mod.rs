@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use warren_registry::strategy::Strategy;
 
-pub(crate) use self::service::non_special_ip;
+pub(crate) use self::service::{load_balancer_warnings, non_special_ip};
 
 /// The strategy of a resource of the group; `None` for one that has no file of its own.
 pub(crate) fn strategy(plural: &str) -> Option<Arc<dyn Strategy>> {

@@ -120,6 +120,7 @@ fn applies(scope: &str, resource: &str) -> bool {
     match scope {
         "BestEffort" => resource == "pods",
         "VolumeAttributesClass" => matches!(resource, "persistentvolumeclaims" | "requests.storage"),
+        other if !SCOPES.contains(&other) => true,
         _ => matches!(
             resource,
             "pods"
@@ -167,6 +168,22 @@ fn conflict(scopes: &[&str]) -> bool {
         .any(|(a, b)| scopes.contains(a) && scopes.contains(b))
 }
 
+/// A scope selector as Go prints the struct.
+fn selector_as_go(selector: &Value) -> String {
+    let requirement = |requirement: &Value| {
+        let field = |name: &str| Value::from(requirement.text(name));
+        let (scope, operator) = (field("/scopeName"), field("/operator"));
+        let values = requirement.field("values");
+        format!(r#"{{"ScopeName":{scope},"Operator":{operator},"Values":{values}}}"#)
+    };
+    let requirements: Vec<String> = selector
+        .items("/matchExpressions")
+        .iter()
+        .map(requirement)
+        .collect();
+    format!(r#"{{"MatchExpressions":[{}]}}"#, requirements.join(","))
+}
+
 fn scope_selector(errors: &mut Errors, path: &Path, spec: &Value) {
     let mut seen = Vec::new();
     for requirement in spec.items("/scopeSelector/matchExpressions") {
@@ -178,7 +195,16 @@ fn scope_selector(errors: &mut Errors, path: &Path, spec: &Value) {
                 "unsupported scope",
             ));
         }
-        let by_value = matches!(scope, "PriorityClass" | "VolumeAttributesClass");
+        for (resource, _) in spec.field("hard").as_object().into_iter().flatten() {
+            if is_countable(resource) && !applies(scope, resource) {
+                let selector = spec.field("scopeSelector");
+                errors.push(
+                    Error::invalid(path, Value::Null, "unsupported scope applied to resource")
+                        .shown_as(selector_as_go(selector)),
+                );
+            }
+        }
+        let by_value = !SCOPES.contains(&scope) || matches!(scope, "PriorityClass" | "VolumeAttributesClass");
         if !by_value && operator != "Exists" {
             errors.push(Error::invalid(
                 &path.child("operator"),

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use smol_str::SmolStr;
+use warren_apimachinery::decode_json;
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::name as names;
 use warren_apimachinery::value::ValueExt;
@@ -64,6 +65,18 @@ impl Strategy for Secret {
         errors
     }
 
+    fn warnings(&self, new: &Value, _old: Option<&Value>) -> Vec<String> {
+        if new.text("/type") != "kubernetes.io/tls" {
+            return Vec::new();
+        }
+        let bytes = |key: &str| {
+            let encoded = new.field("data").field(key).as_str().unwrap_or_default();
+            STANDARD.decode(encoded).unwrap_or_default()
+        };
+        let wrong = no_pem(&bytes("tls.crt"), "certificate").or_else(|| no_pem(&bytes("tls.key"), "key"));
+        wrong.into_iter().collect()
+    }
+
     fn fields(&self, object: &Value) -> Box<[(SmolStr, SmolStr)]> {
         Box::new([("type".into(), object.text("/type").into())])
     }
@@ -80,6 +93,13 @@ impl Strategy for Secret {
             age(object, now),
         ]
     }
+}
+
+/// Upstream loads the pair to warn of one that is of no use; this looks no further than at its form.
+fn no_pem(input: &[u8], what: &str) -> Option<String> {
+    let text = String::from_utf8_lossy(input);
+    let has_block = text.lines().any(|line| line.starts_with("-----BEGIN "));
+    (!has_block).then(|| format!("tls: failed to find any PEM data in {what} input"))
 }
 
 /// What each type of secret must hold.
@@ -123,7 +143,7 @@ fn json_object(errors: &mut Errors, path: &Path, data: &Value, key: &str) {
         return;
     };
     let bytes = STANDARD.decode(encoded).unwrap_or_default();
-    let problem = match serde_json::from_slice::<Value>(&bytes) {
+    let problem = match decode_json(&bytes).map(|decoded| decoded.value) {
         Ok(Value::Object(_) | Value::Null) => return,
         Ok(other) => {
             let kind = match other {
@@ -134,7 +154,6 @@ fn json_object(errors: &mut Errors, path: &Path, data: &Value, key: &str) {
             };
             format!("json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}")
         }
-        Err(_) if bytes.is_empty() => "unexpected end of JSON input".to_owned(),
         Err(error) => error.to_string(),
     };
     errors.push(Error::invalid(

@@ -1,12 +1,10 @@
 //! Endpoint slices.
 
-use std::net::IpAddr;
-
 use jiff::Timestamp;
 use serde_json::Value;
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::value::ValueExt;
-use warren_apimachinery::{label, name as names};
+use warren_apimachinery::{address, label, name as names};
 use warren_registry::strategy::{Column, Strategy, Traits};
 
 use crate::check::{self, Errors};
@@ -20,6 +18,12 @@ const TOPOLOGY_MAX: usize = 16;
 const HINTS_MAX: usize = 8;
 const PROTOCOLS: &[&str] = &["SCTP", "TCP", "UDP"];
 const ADDRESS_TYPES: &[&str] = &["FQDN", "IPv4", "IPv6"];
+const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
+/// Controllers that mend what they take over.
+const OWN_CONTROLLERS: &[&str] = &[
+    "endpointslice-controller.k8s.io",
+    "endpointslicemirroring-controller.k8s.io",
+];
 /// What a name must be.
 type Rule = fn(&str) -> Vec<String>;
 /// For whom an endpoint can be meant.
@@ -45,20 +49,51 @@ impl Strategy for EndpointSlice {
         let mut errors = Errors::new();
         let kind = object.text("/addressType");
         check::required_one_of(&mut errors, &Path::new("addressType"), kind, ADDRESS_TYPES);
-        let (path, endpoints) = (Path::new("endpoints"), object.items("/endpoints"));
-        if endpoints.len() > ENDPOINTS_MAX {
-            errors.push(Error::too_many(&path, endpoints.len(), ENDPOINTS_MAX));
-        } else {
-            for (at, value) in endpoints.iter().enumerate() {
-                endpoint(&mut errors, &path.index(at), value, kind);
-            }
-        }
         ports(&mut errors, &Path::new("ports"), object.items("/ports"));
+        errors.extend(endpoints(object));
         errors
     }
 
     fn validate_update(&self, new: &Value, old: &Value) -> Vec<Error> {
         check::immutable_field("addressType", new, old)
+    }
+
+    /// What older versions took may stay.
+    fn validate_replacement(&self, new: &Value, old: &Value) -> Vec<Error> {
+        let mut errors = self.validate(new);
+        if check::same(new.field("endpoints"), old.field("endpoints")) {
+            errors.retain(|error| !error.path.as_str().starts_with("endpoints"));
+        }
+        errors.extend(self.validate_update(new, old));
+        errors
+    }
+
+    fn prepare_for_create(&self, object: &mut Value) {
+        drop_topology(object);
+    }
+
+    fn prepare_for_update(&self, new: &mut Value, old: &Value) {
+        if !check::same(new.field("endpoints"), old.field("endpoints")) {
+            drop_topology(new);
+        }
+    }
+
+    fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if old.is_none() && new.text("/addressType") == "FQDN" {
+            warnings.push("spec.addressType: FQDN endpoints are deprecated".to_owned());
+        }
+        let manager = new.at("/metadata/labels").field(MANAGED_BY).as_str();
+        if manager.is_some_and(|manager| OWN_CONTROLLERS.contains(&manager)) {
+            return warnings;
+        }
+        for (at, endpoint) in new.items("/endpoints").iter().enumerate() {
+            for (of, address) in endpoint.items("/addresses").iter().enumerate() {
+                let path = format!("endpoints[{at}].addresses[{of}]");
+                warnings.extend(address::ip_warning(&path, address.as_str().unwrap_or_default()));
+            }
+        }
+        warnings
     }
 
     fn columns(&self) -> &'static [Column] {
@@ -88,9 +123,30 @@ impl Strategy for EndpointSlice {
 fn some_of(all: Vec<String>) -> String {
     let shown: Vec<&str> = all.iter().take(SHOWN).map(String::as_str).collect();
     match all.len() {
-        0 => "<unset>".to_owned(),
         count if count > SHOWN => format!("{} + {} more...", shown.join(","), count - SHOWN),
+        _ if shown.iter().all(|text| text.is_empty()) && shown.len() < 2 => "<unset>".to_owned(),
         _ => shown.join(","),
+    }
+}
+
+fn endpoints(slice: &Value) -> Errors {
+    let mut errors = Errors::new();
+    let (path, endpoints) = (Path::new("endpoints"), slice.items("/endpoints"));
+    if endpoints.len() > ENDPOINTS_MAX {
+        errors.push(Error::too_many(&path, endpoints.len(), ENDPOINTS_MAX));
+        return errors;
+    }
+    for (at, value) in endpoints.iter().enumerate() {
+        endpoint(&mut errors, &path.index(at), value, slice.text("/addressType"));
+    }
+    errors
+}
+
+/// The field is of a version that is gone; writes to it are dropped.
+fn drop_topology(slice: &mut Value) {
+    let endpoints = slice.pointer_mut("/endpoints").and_then(Value::as_array_mut);
+    for endpoint in endpoints.into_iter().flatten() {
+        endpoint.take_at("/deprecatedTopology");
     }
 }
 
@@ -104,9 +160,8 @@ fn endpoint(errors: &mut Errors, path: &Path, endpoint: &Value, kind: &str) {
     } else if addresses.len() > ADDRESSES_MAX {
         errors.push(Error::too_many(&addresses_path, addresses.len(), ADDRESSES_MAX));
     }
-    for (at, value) in addresses.iter().enumerate() {
-        let value = value.as_str().unwrap_or_default();
-        address(errors, &addresses_path.index(at), value, kind);
+    for value in addresses.iter().enumerate() {
+        address(errors, &addresses_path, value, kind);
     }
     if let Some(node) = endpoint.field("nodeName").as_str() {
         check::dns_subdomain(errors, &path.child("nodeName"), node);
@@ -146,20 +201,23 @@ fn hints(errors: &mut Errors, path: &Path, hints: &[Value], rule: Rule) {
     }
 }
 
-fn address(errors: &mut Errors, path: &Path, address: &str, kind: &str) {
-    let parsed = address.parse::<IpAddr>();
-    match kind {
-        "IPv4" | "IPv6" => {
-            let fits = parsed.is_ok_and(|address| address.is_ipv4() == (kind == "IPv4"));
-            if !fits {
-                let why = format!("must be a valid {kind} address");
-                errors.push(Error::invalid(path, address, why));
-            }
-            non_special_ip(errors, path, address);
-        }
-        "FQDN" => domain(errors, path, address),
-        _ => {}
+fn address(errors: &mut Errors, path: &Path, (at, value): (usize, &Value), kind: &str) {
+    let value = value.as_str().unwrap_or_default();
+    let at = path.index(at);
+    let wrong = match kind {
+        "IPv4" => address::ip(value),
+        "IPv6" => address::canonical_ip(value),
+        "FQDN" => return domain(errors, &at, value),
+        _ => return,
+    };
+    if let Some(wrong) = wrong {
+        errors.push(Error::invalid(&at, value, wrong));
+        return;
     }
+    if value.contains(':') != (kind == "IPv6") {
+        errors.push(Error::invalid(path, value, format!("must be an {kind} address")));
+    }
+    non_special_ip(errors, &at, value);
 }
 
 /// A domain of at least two labels.
@@ -196,7 +254,7 @@ fn ports(errors: &mut Errors, path: &Path, ports: &[Value]) {
             errors.push(Error::duplicate(&path.child("name"), own_name));
         }
         seen.push(own_name);
-        check::required_one_of(errors, &path.child("protocol"), port.text("/protocol"), PROTOCOLS);
+        check::given_one_of(errors, &path.child("protocol"), port.field("protocol"), PROTOCOLS);
         if let Some(protocol) = port.field("appProtocol").as_str() {
             check::qualified_name(errors, &path.child("appProtocol"), protocol);
         }
@@ -223,7 +281,7 @@ mod tests {
         check(slice("FQDN", "a.example.com"), &[]);
         check(
             slice("IPv6", "10.0.0.1"),
-            &["endpoints[0].addresses[0]: Invalid value: \"10.0.0.1\": must be a valid IPv6 address"],
+            &["endpoints[0].addresses: Invalid value: \"10.0.0.1\": must be an IPv6 address"],
         );
         check(
             slice("IPv4", "127.0.0.1"),

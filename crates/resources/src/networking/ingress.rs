@@ -9,6 +9,7 @@ use warren_registry::strategy::{Column, Strategy, Traits};
 
 use super::ingress_class::typed_reference;
 use crate::check::{self, Errors};
+use crate::core::load_balancer_warnings;
 use crate::table::{age, columns, name, or_none};
 
 const CLASS_ANNOTATION: &str = "kubernetes.io/ingress.class";
@@ -77,12 +78,14 @@ impl Strategy for Ingress {
         errors
     }
 
-    fn validate_status_update(&self, new: &Value, _old: &Value) -> Vec<Error> {
+    fn validate_status_update(&self, new: &Value, old: &Value) -> Vec<Error> {
         let mut errors = Errors::new();
+        let before = old.items("/status/loadBalancer/ingress");
         let path = Path::new("status.loadBalancer.ingress");
         for (at, point) in new.items("/status/loadBalancer/ingress").iter().enumerate() {
             let path = path.index(at);
-            if !point.text("/ip").is_empty() {
+            let ip = point.text("/ip");
+            if !ip.is_empty() && !before.iter().any(|before| before.text("/ip") == ip) {
                 check::ip(&mut errors, &path.child("ip"), point.text("/ip"));
             }
             let host = point.text("/hostname");
@@ -96,12 +99,17 @@ impl Strategy for Ingress {
 
     fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
         let annotation = new.at("/metadata/annotations").field(CLASS_ANNOTATION);
-        if old.is_some() || annotation.is_null() {
+        let is_named = !new.at("/spec/ingressClassName").is_null();
+        if old.is_some() || annotation.is_null() || is_named {
             return Vec::new();
         }
         vec![format!(
             "annotation {CLASS_ANNOTATION:?} is deprecated, please use 'spec.ingressClassName' instead"
         )]
+    }
+
+    fn status_warnings(&self, new: &Value, _old: &Value) -> Vec<String> {
+        load_balancer_warnings(new)
     }
 
     fn columns(&self) -> &'static [Column] {
@@ -221,7 +229,7 @@ fn service_backend(errors: &mut Errors, path: &Path, service: &Value) {
     let at = path.child("service");
     let name = service.text("/name");
     if check::required(errors, &at.child("name"), name) {
-        check::text(errors, &at.child("name"), name, names::dns1035_label(name));
+        check::dns_label(errors, &at.child("name"), name);
     }
     let (port_name, number) = (
         service.text("/port/name"),

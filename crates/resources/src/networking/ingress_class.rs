@@ -86,12 +86,16 @@ fn parameters_reference(errors: &mut Errors, path: &Path, reference: &Value) {
     let at = path.child("namespace");
     let namespace = reference.field("namespace").as_str();
     match (reference.text("/scope"), namespace) {
-        ("", _) => errors.push(Error::required(&path.child("scope"), "")),
         ("Namespace", None) => errors.push(Error::required(&at, "`parameters.scope` is set to 'Namespace'")),
         ("Namespace", Some(namespace)) => check::dns_label(errors, &at, namespace),
         ("Cluster", None) => {}
         ("Cluster", Some(_)) => errors.push(Error::forbidden(&at, "`parameters.scope` is set to 'Cluster'")),
-        (other, _) => check::one_of(errors, &path.child("scope"), other, &["Cluster", "Namespace"]),
+        _ => check::given_one_of(
+            errors,
+            &path.child("scope"),
+            reference.field("scope"),
+            &["Cluster", "Namespace"],
+        ),
     }
 }
 

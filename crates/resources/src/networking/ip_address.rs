@@ -57,21 +57,19 @@ impl Strategy for IpAddress {
     }
 
     fn validate_update(&self, new: &Value, old: &Value) -> Vec<Error> {
-        check::immutable_field("spec.parentRef", new, old)
-    }
-
-    fn fields(&self, object: &Value) -> Box<[(smol_str::SmolStr, smol_str::SmolStr)]> {
-        let field = |name: &str| {
-            object
-                .at("/spec/parentRef")
-                .field(name)
-                .as_str()
-                .unwrap_or_default()
-        };
-        ["group", "resource", "namespace", "name"]
-            .iter()
-            .map(|name| (format!("spec.parentRef.{name}").into(), field(name).into()))
-            .collect()
+        let mut errors = Errors::new();
+        let (parent, before) = (new.at("/spec/parentRef"), old.at("/spec/parentRef"));
+        if !check::same(parent, before) {
+            let fields = ["Group", "Resource", "Namespace", "Name"].map(|field| {
+                let value = parent.field(&field.to_lowercase()).as_str().unwrap_or_default();
+                format!("{field:?}:{}", Value::from(value))
+            });
+            errors.push(
+                Error::invalid(&Path::new("spec.parentRef"), Value::Null, check::IMMUTABLE)
+                    .shown_as(format!("{{{}}}", fields.join(","))),
+            );
+        }
+        errors
     }
 
     fn columns(&self) -> &'static [Column] {

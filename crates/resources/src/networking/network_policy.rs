@@ -59,6 +59,19 @@ impl Strategy for NetworkPolicy {
         errors
     }
 
+    fn warnings(&self, new: &Value, _old: Option<&Value>) -> Vec<String> {
+        let mut warnings = Vec::new();
+        for (_, rules, peers) in DIRECTIONS {
+            for (at, rule) in new.items(&format!("/spec/{rules}")).iter().enumerate() {
+                for (of, peer) in rule.items(&format!("/{peers}")).iter().enumerate() {
+                    let path = format!("spec.{rules}[{at}].{peers}[{of}].ipBlock");
+                    warnings.extend(block_warnings(&path, peer.field("ipBlock")));
+                }
+            }
+        }
+        warnings
+    }
+
     fn columns(&self) -> &'static [Column] {
         columns("networkpolicies.networking.k8s.io")
     }
@@ -102,7 +115,7 @@ fn port(errors: &mut Errors, path: &Path, port: &Value) {
             if end < first {
                 errors.push(Error::invalid(
                     &end_path,
-                    end,
+                    first,
                     "must be greater than or equal to `port`",
                 ));
             }
@@ -160,6 +173,15 @@ fn ip_block(errors: &mut Errors, path: &Path, block: &Value) {
             errors.push(Error::invalid(&path, except, "must be a strict subset of `cidr`"));
         }
     }
+}
+
+fn block_warnings(path: &str, block: &Value) -> Vec<String> {
+    let mut warnings = address::cidr_warnings(&format!("{path}.cidr"), block.text("/cidr"));
+    for (at, except) in block.items("/except").iter().enumerate() {
+        let except = except.as_str().unwrap_or_default();
+        warnings.extend(address::cidr_warnings(&format!("{path}.except[{at}]"), except));
+    }
+    warnings
 }
 
 fn is_strictly_within(inner: Cidr, outer: Cidr) -> bool {

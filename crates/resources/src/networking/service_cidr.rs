@@ -36,8 +36,8 @@ impl Strategy for ServiceCidr {
             return errors;
         }
         if cidrs.len() > CIDRS_MAX {
-            let spec = object.field("spec").clone();
-            errors.push(Error::invalid(&path, spec, "may only hold up to 2 values"));
+            let shown = format!(r#"{{"CIDRs":{}}}"#, object.at("/spec/cidrs"));
+            errors.push(Error::invalid(&path, Value::Null, "may only hold up to 2 values").shown_as(shown));
             return errors;
         }
         for (at, cidr) in cidrs.iter().enumerate() {
@@ -59,20 +59,27 @@ impl Strategy for ServiceCidr {
         errors
     }
 
+    /// What was there stays as it is, and is not looked at again; a range of the other family may be added.
     fn validate_update(&self, new: &Value, old: &Value) -> Vec<Error> {
         let mut errors = Errors::new();
         let path = Path::new("spec.cidrs");
         let (now, before) = (new.items("/spec/cidrs"), old.items("/spec/cidrs"));
-        // A second family may be added.
         let is_growth = before.len() == 1 && now.len() == CIDRS_MAX;
-        if now.len() == before.len() || is_growth {
-            for (at, (now, before)) in now.iter().zip(before).enumerate() {
-                check::immutable(&mut errors, &path.index(at), now, before);
-            }
-        } else {
+        if now.len() != before.len() && !is_growth {
             errors.push(Error::invalid(&path, now.to_vec(), check::IMMUTABLE));
+            return errors;
+        }
+        for (at, (now, before)) in now.iter().zip(before).enumerate() {
+            check::immutable(&mut errors, &path.index(at), now, before);
+        }
+        if is_growth {
+            errors.extend(self.validate(new));
         }
         errors
+    }
+
+    fn validate_replacement(&self, new: &Value, old: &Value) -> Vec<Error> {
+        self.validate_update(new, old)
     }
 
     fn columns(&self) -> &'static [Column] {

@@ -9,6 +9,7 @@ mod validate;
 mod warnings;
 
 pub(crate) use external_ips::non_special_ip;
+pub(crate) use warnings::load_balancer_warnings;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -80,7 +81,7 @@ impl Strategy for Service {
     }
 
     fn status_warnings(&self, new: &Value, _old: &Value) -> Vec<String> {
-        warnings::status_warnings(new)
+        load_balancer_warnings(new)
     }
 
     fn fields(&self, object: &Value) -> Box<[(SmolStr, SmolStr)]> {

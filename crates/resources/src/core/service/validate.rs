@@ -9,7 +9,7 @@ use warren_apimachinery::{address, label};
 use warren_registry::reserve::service::validate_cluster_ips;
 
 use super::external_ips::external_ips;
-use super::{is_external, is_headless, needs_cluster_ip, needs_health_check};
+use super::{is_external, is_headless, needs_health_check};
 use crate::check::{self, Errors};
 
 const PROTOCOLS: &[&str] = &["SCTP", "TCP", "UDP"];
@@ -252,7 +252,11 @@ fn traffic(errors: &mut Errors, path: &Path, service: &Value) {
         ));
     }
     match service.at("/spec/internalTrafficPolicy").as_str() {
-        None if needs_cluster_ip(service) => {
+        None if matches!(
+            service.text("/spec/type"),
+            "ClusterIP" | "NodePort" | "LoadBalancer"
+        ) =>
+        {
             errors.push(Error::required(&path.child("internalTrafficPolicy"), ""));
         }
         None => {}

@@ -75,8 +75,8 @@ fn spelling(service: &Value, list: &str) -> Vec<String> {
 }
 
 /// What to warn about in the status that a load balancer writes.
-pub(super) fn status_warnings(service: &Value) -> Vec<String> {
-    service
+pub(crate) fn load_balancer_warnings(object: &Value) -> Vec<String> {
+    object
         .items("/status/loadBalancer/ingress")
         .iter()
         .enumerate()
