@@ -5,10 +5,12 @@
 use bytes::{Bytes, BytesMut};
 use http_body::Body as HttpBody;
 use http_body_util::BodyExt;
+use serde_json::{Map, Value};
 use warren_apimachinery::decode::summary;
 use warren_apimachinery::value::go_kind;
 use warren_apimachinery::{Decoded, Status, StatusReason, decode_json, decode_yaml};
 
+use crate::accept::SERVED;
 use crate::body::Body;
 use crate::protobuf;
 
@@ -38,14 +40,35 @@ pub(crate) fn media_type(header: Option<&str>) -> String {
 /// # Errors
 /// 415 for anything but JSON, YAML and protobuf.
 pub(crate) fn object_media(header: Option<&str>) -> Result<Media, Status> {
-    match media_type(header).as_str() {
-        "" | "application/json" => Ok(Media::Json),
-        "application/yaml" => Ok(Media::Yaml),
-        "application/vnd.kubernetes.protobuf" => Ok(Media::Protobuf),
-        _ => Err(unsupported(
-            "application/json, application/yaml, application/vnd.kubernetes.protobuf",
-        )),
+    if header.is_none_or(str::is_empty) {
+        return Ok(Media::Json);
     }
+    match media_type(header).as_str() {
+        "application/json" if has_parameters(header) => Ok(Media::Json),
+        "application/yaml" if has_parameters(header) => Ok(Media::Yaml),
+        "application/vnd.kubernetes.protobuf" if has_parameters(header) => Ok(Media::Protobuf),
+        _ => Err(unsupported(SERVED)),
+    }
+}
+
+/// Whether what stands behind a media type are parameters: Go reads no media type otherwise.
+fn has_parameters(header: Option<&str>) -> bool {
+    let mut parts = header
+        .unwrap_or_default()
+        .split(';')
+        .skip(1)
+        .map(str::trim)
+        .peekable();
+    while let Some(part) = parts.next() {
+        let is_last = parts.peek().is_none();
+        let is_parameter = part
+            .split_once('=')
+            .is_some_and(|(name, value)| !name.is_empty() && !name.ends_with(' ') && !value.is_empty());
+        if !is_parameter && !(is_last && part.is_empty()) {
+            return false;
+        }
+    }
+    true
 }
 
 /// 415 in upstream's words.
@@ -102,28 +125,37 @@ fn too_large() -> Status {
 /// # Errors
 /// 400 in upstream's words when it is malformed.
 pub(crate) fn object(bytes: &[u8], media: Media, kind: &str) -> Result<Decoded, Status> {
+    document(bytes, media).map_err(|why| unrecognized(kind, &why, bytes))
+}
+
+/// Parses an object of any kind.
+///
+/// # Errors
+/// What is wrong, in upstream's words.
+pub(crate) fn document(bytes: &[u8], media: Media) -> Result<Decoded, String> {
     let decoded = match media {
-        Media::Json => json(bytes).map_err(|why| {
-            unrecognized(
-                kind,
-                &format!("couldn't get version/kind; json parse error: {why}"),
-                bytes,
-            )
-        })?,
-        Media::Yaml => yaml(bytes).map_err(|why| unrecognized(kind, &why, bytes))?,
+        Media::Json => {
+            json(bytes).map_err(|why| format!("couldn't get version/kind; json parse error: {why}"))?
+        }
+        Media::Yaml => decode_yaml(bytes).map_err(|why| why.to_string())?,
         Media::Protobuf => Decoded {
-            value: protobuf::decode(bytes).map_err(|why| unrecognized(kind, &why, bytes))?,
+            value: protobuf::decode(bytes)?,
             duplicates: Vec::new(),
         },
     };
-    if decoded.value.is_object() {
+    let mut decoded = decoded;
+    // Nothing is an object without fields.
+    if decoded.value.is_null() {
+        decoded.value = Value::Object(Map::new());
+    }
+    // Null is an object of which nothing is said.
+    if decoded.value.is_object() || decoded.value.is_null() {
         return Ok(decoded);
     }
     let found = go_kind(&decoded.value);
-    let why = format!(
+    Err(format!(
         "couldn't get version/kind; json parse error: json: cannot unmarshal {found} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}"
-    );
-    Err(unrecognized(kind, &why, bytes))
+    ))
 }
 
 fn unrecognized(kind: &str, why: &str, bytes: &[u8]) -> Status {
@@ -183,6 +215,9 @@ mod tests {
             object_media(Some("application/vnd.kubernetes.protobuf")).unwrap(),
             Media::Protobuf
         );
-        assert_eq!(object_media(Some("text/plain")).unwrap_err().code(), 415);
+        assert_eq!(object_media(Some("application/json;")).unwrap(), Media::Json);
+        for refused in ["text/plain", "application/cbor", "application/json; charset", ";"] {
+            assert_eq!(object_media(Some(refused)).unwrap_err().code(), 415, "{refused}");
+        }
     }
 }

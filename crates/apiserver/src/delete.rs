@@ -2,14 +2,16 @@
 
 use http::{Response, StatusCode, header};
 use warren_apimachinery::Status;
-use warren_registry::{Deleted, Selection};
+use warren_reconciler::DeleteOptions;
+use warren_registry::Deleted;
 
 use crate::answer;
 use crate::body::Body;
 use crate::content;
 use crate::cx::{Cx, Served};
 use crate::list;
-use crate::options::{self, WriteKind, WriteOptions};
+use crate::options::{self, Dependents, ListOptions, Of, WriteKind, WriteOptions};
+use crate::page::Page;
 use crate::query::Query;
 use crate::selection::Selectors;
 use crate::write;
@@ -20,7 +22,7 @@ use crate::write;
 /// What the client reads.
 pub(crate) async fn object(cx: &Cx<'_>, served: &Served<'_>, body: Body) -> Result<Response<Body>, Status> {
     cx.accepted()?;
-    let (options, write) = options(cx, body).await?;
+    let (options, write, dependents) = options(cx, body).await?;
     let request = write::request(cx, served, &write, &[]);
     let deleted = cx
         .registry()
@@ -28,6 +30,9 @@ pub(crate) async fn object(cx: &Cx<'_>, served: &Served<'_>, body: Body) -> Resu
         .await?;
     match deleted {
         Deleted::Gone(details) => answer::success(cx, &details),
+        Deleted::Marked(object) if dependents == Dependents::Collected => {
+            answer::object(cx, served, &object, StatusCode::ACCEPTED)
+        }
         Deleted::Last(object) | Deleted::Marked(object) => {
             answer::object(cx, served, &object, StatusCode::OK)
         }
@@ -43,38 +48,33 @@ pub(crate) async fn collection(
     served: &Served<'_>,
     body: Body,
 ) -> Result<Response<Body>, Status> {
-    cx.accepted()?;
+    let accepted = cx.accepted()?;
+    let listed = ListOptions::read(cx.query, Of::List)?;
     let selectors = Selectors::read(cx.query, served.definition, "")?;
-    let (options, write) = options(cx, body).await?;
+    let (options, write, _) = options(cx, body).await?;
     let request = write::request(cx, served, &write, &[]);
-    let selection = Selection::new(move |meta| selectors.matches(meta));
-    let objects = cx
-        .registry()
-        .delete_collection(
-            &request,
-            served.definition,
-            served.namespace(),
-            &selection,
-            options,
-        )
+    let page = match Page::read(cx, served, &listed, &selectors) {
+        Ok(page) => page,
+        Err(refusal) => return list::refused(cx, refusal),
+    };
+    cx.registry()
+        .delete_each(&request, served.definition, &page.objects, &options)
         .await?;
-    list::deleted(cx, served, objects.iter().map(AsRef::as_ref))
+    list::answered(cx, served, page, &accepted)
 }
 
-async fn options(
-    cx: &Cx<'_>,
-    body: Body,
-) -> Result<(warren_reconciler::DeleteOptions, WriteOptions), Status> {
+async fn options(cx: &Cx<'_>, body: Body) -> Result<(DeleteOptions, WriteOptions, Dependents), Status> {
     let bytes = content::read(body).await?;
     let value = if bytes.is_empty() {
         None
     } else {
         let media = content::object_media(cx.header(header::CONTENT_TYPE))?;
-        Some(content::object(&bytes, media, "DeleteOptions")?.value)
+        let decoded = content::document(&bytes, media).map_err(Status::bad_request)?;
+        Some(decoded.value)
     };
-    let (delete, dry_run) = options::delete(value.as_ref(), cx.query)?;
+    let read = options::delete(value, cx.query)?;
     // A deletion has no other write options: those of the query mean nothing here.
     let mut write = WriteOptions::read(WriteKind::Update, &Query::default(), write::agent(cx))?;
-    write.dry_run = dry_run;
-    Ok((delete, write))
+    write.dry_run = read.dry_run;
+    Ok((read.options, write, read.dependents))
 }

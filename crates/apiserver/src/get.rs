@@ -45,7 +45,7 @@ fn check_revision(cx: &Cx<'_>) -> Result<(), Status> {
         return Ok(());
     }
     let current = cx.registry().store().snapshot().revision();
-    match parse_revision(text)? {
+    match parse_revision(text).map_err(Status::unclassified)? {
         Some(asked) if asked > current => Err(too_large(asked, current)),
         _ => Ok(()),
     }

@@ -8,6 +8,7 @@
 mod accept;
 mod answer;
 mod asked;
+mod audit;
 pub mod body;
 mod cluster;
 mod connect;
@@ -44,9 +45,11 @@ mod unfold;
 mod unwind;
 mod update;
 mod watch;
+mod who;
 mod write;
 mod zpages;
 
+pub use audit::{AuditLog, Auditor, Policy as AuditPolicy, Rotation};
 pub use body::Body;
 pub use cluster::{ClusterApi, ClusterParts};
 pub use listener::{Limits, serve};

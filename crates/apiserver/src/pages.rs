@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::{DecodeError, Engine as _};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::Value;
+use warren_apimachinery::value::{ValueExt, go_kind};
 use warren_apimachinery::{ObjectKey, Revision, Status};
 use warren_storage::Snapshot;
 
@@ -65,14 +67,40 @@ pub(crate) struct Continue {
     pub(crate) after: ObjectKey,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Token {
-    #[serde(default)]
     v: String,
-    #[serde(default)]
     rv: i64,
-    #[serde(default)]
     start: String,
+}
+
+impl Token {
+    /// Reads one, with what Go's decoder says of a field of another type.
+    fn read(value: &Value) -> Result<Self, String> {
+        if !value.is_object() {
+            let found = go_kind(value);
+            return Err(format!(
+                "json: cannot unmarshal {found} into Go value of type storage.continueToken"
+            ));
+        }
+        let wrong = |field: &str, of: &str| {
+            let found = go_kind(value.field(field));
+            format!("json: cannot unmarshal {found} into Go struct field continueToken.{field} of type {of}")
+        };
+        let text = |field: &str| match value.field(field) {
+            Value::Null => Ok(String::new()),
+            Value::String(text) => Ok(text.clone()),
+            _ => Err(wrong(field, "string")),
+        };
+        Ok(Self {
+            v: text("v")?,
+            rv: match value.field("rv") {
+                Value::Null => 0,
+                number => number.as_i64().ok_or_else(|| wrong("rv", "int64"))?,
+            },
+            start: text("start")?,
+        })
+    }
 }
 
 const VERSION: &str = "meta.k8s.io/v1";
@@ -90,24 +118,32 @@ impl Continue {
         URL_SAFE_NO_PAD.encode(serde_json::to_vec(&token).unwrap_or_default())
     }
 
+    fn token(text: &str) -> Result<Token, Status> {
+        let bytes = URL_SAFE_NO_PAD
+            .decode(text.trim_end_matches('='))
+            .map_err(|error| refuse(&illegal(&error, text)))?;
+        let value = content::json(&bytes).map_err(|why| refuse(&why))?.value;
+        Token::read(&value).map_err(|why| refuse(&why))
+    }
+
+    /// The same place as in a token, to go on with what is now.
+    pub(crate) fn inconsistent(text: &str) -> String {
+        let token = Self::token(text).map(|token| Token { rv: -1, ..token });
+        token.map_or_else(
+            |_| text.to_owned(),
+            |token| URL_SAFE_NO_PAD.encode(serde_json::to_vec(&token).unwrap_or_default()),
+        )
+    }
+
     /// Reads a token.
     ///
     /// # Errors
     /// 400 in upstream's words.
     pub(crate) fn decode(text: &str) -> Result<Self, Status> {
-        let refuse = |why: &str| {
-            Status::bad_request(format!(
-                "invalid continue token: continue key is not valid: {why}"
-            ))
-        };
-        let bytes = URL_SAFE_NO_PAD
-            .decode(text.trim_end_matches('='))
-            .map_err(|error| refuse(&illegal(&error, text)))?;
-        let value = content::json(&bytes).map_err(|why| refuse(&why))?.value;
-        let token: Token = serde_json::from_value(value).map_err(|_| refuse("it is of another shape"))?;
+        let token = Self::token(text)?;
         if token.v != VERSION {
             return Err(refuse(&format!(
-                "server does not recognize this encoded version {:?}",
+                "server does not recognize this encoded version {}",
                 token.v
             )));
         }
@@ -120,6 +156,9 @@ impl Continue {
         if start.is_empty() {
             return Err(refuse(&format!("encoded start key empty (version {VERSION})")));
         }
+        if start.split('/').any(|part| matches!(part, "." | "..")) {
+            return Err(refuse(start));
+        }
         Ok(Self {
             revision: u64::try_from(token.rv).ok().map(Revision),
             after: match start.split_once('/') {
@@ -128,6 +167,13 @@ impl Continue {
             },
         })
     }
+}
+
+/// 400 in upstream's words.
+fn refuse(why: &str) -> Status {
+    Status::bad_request(format!(
+        "invalid continue token: continue key is not valid: {why}"
+    ))
 }
 
 /// What is wrong with a token's base64, as Go says it.
@@ -184,7 +230,7 @@ mod tests {
         );
         check(
             &URL_SAFE_NO_PAD.encode(r#"{"v":"x","rv":1,"start":"a"}"#),
-            "invalid continue token: continue key is not valid: server does not recognize this encoded version \"x\"",
+            "invalid continue token: continue key is not valid: server does not recognize this encoded version x",
         );
     }
 }

@@ -1,7 +1,8 @@
 //! The `Route` port: which cluster a connection and a request are for.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_trait::async_trait;
 use rustls::ServerConfig;
@@ -68,6 +69,25 @@ pub trait Route: Send + Sync + 'static {
     /// # Errors
     /// What the client reads when there is no such cluster or it cannot be woken.
     async fn route(&self, hello: &Hello, path: &str) -> Result<Routed, Status>;
+}
+
+/// What a connection does once HTTP is over on it, because a request switched to another protocol: put into a request's
+/// extensions by the listener, which owns the work and awaits it.
+#[derive(Clone, Default)]
+pub(crate) struct After(Arc<Mutex<Option<Work>>>);
+
+type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl After {
+    /// Leaves work to be done; one request of a connection can switch, the last one.
+    pub(crate) fn run(&self, work: impl Future<Output = ()> + Send + 'static) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::pin(work));
+    }
+
+    /// The work that was left.
+    pub(crate) fn take(&self) -> Option<Work> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 /// Tells what goes on for long that its listener stops: put into a request's extensions by the listener, so that

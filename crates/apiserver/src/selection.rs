@@ -32,6 +32,11 @@ impl Selectors {
             (text, _) => FieldSelector::parse(text).map_err(bad)?,
         };
         check_fields(&fields, definition)?;
+        if !name.is_empty() && fields.exact("metadata.name") != Some(name) {
+            return Err(Status::bad_request(
+                "fieldSelector metadata.name doesn't match requested name",
+            ));
+        }
         Ok(Self { labels, fields })
     }
 
@@ -53,18 +58,29 @@ fn check_fields(fields: &FieldSelector, definition: &Definition) -> Result<(), S
     if fields.is_everything() {
         return Ok(());
     }
-    let own = definition.strategy.fields(&Value::Null);
+    let own = if definition.plural == "replicasets" {
+        // Upstream indexes the number of replicas, but lets nobody select by it.
+        Box::default()
+    } else {
+        definition.strategy.fields(&Value::Null)
+    };
     for path in fields.paths() {
         let known = matches!(path, "metadata.name" | "metadata.namespace")
             || own.iter().any(|(known, _)| known == path);
         if known {
             continue;
         }
-        return Err(Status::bad_request(if own.is_empty() {
-            format!("{path:?} is not a known field selector: only \"metadata.name\", \"metadata.namespace\"")
-        } else {
-            format!("field label not supported: {path}")
-        }));
+        let why = match (definition.group.as_str(), definition.plural.as_str()) {
+            ("batch", "jobs") => format!("field label {path:?} not supported for Job"),
+            ("resource.k8s.io", "resourceslices") => {
+                format!("field label not supported for resource.k8s.io/v1, Kind=ResourceSlice: {path}")
+            }
+            _ if own.is_empty() => format!(
+                "{path:?} is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
+            ),
+            _ => format!("field label not supported: {path}"),
+        };
+        return Err(Status::bad_request(why));
     }
     Ok(())
 }

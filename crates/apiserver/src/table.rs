@@ -29,7 +29,7 @@ impl Include {
             "None" => Ok(Self::None),
             "Object" => Ok(Self::Object),
             other => Err(Status::bad_request(format!(
-                "unrecognized includeObject value: {other:?}"
+                "Unable to convert to Table as requested: includeObject: Invalid value: {other:?}: must be 'Metadata', 'Object', 'None', or empty"
             ))),
         }
     }
@@ -60,7 +60,7 @@ impl<'a> From<&ColumnOf<'a>> for Definition<'a> {
 #[derive(Serialize)]
 struct Row {
     cells: Vec<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// `null` where the client wants none.
     object: Option<Box<RawValue>>,
 }
 
@@ -91,11 +91,8 @@ impl Printer {
     ) -> Bytes {
         let own = printed.strategy.own_columns();
         let all = own.as_deref().unwrap_or_else(|| printed.strategy.columns());
-        let columns: Vec<Definition<'_>> = if headers {
-            all.iter().map(Definition::from).collect()
-        } else {
-            Vec::new()
-        };
+        let columns: Option<Vec<Definition<'_>>> =
+            headers.then(|| all.iter().map(Definition::from).collect());
         let rows: Vec<Row> = objects.map(|bytes| self.row(printed, bytes, now)).collect();
         let table = json!({
             "kind": "Table",

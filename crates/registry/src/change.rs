@@ -50,10 +50,13 @@ impl Operation<'_> {
         if self.part == Part::Main && new.field("spec") != old.field("spec") {
             begun = self.begin(&mut new, Some(old)).await?;
         }
-        if let Err(refusal) = self.vet_change(&mut new, old).await {
-            self.abandon(begun.as_ref(), Some(old)).await;
-            return Err(refusal);
-        }
+        let _permit = match self.vet_change(&mut new, old).await {
+            Ok(permit) => permit,
+            Err(refusal) => {
+                self.abandon(begun.as_ref(), Some(old)).await;
+                return Err(refusal);
+            }
+        };
         if is_last_step_of_deletion(&new, old) {
             self.abandon(begun.as_ref(), Some(old)).await;
             return self.finish_deletion(current, new).await;
@@ -62,7 +65,7 @@ impl Operation<'_> {
     }
 
     /// Prepares and validates a changed object, and asks admission.
-    async fn vet_change(&self, new: &mut Value, old: &Value) -> Result<(), Refusal> {
+    async fn vet_change(&self, new: &mut Value, old: &Value) -> Result<admission::Permit, Refusal> {
         let strategy = &self.definition.strategy;
         self.prepare(new, old);
         let mut errors = metadata::validate_update(new, old);
@@ -75,9 +78,10 @@ impl Operation<'_> {
         }
         self.refuse(new, &errors)?;
         self.warn(new, Some(old));
-        self.admit(admission::Operation::Update, Some(new), Some(old))
+        let permit = self
+            .admit(admission::Operation::Update, Some(new), Some(old))
             .await?;
-        Ok(())
+        Ok(permit)
     }
 
     /// Reserves and commits, unless nothing changed.

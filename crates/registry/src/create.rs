@@ -69,10 +69,13 @@ impl Operation<'_> {
         metadata::fill(&mut object, self.definition, self.registry.now())?;
         self.name(&mut object);
         let begun = self.begin(&mut object, None).await?;
-        if let Err(refusal) = self.vet(&mut object).await {
-            self.abandon(begun.as_ref(), None).await;
-            return Err(refusal);
-        }
+        let _permit = match self.vet(&mut object).await {
+            Ok(permit) => permit,
+            Err(refusal) => {
+                self.abandon(begun.as_ref(), None).await;
+                return Err(refusal);
+            }
+        };
         let generates = !object.text("/metadata/generateName").is_empty();
         self.keep(object).await.map_err(|refusal| {
             if generates {
@@ -84,7 +87,7 @@ impl Operation<'_> {
     }
 
     /// Prepares and validates a new object, and asks admission.
-    async fn vet(&self, object: &mut Value) -> Result<(), Refusal> {
+    async fn vet(&self, object: &mut Value) -> Result<admission::Permit, Refusal> {
         let strategy = &self.definition.strategy;
         strategy.prepare_for_create(object);
         self.complete(object);
@@ -101,7 +104,8 @@ impl Operation<'_> {
                 Status::unclassified("resourceVersion should not be set on objects to be created").into(),
             );
         }
-        self.admit(admission::Operation::Create, Some(object), None)
+        let permit = self
+            .admit(admission::Operation::Create, Some(object), None)
             .await?;
         let key = key_of(object);
         if self
@@ -112,7 +116,7 @@ impl Operation<'_> {
         {
             return Err(Status::already_exists(&self.definition.group_resource(), &key.name).into());
         }
-        Ok(())
+        Ok(permit)
     }
 
     /// Reserves and commits.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use warren_apimachinery::Status;
 use warren_apimachinery::decode::{FieldOrder, summary};
+use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::resource::GroupVersion;
 use warren_apimachinery::value::{ValueExt, go_kind};
 use warren_reconciler::Part;
@@ -23,6 +24,8 @@ pub(crate) enum Undecodable {
         /// The decoder's words.
         why: String,
     },
+    /// It is a custom resource of another kind: the whole answer.
+    Invalid(Status),
     /// It is another kind, or its fields are wrong.
     Body {
         /// The version and kind that it says to be.
@@ -68,7 +71,9 @@ impl Registry {
         mut object: Value,
     ) -> Result<Value, Undecodable> {
         let expected = Expected::of(definition, cx.version);
-        if source != Source::Merged {
+        if !self.is_builtin(definition) {
+            custom_type(cx, source, expected, &object)?;
+        } else if source != Source::Merged {
             self.check_type(cx, expected, &mut object)?;
         }
         let forgets_owners = object.at(OWNERS).as_array().is_some_and(Vec::is_empty);
@@ -223,6 +228,52 @@ impl Registry {
     }
 }
 
+/// `apiVersion` and `kind` of a custom resource: upstream reads them without a scheme, and then validates them.
+fn custom_type(
+    cx: &Request<'_>,
+    source: Source,
+    expected: Expected<'_>,
+    object: &Value,
+) -> Result<(), Undecodable> {
+    let refused = |why: String, status: Status| Err(Undecodable::Refused { status, why });
+    let unrecognized = |why: String| {
+        let text = summary(cx.json);
+        let kind = expected.kind;
+        let status = format!("the object provided is unrecognized (must be of type {kind}): {why} ({text})");
+        refused(why, Status::bad_request(status))
+    };
+    if let Some(why) = untyped(object) {
+        return unrecognized(why);
+    }
+    let (api_version, kind) = (object.text("/apiVersion"), object.text("/kind"));
+    if kind.is_empty() {
+        let text = String::from_utf8_lossy(cx.json);
+        let text = if text.is_empty() {
+            object.to_string()
+        } else {
+            text.into_owned()
+        };
+        return unrecognized(format!("Object 'Kind' is missing in '{text}'"));
+    }
+    let own = expected.api_version();
+    if api_version != own && source == Source::Body {
+        let why = format!(
+            "the API version in the data ({api_version}) does not match the expected API version ({own})"
+        );
+        return refused(why.clone(), Status::bad_request(why));
+    }
+    let wrong = [("kind", kind, expected.kind), ("apiVersion", api_version, &own)];
+    match wrong.into_iter().find(|(_, sent, own)| sent != own) {
+        None => Ok(()),
+        Some((field, sent, own)) => {
+            let group = api_version.split_once('/').map_or("", |(group, _)| group);
+            let error = Error::invalid(&Path::new(field), sent, format!("must be {own}"));
+            let status = Status::invalid(group, kind, object.text("/metadata/name"), &[error]);
+            Err(Undecodable::Invalid(status))
+        }
+    }
+}
+
 const OWNERS: &str = "/metadata/managedFields";
 
 /// Why no version and kind can be read of an object.
@@ -263,7 +314,7 @@ impl Undecodable {
     /// What upstream answers to a body.
     fn into_status(self, expected: Expected<'_>) -> Status {
         match self {
-            Self::Refused { status, .. } => status,
+            Self::Refused { status, .. } | Self::Invalid(status) => status,
             Self::Body {
                 sent: (version, kind),
                 why,
@@ -315,7 +366,7 @@ fn check_fields(cx: &Request<'_>, source: Source, schema: &Schema, object: &mut 
     if source == Source::Applied || cx.field_validation == FieldValidation::Ignore {
         return Ok(());
     }
-    let faults = in_order(cx, source, checked.unknown);
+    let faults = in_order(cx, source, schema.go.is_none(), checked.unknown);
     if faults.is_empty() {
         return Ok(());
     }
@@ -330,13 +381,32 @@ fn check_fields(cx: &Request<'_>, source: Source, schema: &Schema, object: &mut 
 
 /// Unknown and doubled fields in upstream's order: those of a JSON body as they stand in it, else those that
 /// were found while reading the text first.
-fn in_order(cx: &Request<'_>, source: Source, unknown: Vec<String>) -> Vec<String> {
+fn in_order(cx: &Request<'_>, source: Source, is_custom: bool, unknown: Vec<String>) -> Vec<String> {
     let mut faults = cx.duplicate_fields.to_vec();
+    let in_text = source == Source::Body && !cx.json.is_empty() && !is_custom;
+    if in_text {
+        // Nobody looks into a field that is unknown.
+        let skipped: Vec<&str> = unknown.iter().filter_map(|fault| path_of(fault)).collect();
+        faults.retain(|fault| {
+            let path = path_of(fault).unwrap_or_default();
+            !skipped.iter().any(|unknown| is_below(path, unknown))
+        });
+    }
     faults.extend(unknown);
-    if source == Source::Body && !cx.json.is_empty() && faults.len() > 1 {
+    if in_text && faults.len() > 1 {
         FieldOrder::of(cx.json).sort(&mut faults);
     }
     faults
+}
+
+/// The path in `unknown field "spec.foo"`.
+fn path_of(fault: &str) -> Option<&str> {
+    fault.split_once('"')?.1.strip_suffix('"')
+}
+
+fn is_below(path: &str, parent: &str) -> bool {
+    path.strip_prefix(parent)
+        .is_some_and(|rest| rest.starts_with('.') || rest.starts_with('['))
 }
 
 /// Whether what clients send as status is nothing to this part. Nodes register with their status.

@@ -1,7 +1,10 @@
 //! DELETE: an object goes, or is marked to go.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use serde_json::Value;
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{
@@ -16,10 +19,13 @@ use crate::commit::{Refusal, draft};
 use crate::definition::Definition;
 use crate::metadata::{FOREGROUND, ORPHAN};
 use crate::operation::Operation;
-use crate::{Deleted, Registry, Request, Selection};
+use crate::{Deleted, Registry, Request};
 
 /// How often a deletion without a `resourceVersion` starts over because others were quicker.
 const ROUNDS: usize = 64;
+
+/// How many objects of a collection are deleted at a time: their commits go to the journal together.
+const AT_ONCE: usize = 32;
 
 impl Registry {
     /// Deletes an object, at once or by marking it.
@@ -44,34 +50,45 @@ impl Registry {
         Err(operation.modified())
     }
 
-    /// Deletes what the selection means, in `namespace` or everywhere (empty). Answers the objects as they
-    /// were.
+    /// Deletes these objects, some at a time.
     ///
     /// # Errors
-    /// The first failure; objects that are gone meanwhile are none.
-    pub async fn delete_collection(
+    /// The first failure, after which no more deletions start; objects that are gone meanwhile are none.
+    pub async fn delete_each(
         &self,
         cx: &Request<'_>,
         definition: &Definition,
-        namespace: &str,
-        filter: &Selection,
-        options: DeleteOptions,
-    ) -> Result<Vec<Arc<Object>>, Status> {
-        let within = (!namespace.is_empty()).then_some(namespace);
-        let meant: Vec<Arc<Object>> = self
-            .store
-            .snapshot()
-            .list(&definition.storage, within)
-            .filter(|object| filter.matches(object.meta()))
-            .map(Arc::clone)
-            .collect();
-        for object in &meant {
-            match self.delete(cx, definition, &object.key(), options.clone()).await {
-                Err(status) if !status.is(StatusReason::NotFound) => return Err(status),
-                _ => {}
+        objects: &[Arc<Object>],
+        options: &DeleteOptions,
+    ) -> Result<(), Status> {
+        let mut running = FuturesUnordered::new();
+        for object in objects {
+            if running.len() >= AT_ONCE {
+                running.next().await.transpose()?;
             }
+            running.push(self.delete_one(cx, definition, object.key(), options.clone()));
         }
-        Ok(meant)
+        while let Some(done) = running.next().await {
+            done?;
+        }
+        Ok(())
+    }
+
+    /// One of many deletions; that it is gone already is none of their failures. Boxed, so that its type names no
+    /// lifetimes but these.
+    fn delete_one<'a>(
+        &'a self,
+        cx: &'a Request<'a>,
+        definition: &'a Definition,
+        key: ObjectKey,
+        options: DeleteOptions,
+    ) -> Pin<Box<dyn Future<Output = Result<(), Status>> + Send + 'a>> {
+        Box::pin(async move {
+            match self.delete(cx, definition, &key, options).await {
+                Err(status) if !status.is(StatusReason::NotFound) => Err(status),
+                _ => Ok(()),
+            }
+        })
     }
 }
 

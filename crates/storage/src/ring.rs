@@ -101,6 +101,24 @@ impl Feed {
         Ok(ring)
     }
 
+    /// The events of a resource after one revision, up to another that is visible; `None` when some are gone, or are
+    /// not in their ring yet.
+    pub(crate) fn between(
+        &self,
+        resource: &GroupResource,
+        after: Revision,
+        through: Revision,
+    ) -> Option<Vec<Event>> {
+        let rings = lock(&self.rings);
+        if self.through() < through {
+            return None;
+        }
+        match rings.by_resource.get(resource) {
+            Some(ring) => ring.between(after, through),
+            None => (after >= rings.floor).then(Vec::new),
+        }
+    }
+
     /// Drops the rings that nobody watches.
     pub(crate) fn trim(&self) {
         let mut rings = lock(&self.rings);
@@ -159,6 +177,10 @@ impl Ring {
         }
     }
 
+    pub(crate) fn watchers(&self) -> usize {
+        self.watchers.load(Ordering::Relaxed)
+    }
+
     fn is_watched(&self) -> bool {
         self.watchers.load(Ordering::Relaxed) > 0
     }
@@ -193,6 +215,12 @@ impl Ring {
         }
         let first = kept.events.partition_point(|event| event.revision <= seen);
         Ok(kept.events.iter().skip(first).take(BATCH).cloned().collect())
+    }
+
+    fn between(&self, after: Revision, through: Revision) -> Option<Vec<Event>> {
+        let kept = lock(&self.kept);
+        let meant = |event: &&Event| event.revision > after && event.revision <= through;
+        (after >= kept.trimmed).then(|| kept.events.iter().filter(meant).cloned().collect())
     }
 }
 

@@ -115,6 +115,26 @@ impl Store {
         Snapshot(self.visible.load_full())
     }
 
+    /// One resource as it was at a revision, made of what is visible and its last events: for a list of an exact
+    /// revision, and for the page of a list whose snapshot nobody kept. `None` when the events do not reach back so
+    /// far, or the revision is not reached. What other resources are in it is of no revision.
+    pub fn rewind(&self, resource: &GroupResource, to: Revision) -> Option<Snapshot> {
+        let now = self.visible.load_full();
+        if to > now.revision {
+            return None;
+        }
+        let undone = self.feed.between(resource, to, now.revision)?;
+        let mut root = Root::clone(&now);
+        for event in undone.iter().rev() {
+            match &event.previous {
+                Some(previous) => root.insert(resource, Arc::clone(previous)),
+                None => root.remove(resource, &event.object.key()),
+            }
+        }
+        root.revision = to;
+        Some(Snapshot(Arc::new(root)))
+    }
+
     /// Everything that was written, writes in flight included: for allocators and quota, which must not give
     /// twice what an earlier writer is about to have. Never for answering a client.
     pub fn head(&self) -> Snapshot {

@@ -102,6 +102,13 @@ impl Watch {
     }
 }
 
+impl Watch {
+    /// How many watch the same resource, this one included.
+    pub fn watchers(&self) -> usize {
+        self.ring.watchers()
+    }
+}
+
 impl Drop for Watch {
     fn drop(&mut self) {
         self.ring.leave();

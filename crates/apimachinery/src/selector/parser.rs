@@ -128,7 +128,8 @@ impl Parser {
             }
             (Token::Close, _) => {
                 self.next(Context::Values);
-                Ok(BTreeSet::new())
+                // As upstream: an empty list holds the empty value.
+                Ok(BTreeSet::from([String::new()]))
             }
             (_, found) => Err(format!("found '{found}', expected: ',', ')' or identifier")),
         }

@@ -5,18 +5,34 @@ use warren_apimachinery::Status;
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::value::ValueExt;
 use warren_reconciler::{DeleteOptions, Propagation};
+use warren_schema::builtin;
 
 use super::{dry_run, not_supported, number, refuse};
 use crate::query::Query;
 
+/// What a delete asks for.
+#[derive(Debug)]
+pub(crate) struct Delete {
+    pub(crate) options: DeleteOptions,
+    pub(crate) dry_run: bool,
+    pub(crate) dependents: Dependents,
+}
+
+/// Whether the client asks in the old way, `orphanDependents: false`, for dependents to be collected: the answer is
+/// 202 then, if the object does not go at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dependents {
+    Unsaid,
+    Collected,
+}
+
 /// The options of a delete: the body's if there is one, else the query's.
 ///
 /// # Errors
-/// 422 in upstream's words.
-pub(crate) fn delete(body: Option<&Value>, query: &Query) -> Result<(DeleteOptions, bool), Status> {
-    let from_body = body.map(body_delete);
-    let (mut options, dry_runs, policy, orphan) = match from_body {
-        Some(read) => read?,
+/// 400 or 422 in upstream's words.
+pub(crate) fn delete(body: Option<Value>, query: &Query) -> Result<Delete, Status> {
+    let (mut options, dry_runs, policy, orphan) = match body {
+        Some(body) => body_delete(body)?,
         None => query_delete(query)?,
     };
     let mut errors = Vec::new();
@@ -43,19 +59,32 @@ pub(crate) fn delete(body: Option<&Value>, query: &Query) -> Result<(DeleteOptio
         }
     };
     refuse("DeleteOptions", &errors)?;
-    Ok((options, dry_run))
+    Ok(Delete {
+        options,
+        dry_run,
+        dependents: match orphan {
+            Some(false) => Dependents::Collected,
+            _ => Dependents::Unsaid,
+        },
+    })
 }
+
+const DELETE_OPTIONS: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions";
 
 type DeleteParts = (DeleteOptions, Vec<String>, Option<String>, Option<bool>);
 
-fn body_delete(body: &Value) -> Result<DeleteParts, Status> {
+fn body_delete(mut body: Value) -> Result<DeleteParts, Status> {
     let kind = body.text("/kind");
     if !kind.is_empty() && kind != "DeleteOptions" {
         return Err(Status::bad_request(format!(
-            "{kind} in version {:?} cannot be handled as a DeleteOptions: converting ({}.{kind}) to (v1.DeleteOptions): unknown conversion",
-            body.text("/apiVersion"),
+            "no kind {kind:?} is registered for version {:?} in scheme \"k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27\"",
             body.text("/apiVersion"),
         )));
+    }
+    if let Some(schema) = builtin(DELETE_OPTIONS)
+        && let Some(why) = schema.check(&mut body).type_error
+    {
+        return Err(Status::bad_request(why));
     }
     let text = |pointer: &str| body.at(pointer).as_str().map(str::to_owned);
     let options = DeleteOptions {
@@ -104,17 +133,31 @@ mod tests {
 
     #[test]
     fn delete_options_come_from_the_body_or_the_query() {
-        let (options, dry) = delete(None, &query("dryRun=All&gracePeriodSeconds=3")).unwrap();
-        assert!(dry);
-        assert_eq!(options.grace_period_seconds, Some(3));
+        let read = delete(None, &query("dryRun=All&gracePeriodSeconds=3")).unwrap();
+        assert!(read.dry_run);
+        assert_eq!(read.options.grace_period_seconds, Some(3));
         let body = json!({"kind": "DeleteOptions", "propagationPolicy": "Foreground", "preconditions": {"uid": "x"}});
-        let (options, dry) = delete(Some(&body), &query("dryRun=All")).unwrap();
-        assert!(!dry);
+        let read = delete(Some(body), &query("dryRun=All")).unwrap();
+        assert!(!read.dry_run);
         assert_eq!(
-            (options.propagation, options.uid.as_deref()),
+            (read.options.propagation, read.options.uid.as_deref()),
             (Some(Propagation::Foreground), Some("x"))
         );
-        let refused = delete(Some(&json!({"propagationPolicy": "Nope"})), &Query::default()).unwrap_err();
+        let refused = delete(Some(json!({"propagationPolicy": "Nope"})), &Query::default()).unwrap_err();
+        let check = |body: Value, expect: &str| {
+            let refused = delete(Some(body), &Query::default()).unwrap_err();
+            assert_eq!((refused.code(), refused.message()), (400, expect));
+        };
+        check(
+            json!({"dryRun": "All"}),
+            "json: cannot unmarshal string into Go struct field DeleteOptions.dryRun of type []string",
+        );
+        check(
+            json!({"gracePeriodSeconds": "5"}),
+            "json: cannot unmarshal string into Go struct field DeleteOptions.gracePeriodSeconds of type int64",
+        );
+        let read = delete(Some(json!({"orphanDependents": false})), &Query::default()).unwrap();
+        assert_eq!(read.dependents, Dependents::Collected);
         assert_eq!(
             refused.message(),
             "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Unsupported value: \"Nope\": supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\""

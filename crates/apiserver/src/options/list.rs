@@ -4,6 +4,7 @@ use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::{Revision, Status};
 
 use super::{not_supported, number, parse_revision, refuse};
+use crate::pages::Continue;
 use crate::query::Query;
 
 /// `resourceVersionMatch`
@@ -27,35 +28,42 @@ pub(crate) struct ListOptions {
     pub(crate) timeout_seconds: Option<u64>,
 }
 
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Of {
+    List,
+    Watch,
+}
+
 impl ListOptions {
     /// Reads and validates them.
     ///
     /// # Errors
-    /// 400 or 422 in upstream's words.
-    pub(crate) fn read(query: &Query, watch: bool) -> Result<Self, Status> {
+    /// 400, 422 or 500 in upstream's words.
+    pub(crate) fn read(query: &Query, of: Of) -> Result<Self, Status> {
         let revision = query.text("resourceVersion");
-        let matching = query.text("resourceVersionMatch");
+        let mut matching = query.text("resourceVersionMatch");
         let continues = query.text("continue");
-        let initial_events = query
+        let mut initial_events = query
             .value("sendInitialEvents")
             .map(|_| query.flag("sendInitialEvents"));
-        let errors = if watch {
-            watch_errors(matching, continues, initial_events)
-        } else {
-            list_errors(revision, matching, continues, initial_events)
-        };
         let limit = number(query, "limit")?.unwrap_or(0);
         let timeout_seconds = number(query, "timeoutSeconds")?;
-        refuse("ListOptions", &errors)?;
-        if !continues.is_empty() && !revision.is_empty() {
-            return Err(Status::bad_request(
-                "specifying resource version is not allowed when using continue",
-            ));
+        let says_nothing = initial_events.is_none() && matching.is_empty();
+        if of == Of::Watch && says_nothing && matches!(revision, "" | "0") {
+            // The old way to ask for everything that is there.
+            initial_events = Some(true);
+            matching = "NotOlderThan";
         }
-        Ok(Self {
+        let errors = match of {
+            Of::Watch => watch_errors(matching, continues, initial_events),
+            Of::List => list_errors(revision, matching, continues, initial_events),
+        };
+        refuse("ListOptions", &errors)?;
+        let options = Self {
             limit: usize::try_from(limit).unwrap_or(0),
             continues: continues.to_owned(),
-            revision: parse_revision(revision)?,
+            revision: None,
             matching: match matching {
                 "Exact" => Match::Exact,
                 "NotOlderThan" => Match::NotOlderThan,
@@ -64,7 +72,30 @@ impl ListOptions {
             bookmarks: query.flag("allowWatchBookmarks"),
             initial_events,
             timeout_seconds: timeout_seconds.and_then(|seconds| u64::try_from(seconds).ok()),
-        })
+        };
+        let revision = match of {
+            // Looked at behind the token.
+            Of::List if !continues.is_empty() && matches!(revision, "" | "0") => None,
+            Of::List if !continues.is_empty() => {
+                Continue::decode(continues)?;
+                return Err(Status::bad_request(
+                    "specifying resource version is not allowed when using continue",
+                ));
+            }
+            Of::List => parse_revision(revision)
+                .map_err(|why| Status::bad_request(format!("invalid resource version: {why}")))?,
+            Of::Watch => parse_revision(revision).map_err(Status::unclassified)?,
+        };
+        Ok(options.at(revision))
+    }
+
+    /// Whoever takes any state is served the newest one whole, whatever the limit, as upstream's cache does.
+    fn at(mut self, revision: Option<Revision>) -> Self {
+        self.revision = revision;
+        if revision == Some(Revision::ZERO) {
+            self.limit = 0;
+        }
+        self
     }
 }
 
@@ -150,31 +181,43 @@ mod tests {
 
     #[test]
     fn list_options_are_refused_in_upstreams_words() {
-        let check = |text: &str, watch, code: u16, expect: &str| {
-            let status = ListOptions::read(&query(text), watch).unwrap_err();
+        let check = |text: &str, of, code: u16, expect: &str| {
+            let status = ListOptions::read(&query(text), of).unwrap_err();
             assert_eq!((status.code(), status.message()), (code, expect), "{text}");
         };
         check(
             "resourceVersionMatch=Exact",
-            false,
+            Of::List,
             422,
             "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided",
         );
         check(
             "resourceVersion=abc",
-            false,
+            Of::List,
             400,
             "invalid resource version: resourceVersion: Invalid value: \"abc\": strconv.ParseUint: parsing \"abc\": invalid syntax",
         );
         check(
             "sendInitialEvents=true",
-            true,
+            Of::Watch,
             422,
             "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
         );
         check(
+            "resourceVersion=abc",
+            Of::Watch,
+            500,
+            "resourceVersion: Invalid value: \"abc\": strconv.ParseUint: parsing \"abc\": invalid syntax",
+        );
+        check(
+            "continue=abc",
+            Of::Watch,
+            422,
+            "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden when continue is provided",
+        );
+        check(
             "limit=x",
-            false,
+            Of::List,
             400,
             "strconv.ParseInt: parsing \"x\": invalid syntax",
         );

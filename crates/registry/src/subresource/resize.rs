@@ -1,37 +1,48 @@
-//! `pods/resize`: requests and limits of running containers.
+//! `pods/resize`: requests and limits of running containers, and of the pod.
 
 use serde_json::Value;
 use warren_apimachinery::value::ValueExt;
 
-/// Takes only the resources and resize policies of containers from the new object.
+const LISTS: [&str; 2] = ["/spec/containers", "/spec/initContainers"];
+
+/// Takes only resources and resize policies from the new object. Where containers came, went or changed their
+/// places, all of it is taken: validation then says what is wrong.
 pub(super) fn isolate(new: &mut Value, old: &Value) {
+    if LISTS
+        .iter()
+        .any(|list| new.items(list).len() != old.items(list).len())
+    {
+        return;
+    }
     let mut kept = old.clone();
-    for list in ["/spec/containers", "/spec/initContainers"] {
+    for list in LISTS {
         let sent = new.take_at(list).unwrap_or_default();
         let Some(Value::Array(containers)) = kept.pointer_mut(list) else {
             continue;
         };
-        for container in containers {
-            let name = container.text("/name");
-            let Some(asked) = sent.items("").iter().find(|sent| sent.text("/name") == name) else {
-                continue;
-            };
-            for field in ["/resources", "/resizePolicy"] {
-                match asked.at(field) {
-                    Value::Null => container.take_at(field),
-                    value => {
-                        container.set(field, value.clone());
-                        None
-                    }
-                };
-            }
+        let same_names = containers
+            .iter()
+            .zip(sent.items(""))
+            .all(|(container, sent)| container.text("/name") == sent.text("/name"));
+        if !same_names {
+            kept.set(list, sent);
+            continue;
+        }
+        for (container, sent) in containers.iter_mut().zip(sent.items("")) {
+            take(container, sent, "/resources");
+            take(container, sent, "/resizePolicy");
         }
     }
-    match new.take_at("/metadata/managedFields") {
-        Some(fields) => kept.set("/metadata/managedFields", fields),
-        None => {
-            kept.take_at("/metadata/managedFields");
-        }
-    }
+    take(&mut kept, new, "/spec/resources");
+    take(&mut kept, new, "/metadata/managedFields");
     *new = kept;
+}
+
+fn take(kept: &mut Value, new: &Value, pointer: &str) {
+    match new.at(pointer) {
+        Value::Null => {
+            kept.take_at(pointer);
+        }
+        value => kept.set(pointer, value.clone()),
+    }
 }

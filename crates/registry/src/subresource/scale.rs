@@ -7,8 +7,8 @@ use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::selector::LabelSelector;
 use warren_apimachinery::value::{ValueExt, go_kind};
 use warren_apimachinery::{Object, Status, time};
-use warren_patch::Apply;
-use warren_schema::{builtin, definition_for};
+use warren_patch::{Apply, OwnershipUpdate};
+use warren_schema::Schema;
 
 use super::scale_owners;
 use crate::commit::Refusal;
@@ -16,6 +16,7 @@ use crate::create::Ownership;
 use crate::decode::Expected;
 use crate::definition::{Definition, ScalePaths};
 use crate::operation::Operation;
+use crate::patch::{source, undecodable};
 use crate::request::Patch;
 use crate::{Written, metadata};
 
@@ -94,8 +95,25 @@ fn selector_text(selector: &Value) -> String {
 /// What becomes of the scale, and of who owns the fields of its object.
 struct Next {
     scale: Value,
-    /// The owners of the object's fields, where the change itself says so.
-    owners: Option<Value>,
+    /// The owners of the object's fields.
+    owners: Vec<Value>,
+}
+
+fn schema() -> Result<Arc<Schema>, Status> {
+    SCALE
+        .builtin()
+        .ok_or_else(|| Status::internal("no schema of Scale"))
+}
+
+fn patched(scale: &Value, patch: &Patch) -> Result<Value, Status> {
+    let mut scale = scale.clone();
+    match patch {
+        Patch::Json(operations) => warren_patch::json_patch(&mut scale, operations)?,
+        // A `Scale` has no lists, so that a strategic merge is a merge.
+        Patch::Merge(patch) | Patch::Strategic(patch) => warren_patch::merge_patch(&mut scale, patch)?,
+        Patch::Apply { .. } => {}
+    }
+    Ok(scale)
 }
 
 impl Operation<'_> {
@@ -104,31 +122,58 @@ impl Operation<'_> {
         let mut scale = self.registry.decode_part(self.cx, SCALE, scale)?;
         metadata::settle_namespace(&mut scale, self.definition, &self.key.namespace)?;
         self.check_name(&scale)?;
-        let next = |_: &Value, _: &Value| {
-            let scale = scale.clone();
-            Ok(Next { scale, owners: None })
-        };
-        self.rescale(next).await
+        self.rescale(|object, now| self.owned(object, now, scale.clone()))
+            .await
     }
 
     /// PATCH of a `Scale`.
     pub(crate) async fn patch_scale(&self, patch: &Patch) -> Result<Written, Status> {
         self.rescale(|object, now| {
-            let mut scale = now.clone();
-            match patch {
-                Patch::Json(operations) => warren_patch::json_patch(&mut scale, operations)?,
-                // A `Scale` has no lists, so that a strategic merge is a merge.
-                Patch::Merge(patch) | Patch::Strategic(patch) => {
-                    warren_patch::merge_patch(&mut scale, patch)?;
-                }
-                Patch::Apply { configuration, force } => {
-                    return self.apply_scale(object, scale, configuration, *force);
-                }
+            if let Patch::Apply { configuration, force } = patch {
+                let next = self.apply_scale(object, now.clone(), configuration, *force)?;
+                self.check_doubled()?;
+                return Ok(next);
             }
+            let mut scale = patched(now, patch)?;
+            self.registry
+                .decode_part_raw(self.cx, SCALE, source(patch), &mut scale)
+                .map_err(|error| {
+                    let text = || patched(now, patch).map(|scale| scale.to_string());
+                    undecodable(error, patch, text)
+                })?;
             self.check_name(&scale)?;
-            Ok(Next { scale, owners: None })
+            self.owned(object, now, scale)
         })
         .await
+    }
+
+    /// A scale that was written other than by apply, and who owns its field then.
+    fn owned(&self, object: &Value, now: &Value, scale: Value) -> Result<Next, Status> {
+        let replicas = scale_owners::field(&paths(self.definition)?.spec_replicas);
+        let owners = object.items("/metadata/managedFields");
+        let of_scale = scale_owners::of_scale(owners, &replicas);
+        let (mut before, mut after) = (now.clone(), scale);
+        before.set("/metadata/managedFields", of_scale);
+        warren_patch::update(OwnershipUpdate {
+            schema: &*schema()?,
+            before: Some(&before),
+            after: &mut after,
+            manager: self.cx.field_manager,
+            api_version: API_VERSION,
+            subresource: "scale",
+            now: &time::format(self.registry.now()),
+            reset: &[&["status"]],
+            in_version: &|_, _, _| None,
+        });
+        Ok(self.next(owners, after, &replicas))
+    }
+
+    /// The scale, and the owners of the object by those of the scale.
+    fn next(&self, owners: &[Value], mut scale: Value, replicas: &str) -> Next {
+        let now = scale.take_at("/metadata/managedFields").unwrap_or_default();
+        let api_version = self.definition.api_version(self.cx.version);
+        let owners = scale_owners::of_object(owners, now.items(""), replicas, &api_version);
+        Next { scale, owners }
     }
 
     /// Applies to the scale, whose only field belongs to who owns the replicas of the object.
@@ -139,17 +184,14 @@ impl Operation<'_> {
         configuration: &Value,
         force: bool,
     ) -> Result<Next, Status> {
-        let schema = definition_for(SCALE.group, SCALE.version, SCALE.kind)
-            .and_then(builtin)
-            .ok_or_else(|| Status::internal("no schema of Scale"))?;
         let replicas = scale_owners::field(&paths(self.definition)?.spec_replicas);
         let before = object.items("/metadata/managedFields");
         scale.set(
             "/metadata/managedFields",
             scale_owners::of_scale(before, &replicas),
         );
-        let mut applied = warren_patch::apply(Apply {
-            schema: &schema,
+        let applied = warren_patch::apply(Apply {
+            schema: &*schema()?,
             live: Some(&scale),
             configuration,
             manager: self.cx.field_manager,
@@ -161,13 +203,7 @@ impl Operation<'_> {
             reset: &[],
             in_version: &|_, _, _| None,
         })?;
-        let now = applied.take_at("/metadata/managedFields").unwrap_or_default();
-        let api_version = self.definition.api_version(self.cx.version);
-        let owners = scale_owners::of_object(before, now.items(""), &replicas, &api_version);
-        Ok(Next {
-            scale: applied,
-            owners: Some(owners.into()),
-        })
+        Ok(self.next(before, applied, &replicas))
     }
 
     async fn rescale(
@@ -186,14 +222,12 @@ impl Operation<'_> {
             }
             let mut new = current.value.clone();
             new.set(&paths.spec_replicas, replicas);
-            let ownership = match next.owners {
-                Some(owners) => {
-                    new.set("/metadata/managedFields", owners);
-                    Ownership::Applied
-                }
-                None => Ownership::Update,
-            };
-            let changed = self.change(&current, new, ownership).await;
+            if next.owners.is_empty() {
+                new.take_at("/metadata/managedFields");
+            } else {
+                new.set("/metadata/managedFields", next.owners);
+            }
+            let changed = self.change(&current, new, Ownership::Applied).await;
             if let Some(object) = Refusal::unless_outrun(changed)? {
                 return Ok(Written {
                     object: of(self.definition, &object.to_value())?,

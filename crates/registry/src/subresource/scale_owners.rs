@@ -60,6 +60,8 @@ pub(super) fn of_object(entries: &[Value], scale: &[Value], replicas: &str, api_
         fields.set(replicas, Map::new());
         entry.set("/apiVersion", api_version);
         entry.set("/fieldsV1", fields);
+        // Upstream looks for the time among those of the object, where there is none.
+        entry.take_at("/time");
         entry
     }));
     kept

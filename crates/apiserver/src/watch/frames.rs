@@ -1,0 +1,149 @@
+//! Frames of a watch: events as their watcher sees them, in the shape and encoding that was agreed on.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use warren_apimachinery::value::ValueExt;
+use warren_apimachinery::{Object, Revision, Status};
+use warren_registry::Registry;
+use warren_registry::definition::Definition;
+use warren_storage::{Event, EventKind};
+
+use crate::accept::{Encoding, Shape};
+use crate::answer;
+use crate::protobuf;
+use crate::selection::Selectors;
+use crate::table::Printer;
+
+fn json_frame(kind: &str, object: &[u8], out: &mut BytesMut) {
+    out.reserve(object.len() + kind.len() + 24);
+    out.extend_from_slice(b"{\"type\":\"");
+    out.extend_from_slice(kind.as_bytes());
+    out.extend_from_slice(b"\",\"object\":");
+    out.extend_from_slice(object);
+    out.extend_from_slice(b"}\n");
+}
+
+/// Which bookmark.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bookmark {
+    Plain,
+    /// Everything that was there at the start has been sent.
+    InitialEventsEnd,
+}
+
+/// Turns events into frames, in the shape that was agreed on.
+pub(super) struct Frames {
+    pub(super) registry: Arc<Registry>,
+    pub(super) definition: Arc<Definition>,
+    pub(super) version: String,
+    pub(super) shape: Shape,
+    pub(super) encoding: Encoding,
+    pub(super) printer: Option<Printer>,
+    pub(super) headers_sent: bool,
+    pub(super) selectors: Selectors,
+}
+
+impl Frames {
+    pub(super) fn events(&mut self, events: &[Event]) -> Bytes {
+        let mut piece = BytesMut::new();
+        for event in events {
+            match self.judge(event) {
+                Seen::Nothing => {}
+                Seen::As(kind) => self.write(kind, &event.object, &mut piece),
+                Seen::Left(previous) => {
+                    let last = at_revision(previous, event.revision);
+                    self.write("DELETED", &last, &mut piece);
+                }
+            }
+        }
+        piece.freeze()
+    }
+
+    /// What an event is for those who only see what the selectors match.
+    fn judge<'e>(&self, event: &'e Event) -> Seen<'e> {
+        let matches = |object: &Object| self.selectors.matches(object.meta());
+        let is = matches(&event.object);
+        let was = event.previous.as_deref().is_some_and(matches);
+        match (event.kind, was, is) {
+            (EventKind::Deleted, true, _) | (EventKind::Deleted, _, true) => Seen::As("DELETED"),
+            (EventKind::Added, _, true) | (EventKind::Modified, false, true) => Seen::As("ADDED"),
+            (EventKind::Modified, true, true) => Seen::As("MODIFIED"),
+            (EventKind::Modified, true, false) => event.previous.as_deref().map_or(Seen::Nothing, Seen::Left),
+            (EventKind::Added | EventKind::Modified | EventKind::Deleted, _, false) => Seen::Nothing,
+        }
+    }
+
+    pub(super) fn write(&mut self, kind: &str, object: &Object, out: &mut BytesMut) {
+        let bytes = self.registry.answer(&self.definition, &self.version, object);
+        let revision = object.meta().revision;
+        let shaped = self.shaped(&bytes, revision);
+        self.frame(kind, shaped.as_ref().unwrap_or(&bytes), out);
+    }
+
+    /// Appends an event with this object, which is JSON.
+    fn frame(&self, kind: &str, object: &[u8], out: &mut BytesMut) {
+        if self.encoding != Encoding::Protobuf {
+            return json_frame(kind, object, out);
+        }
+        // Only kinds that have a form in protobuf are watched in it.
+        if let Some(object) = protobuf::object(object) {
+            out.extend_from_slice(&protobuf::frame(kind, &object));
+        }
+    }
+
+    pub(super) fn error(&self, status: &Status) -> Bytes {
+        let mut frame = BytesMut::new();
+        self.frame("ERROR", &answer::json(status), &mut frame);
+        frame.freeze()
+    }
+
+    /// The bytes in another shape; `None` when the object itself is wanted.
+    fn shaped(&mut self, bytes: &Bytes, revision: Revision) -> Option<Bytes> {
+        match (&self.shape, &self.printer) {
+            (Shape::Metadata(version), _) => Some(answer::partial(bytes, version)),
+            (Shape::Table(_), Some(printer)) => {
+                let metadata = json!({"resourceVersion": revision.to_string()});
+                let headers = !std::mem::replace(&mut self.headers_sent, true);
+                let objects = std::iter::once(bytes);
+                Some(printer.print(&self.definition, &metadata, objects, Timestamp::now(), headers))
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn bookmark(&mut self, revision: Revision, which: Bookmark) -> Bytes {
+        let mut object = json!({
+            "kind": self.definition.kind,
+            "apiVersion": self.definition.api_version(&self.version),
+            "metadata": {"resourceVersion": revision.to_string()},
+        });
+        if which == Bookmark::InitialEventsEnd {
+            object.set("/metadata/annotations/k8s.io~1initial-events-end", "true");
+        }
+        let bytes = answer::json(&object);
+        let shaped = self.shaped(&bytes, revision);
+        let mut frame = BytesMut::new();
+        self.frame("BOOKMARK", shaped.as_ref().unwrap_or(&bytes), &mut frame);
+        frame.freeze()
+    }
+}
+
+/// What a watcher sees of an event.
+enum Seen<'e> {
+    Nothing,
+    As(&'static str),
+    /// It no longer matches: gone for this watcher, as it last matched.
+    Left(&'e Object),
+}
+
+/// The object with another revision: how upstream reports what left a selection.
+fn at_revision(object: &Object, revision: Revision) -> Object {
+    let mut value: Value = object.to_value();
+    value.set("/metadata/resourceVersion", revision.to_string());
+    let mut meta = object.meta().clone();
+    meta.revision = revision;
+    Object::new(answer::json(&value), meta)
+}
