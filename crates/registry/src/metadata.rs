@@ -201,6 +201,21 @@ fn freely_changed(metadata: &Value, path: &Path) -> Vec<Error> {
         &path.child("annotations"),
     ));
     errors.extend(owners(metadata, &path.child("ownerReferences")));
+    errors.extend(managers(metadata, &path.child("managedFields")));
+    errors
+}
+
+/// The names in `managedFields`; what they own is forgotten where it makes no sense.
+fn managers(metadata: &Value, path: &Path) -> Vec<Error> {
+    let mut errors = Vec::new();
+    for (index, entry) in metadata.items("/managedFields").iter().enumerate() {
+        let at = path.index(index);
+        for (field, limit) in [("manager", 128), ("subresource", 256)] {
+            if entry.field(field).as_str().is_some_and(|text| text.len() > limit) {
+                errors.push(Error::too_long(&at.child(field), limit));
+            }
+        }
+    }
     errors
 }
 

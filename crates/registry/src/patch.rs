@@ -211,6 +211,7 @@ pub(crate) fn undecodable(
     patched: impl FnOnce() -> Result<String, Status>,
 ) -> Status {
     let why = match error {
+        Undecodable::Invalid(status) => return status,
         Undecodable::Refused { why, .. } | Undecodable::Body { why, .. } => why,
     };
     let text = match patch {

@@ -98,7 +98,7 @@ impl Operation<'_> {
         Err(self.modified())
     }
 
-    async fn create_on_update(&self, mut object: Value) -> Result<Written, Status> {
+    async fn create_on_update(&self, object: Value) -> Result<Written, Status> {
         if self.part != Part::Main || !self.definition.strategy.traits().create_on_update {
             return Err(self.not_found());
         }
@@ -111,7 +111,6 @@ impl Operation<'_> {
             let resource = self.definition.group_resource();
             return Err(Status::conflict(&resource, &self.key.name, &why));
         }
-        object.take_at("/metadata/resourceVersion");
         self.create_missing(object, Ownership::Update).await
     }
 
@@ -122,6 +121,7 @@ impl Operation<'_> {
         ownership: Ownership,
     ) -> Result<Written, Status> {
         metadata::wipe(&mut object)?;
+        object.take_at("/metadata/resourceVersion");
         let object = self
             .create(object, ownership)
             .await

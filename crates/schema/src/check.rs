@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
+use warren_apimachinery::field::go_quote;
 use warren_apimachinery::quantity::Quantity;
 use warren_apimachinery::time;
 use warren_apimachinery::value::go_kind;
@@ -37,7 +38,7 @@ pub enum Decoder {
 }
 
 /// Upstream stops counting strict errors here.
-const MAX_UNKNOWN: usize = 100;
+pub(crate) const MAX_UNKNOWN: usize = 100;
 
 /// The text of a refusal by strict decoding: `strict decoding error: unknown field "spec.foo", …`. What was
 /// found while reading YAML (`line 9: key "foo" already set in map`) stands together and first.
@@ -86,11 +87,6 @@ pub(crate) fn check_at(schema: &Schema, value: &mut Value, path: &str, found: &m
     let mut walk = Walk {
         found: std::mem::take(found),
         path: path.to_owned(),
-        fields: if path.is_empty() {
-            Vec::new()
-        } else {
-            vec![path.to_owned()]
-        },
         ..Walk::default()
     };
     walk.value(schema, value, None);
@@ -108,8 +104,8 @@ pub(crate) fn is_base64(text: &str) -> bool {
 }
 
 /// Names an unknown field.
-pub(crate) fn note_unknown(found: &mut Checked, path: &str) {
-    let message = format!("unknown field \"{path}\"");
+fn note_unknown(found: &mut Checked, path: &str) {
+    let message = format!("unknown field {}", go_quote(path));
     if found.unknown.len() < MAX_UNKNOWN && !found.unknown.contains(&message) {
         found.unknown.push(message);
     }
@@ -194,9 +190,12 @@ impl Walk {
             .and_then(|go| go.types.iter().find(|(field, _)| *field == name));
         let told = told.map(|(_, text)| text.as_str());
         let length = self.enter_key(&name);
+        let depth = self.fields.len();
+        self.fields
+            .extend(words::embedded(&self.structure, &name).map(str::to_owned));
         self.fields.push(name);
         self.value(&field.get(), value, told);
-        self.fields.pop();
+        self.fields.truncate(depth);
         self.path.truncate(length);
         if told == Some("v1.ResourceList") {
             round_resources(value);
@@ -257,12 +256,7 @@ impl Walk {
         let name = schema.go.as_ref().map_or("", |go| go.name.as_str());
         let Value::String(text) = value else {
             return match name {
-                "Time" | "MicroTime" => {
-                    self.fail(format!(
-                        "json: cannot unmarshal {} into Go value of type string",
-                        go_kind(value)
-                    ));
-                }
+                "Time" | "MicroTime" => self.refuse_within(go_kind(value), "string"),
                 _ => self.refuse(schema, value, told),
             };
         };
@@ -304,10 +298,7 @@ impl Walk {
     fn int_or_string(&mut self, value: &Value) {
         let is_short = value.as_i64().is_some_and(|number| i32::try_from(number).is_ok());
         if !is_short && !value.is_string() {
-            let got = words::got_for_integer(value);
-            self.fail(format!(
-                "json: cannot unmarshal {got} into Go value of type int32"
-            ));
+            self.refuse_within(&words::got_for_integer(value), "int32");
         }
     }
 
@@ -320,14 +311,29 @@ impl Walk {
             _ => go_kind(value).to_owned(),
         };
         let type_text = words::type_text(schema, told);
-        let target = if self.fields.is_empty() {
-            "Go value".to_owned()
-        } else {
-            format!("Go struct field {}.{}", self.structure, self.fields.join("."))
+        let target = self.target();
+        self.fail(format!(
+            "json: cannot unmarshal {got} into {target} of type {type_text}"
+        ));
+    }
+
+    /// What Go says where a type reads itself: the converter does not say of which field.
+    fn refuse_within(&mut self, got: &str, type_text: &str) {
+        let target = match self.decoder {
+            Decoder::Json => self.target(),
+            Decoder::Converter => "Go value".to_owned(),
         };
         self.fail(format!(
             "json: cannot unmarshal {got} into {target} of type {type_text}"
         ));
+    }
+
+    fn target(&self) -> String {
+        if self.fields.is_empty() {
+            "Go value".to_owned()
+        } else {
+            format!("Go struct field {}.{}", self.structure, self.fields.join("."))
+        }
     }
 
     fn fail(&mut self, why: String) {
@@ -540,7 +546,12 @@ mod tests {
         refuses(
             "io.k8s.api.core.v1.ServicePort",
             json!({"targetPort": true}),
-            "json: cannot unmarshal bool into Go value of type int32",
+            "json: cannot unmarshal bool into Go struct field ServicePort.targetPort of type int32",
+        );
+        refuses(
+            "io.k8s.api.core.v1.Pod",
+            json!({"spec": {"volumes": [{"name": "v", "emptyDir": {"medium": 1}}]}}),
+            "json: cannot unmarshal number into Go struct field EmptyDirVolumeSource.spec.volumes.VolumeSource.emptyDir.medium of type v1.StorageMedium",
         );
         refuses(
             "io.k8s.api.core.v1.Secret",

@@ -5,55 +5,84 @@ use serde_json::{Map, Value};
 use crate::check::{self, Checked};
 use crate::model::{Ref, Schema, Type};
 
-/// Prunes a custom resource in place.
+/// Prunes a custom resource in place. Unknown fields are named in upstream's order: those of the metadata, then
+/// those that the schema does not have, then those of embedded metadata.
 pub(crate) fn prune(schema: &Schema, value: &mut Value) -> Checked {
-    let mut found = Checked::default();
-    node(schema, value, "", &mut found);
-    found
+    let mut pruning = Pruning::default();
+    pruning.node(schema, value, "");
+    let Pruning {
+        mut metadata,
+        mut pruned,
+        embedded,
+    } = pruning;
+    pruned.sort_unstable();
+    let fields = pruned.iter().map(|path| format!("unknown field \"{path}\""));
+    metadata.unknown.extend(fields);
+    metadata.unknown.extend(embedded.unknown);
+    metadata.unknown.truncate(check::MAX_UNKNOWN);
+    metadata.type_error = metadata.type_error.or(embedded.type_error);
+    metadata
 }
 
-fn node(schema: &Schema, value: &mut Value, path: &str, found: &mut Checked) {
-    match value {
-        Value::Object(map) if matches!(schema.kind, Type::Object | Type::Any) => {
-            object(schema, map, path, found)
-        }
-        Value::Array(items) => {
-            let Some(element) = &schema.items else {
-                return;
-            };
-            let element = element.get();
-            for (index, item) in items.iter_mut().enumerate() {
-                node(&element, item, &format!("{path}[{index}]"), found);
+#[derive(Default)]
+struct Pruning {
+    /// What is wrong with the metadata.
+    metadata: Checked,
+    /// The paths of what the schema does not have.
+    pruned: Vec<String>,
+    /// What is wrong with the metadata of embedded objects.
+    embedded: Checked,
+}
+
+impl Pruning {
+    fn node(&mut self, schema: &Schema, value: &mut Value, path: &str) {
+        match value {
+            Value::Object(map) if matches!(schema.kind, Type::Object | Type::Any) => {
+                self.object(schema, map, path);
             }
+            Value::Array(items) => {
+                let Some(element) = &schema.items else {
+                    return;
+                };
+                let element = element.get();
+                for (index, item) in items.iter_mut().enumerate() {
+                    self.node(&element, item, &format!("{path}[{index}]"));
+                }
+            }
+            _ => {}
         }
-        _ => {}
     }
-}
 
-fn object(schema: &Schema, map: &mut Map<String, Value>, path: &str, found: &mut Checked) {
-    map.retain(|name, value| {
-        let at = if path.is_empty() {
-            name.clone()
-        } else {
-            format!("{path}.{name}")
-        };
-        match schema.field(name) {
-            Some(Ref::Named(_)) if value.is_null() => false,
-            Some(Ref::Named(_)) => {
-                check::check_at(&check::object_meta(), value, &at, found);
-                true
+    fn object(&mut self, schema: &Schema, map: &mut Map<String, Value>, path: &str) {
+        map.retain(|name, value| {
+            let at = if path.is_empty() {
+                name.clone()
+            } else {
+                format!("{path}.{name}")
+            };
+            match schema.field(name) {
+                Some(Ref::Named(_)) if value.is_null() => false,
+                Some(Ref::Named(_)) => {
+                    let found = if path.is_empty() {
+                        &mut self.metadata
+                    } else {
+                        &mut self.embedded
+                    };
+                    check::check_at(&check::object_meta(), value, &at, found);
+                    true
+                }
+                Some(field) => {
+                    self.node(&field.get(), value, &at);
+                    true
+                }
+                None if schema.preserve_unknown || schema.kind == Type::Any => true,
+                None => {
+                    self.pruned.push(at);
+                    false
+                }
             }
-            Some(field) => {
-                node(&field.get(), value, &at, found);
-                true
-            }
-            None if schema.preserve_unknown || schema.kind == Type::Any => true,
-            None => {
-                check::note_unknown(found, &at);
-                false
-            }
-        }
-    });
+        });
+    }
 }
 
 #[cfg(test)]
@@ -88,8 +117,8 @@ mod tests {
         assert_eq!(
             checked.unknown,
             [
-                "extra",
                 "metadata.nope",
+                "extra",
                 "spec.free.strict.w",
                 "spec.inner.spec",
                 "spec.list[0].c",
@@ -101,9 +130,7 @@ mod tests {
         let mut bad = json!({"metadata": {"labels": {"a": 1}}});
         assert_eq!(
             schema.check(&mut bad).type_error.as_deref(),
-            Some(
-                "json: cannot unmarshal number into Go struct field ObjectMeta.metadata.labels of type string"
-            )
+            Some("json: cannot unmarshal number into Go struct field ObjectMeta.labels of type string")
         );
     }
 }

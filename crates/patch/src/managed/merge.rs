@@ -219,10 +219,14 @@ pub(crate) fn remove(shape: &Shape<'_>, value: &mut Value, set: &FieldSet) {
 }
 
 /// Removes the fields that are null where the schema has no null: what a typed object would not have either.
+/// Custom resources have no types: what is null in one is its schema's to judge.
 pub(crate) fn drop_nulls(shape: &Shape<'_>, value: &mut Value) {
-    let Shape::Known { schema, .. } = shape else {
+    let Shape::Known { schema, object, .. } = shape else {
         return;
     };
+    if *object && schema.embedded {
+        return;
+    }
     if schema.kind == warren_schema::Type::Any {
         return;
     }

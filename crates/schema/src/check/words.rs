@@ -53,6 +53,37 @@ pub(super) fn unconvertible(schema: &Schema, value: &Value, told: Option<&str>) 
     }
 }
 
+/// The struct that a Go type embeds, for a field that comes from it: Go names it on the way to the field.
+pub(super) fn embedded(structure: &str, field: &str) -> Option<&'static str> {
+    match structure {
+        "Volume" => (field != "name").then_some("VolumeSource"),
+        "EphemeralContainer" => (field != "targetContainerName").then_some("EphemeralContainerCommon"),
+        "Probe" => matches!(field, "exec" | "grpc" | "httpGet" | "tcpSocket").then_some("ProbeHandler"),
+        "PersistentVolumeSpec" => {
+            const OWN: [&str; 9] = [
+                "accessModes",
+                "capacity",
+                "claimRef",
+                "mountOptions",
+                "nodeAffinity",
+                "persistentVolumeReclaimPolicy",
+                "storageClassName",
+                "volumeAttributesClassName",
+                "volumeMode",
+            ];
+            (!OWN.contains(&field)).then_some("PersistentVolumeSource")
+        }
+        "ConfigMapEnvSource"
+        | "ConfigMapKeySelector"
+        | "ConfigMapProjection"
+        | "ConfigMapVolumeSource"
+        | "SecretEnvSource"
+        | "SecretKeySelector"
+        | "SecretProjection" => (field == "name").then_some("LocalObjectReference"),
+        _ => None,
+    }
+}
+
 /// The Go type that a schema stands for: `told` where the data says so, else derived.
 pub(super) fn type_text(schema: &Schema, told: Option<&str>) -> String {
     if let Some(told) = told {
