@@ -123,6 +123,7 @@ impl Definitions {
         let mut definition = builtin::raw(name)?;
         let facts = definition.take_at("/x-go");
         let required = definition.at("/required").clone();
+        let is_object = !definition.at("/properties/metadata").is_null();
         let descriptions = builtin::descriptions(name).unwrap_or_default();
         if let Some(Value::Object(properties)) = definition.get_mut("properties") {
             for (field, property) in properties {
@@ -133,7 +134,8 @@ impl Definitions {
                 }
                 let zero = match &facts {
                     Some(facts) => facts.field("always").get(field).cloned(),
-                    None => implied_zero(field, property, &required),
+                    None => implied_zero(field, property, &required)
+                        .filter(|zero| zero.is_string() || zero.is_number() || is_object),
                 };
                 self.restate(property, zero.filter(|zero| !zero.is_null()), true, done);
             }
