@@ -8,6 +8,7 @@ use warren_apimachinery::ClusterId;
 use warren_registry::Registry;
 use warren_telemetry::metrics::ApiMetrics;
 
+use crate::audit::Auditor;
 use crate::fairness::Fairness;
 use crate::pages::Pages;
 use crate::route::Peer;
@@ -25,6 +26,8 @@ pub struct ClusterParts {
     pub tunnel: Arc<dyn Tunnel>,
     /// Whether `/metrics` shows the metrics of the whole process: for the host, not for tenants.
     pub shows_process_metrics: bool,
+    /// What is written down of its requests; `None` for nothing.
+    pub auditor: Option<Arc<Auditor>>,
 }
 
 /// One cluster's API, as routes find it.
@@ -34,6 +37,7 @@ pub struct ClusterApi {
     pub(crate) access: Arc<Access>,
     pub(crate) tunnel: Arc<dyn Tunnel>,
     pub(crate) shows_process_metrics: bool,
+    pub(crate) auditor: Option<Arc<Auditor>>,
     pub(crate) fairness: Fairness,
     pub(crate) metrics: ApiMetrics,
     pub(crate) pages: Pages,
@@ -48,6 +52,7 @@ impl ClusterApi {
             access: parts.access,
             tunnel: parts.tunnel,
             shows_process_metrics: parts.shows_process_metrics,
+            auditor: parts.auditor,
             fairness: Fairness::default(),
             metrics: ApiMetrics::default(),
             pages: Pages::default(),

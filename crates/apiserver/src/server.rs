@@ -2,14 +2,12 @@
 //!
 //! The order: who (authentication, impersonation) → what (path) → may they → fair admission → the verb.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use http::{Method, Request, Response, StatusCode, header, request};
 use jiff::Timestamp;
-use warren_access::{Attributes, Impersonation, RequestFacts};
 use warren_apimachinery::{Status, UserInfo};
 use warren_registry::Warnings;
 use warren_telemetry::metrics::RequestLabels;
@@ -17,8 +15,10 @@ use warren_telemetry::metrics::RequestLabels;
 use crate::accept::Encoding;
 use crate::answer;
 use crate::asked::Asked;
+use crate::audit;
 use crate::body::Body;
 use crate::cluster::ClusterApi;
+use crate::content;
 use crate::cx::{Cx, Payload, failure_encoding};
 use crate::discovery::Documents;
 use crate::fairness::{Digest, KnownRules, Ticket};
@@ -31,6 +31,7 @@ use crate::query::Query;
 use crate::resource;
 use crate::route::{Peer, Stop};
 use crate::unwind::caught;
+use crate::who;
 
 /// How long a request may take that is neither a watch nor a stream.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -52,6 +53,7 @@ struct Received<'a> {
     asked: &'a Asked,
     labels: &'a RequestLabels,
     warnings: &'a Warnings,
+    audit_id: &'a str,
     head: request::Parts,
     body: Body,
 }
@@ -82,6 +84,7 @@ impl ApiServer {
             asked: &asked,
             labels: &labels,
             warnings: &warnings,
+            audit_id: audit_id.to_str().unwrap_or_default(),
             head,
             body,
         };
@@ -97,19 +100,59 @@ impl ApiServer {
         response
     }
 
+    /// Finds out who asks, answers, and has it written down where the cluster wants that.
     async fn answer(&self, cluster: &ClusterApi, peer: &Peer, mut received: Received<'_>) -> Response<Body> {
-        let (asked, head) = (received.asked, &mut received.head);
-        let encoding = failure_encoding(&head.headers, &asked.query);
+        let (asked, head) = (received.asked, &received.head);
         let now = Timestamp::now();
-        let user = match who(cluster, peer, asked, head, now).await {
+        let user = who::authenticate(cluster, peer, asked, head, now).await;
+        let start = audit::Start {
+            head,
+            asked,
+            audit_id: received.audit_id,
+            from: peer.hello.remote.ip(),
+            now,
+        };
+        let mut record = audit::Record::begin(cluster, &start, user.as_ref().ok());
+        let response = match user {
+            Ok(user) => {
+                if let Some(record) = &mut record {
+                    record.received(cluster).await;
+                }
+                self.answer_to(cluster, &mut received, user, &mut record).await
+            }
+            Err(status) => {
+                if let Some(record) = record.take() {
+                    record.unauthenticated(cluster, head).await;
+                }
+                answer::failure(&status, failure_encoding(&head.headers, &asked.query))
+            }
+        };
+        match record {
+            Some(record) => record.answered(cluster, response).await,
+            None => response,
+        }
+    }
+
+    /// Answers to a user that is known.
+    async fn answer_to(
+        &self,
+        cluster: &ClusterApi,
+        received: &mut Received<'_>,
+        user: UserInfo,
+        record: &mut Option<audit::Record>,
+    ) -> Response<Body> {
+        let asked = received.asked;
+        let encoding = failure_encoding(&received.head.headers, &asked.query);
+        let user = match who::acting(cluster, asked, &received.head, user, record.as_mut()) {
             Ok(user) => user,
-            Err(refused) => return refused.answer(encoding),
+            Err(status) => return answer::forbidden(&status, encoding),
         };
         let ticket = self.ticket(cluster, &user, asked);
         let payload = Payload {
-            extensions: std::mem::take(&mut head.extensions),
-            body: received.body,
+            extensions: std::mem::take(&mut received.head.extensions),
+            body: std::mem::take(&mut received.body),
         };
+        let head = &received.head;
         let cx = Cx {
             server: self,
             cluster,
@@ -122,13 +165,19 @@ impl ApiServer {
             user: &user,
             warnings: received.warnings,
             labels: received.labels,
-            now,
+            now: Timestamp::now(),
             stop: payload.extensions.get::<Stop>().cloned(),
         };
-        let answered = self.in_time(&cx, asked, ticket.as_ref(), payload).await;
+        let admitted = Admitted {
+            ticket: ticket.as_ref(),
+            record,
+            payload,
+        };
+        let answered = self.in_time(&cx, asked, admitted).await;
         let mut response = answered.unwrap_or_else(|refused| match refused {
             Refused::Status(status) => answer::failure(&status, cx.failure_encoding()),
-            refused => refused.answer(encoding),
+            Refused::Forbidden(status) => answer::forbidden(&status, encoding),
+            Refused::Busy => too_many(),
         });
         if let Some(ticket) = &ticket {
             headers::classified(&mut response, &ticket.classified);
@@ -155,16 +204,25 @@ impl ApiServer {
         &self,
         cx: &Cx<'_>,
         asked: &Asked,
-        ticket: Option<&Ticket>,
-        payload: Payload,
+        request: Admitted<'_>,
     ) -> Result<Response<Body>, Refused> {
+        let Admitted {
+            ticket,
+            record,
+            mut payload,
+        } = request;
         let work = async {
             // Held until the answer, or the watch, has begun.
             let _seat = match ticket {
                 Some(ticket) => Some(ticket.seat().await.map_err(|_| Refused::Busy)?),
                 None => None,
             };
-            authorize(cx, &asked.attributes())?;
+            who::authorize(cx, &asked.attributes(), record.as_mut()).map_err(Refused::Forbidden)?;
+            if let Some(record) = record.as_mut().filter(|record| record.wants_request()) {
+                let bytes = content::read(payload.body).await.map_err(Refused::Status)?;
+                record.request(&bytes, cx.header(header::CONTENT_TYPE));
+                payload.body = Body::full(bytes);
+            }
             caught(dispatch(cx, asked, payload))
                 .await
                 .map_err(Refused::Status)
@@ -206,14 +264,11 @@ enum Refused {
     Busy,
 }
 
-impl Refused {
-    fn answer(self, encoding: Encoding) -> Response<Body> {
-        match self {
-            Self::Status(status) => answer::failure(&status, encoding),
-            Self::Forbidden(status) => answer::forbidden(&status, encoding),
-            Self::Busy => too_many(),
-        }
-    }
+/// A request on its way to its verb.
+struct Admitted<'a> {
+    ticket: Option<&'a Ticket>,
+    record: &'a mut Option<audit::Record>,
+    payload: Payload,
 }
 
 /// 429 as upstream's filter says it, which is not a `Status`.
@@ -224,58 +279,6 @@ fn too_many() -> Response<Body> {
         .headers_mut()
         .insert(header::RETRY_AFTER, http::HeaderValue::from_static("1"));
     response
-}
-
-/// Who asks, impersonation included.
-async fn who(
-    cluster: &ClusterApi,
-    peer: &Peer,
-    asked: &Asked,
-    head: &request::Parts,
-    now: Timestamp,
-) -> Result<UserInfo, Refused> {
-    let authorization = head
-        .headers
-        .get(header::AUTHORIZATION)
-        .map(|value| String::from_utf8_lossy(value.as_bytes()));
-    let certificate = cluster.identify(peer, now);
-    let facts = RequestFacts {
-        certificate: &certificate,
-        authorization: authorization.as_deref(),
-        path: match &asked.target {
-            Target::Path(path) => path,
-            Target::Resource(_) => head.uri.path(),
-        },
-        now,
-    };
-    let user = cluster.access.authenticate(&facts).await;
-    cluster.metrics.authentication.count(user.is_ok());
-    let user = user.map_err(Refused::Status)?;
-    let Some(wanted) = impersonation(head).map_err(Refused::Forbidden)? else {
-        return Ok(user);
-    };
-    let acting = cluster.access.impersonate(&user, &wanted, &asked.attributes());
-    acting.map(|(user, _)| user).map_err(Refused::Forbidden)
-}
-
-fn impersonation(head: &request::Parts) -> Result<Option<Impersonation>, Status> {
-    let mut names = head.headers.keys();
-    if !names.any(|name| name.as_str().starts_with("impersonate-")) {
-        return Ok(None);
-    }
-    // Names outside ASCII count too: dropping one would leave the request to the caller's own rights.
-    let headers: Vec<(&str, Cow<'_, str>)> = head
-        .headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())))
-        .collect();
-    Impersonation::from_headers(headers.iter().map(|(name, value)| (*name, value.as_ref())))
-}
-
-fn authorize(cx: &Cx<'_>, asked: &Attributes<'_>) -> Result<(), Refused> {
-    let allowed = cx.cluster.access.authorize(cx.user, asked);
-    cx.cluster.metrics.authorization.count(allowed.is_ok());
-    allowed.map_err(Refused::Forbidden)
 }
 
 /// `?timeout=`, no longer than upstream lets it be.

@@ -2,11 +2,12 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use warren_apimachinery::{ClusterId, Status};
 use warren_storage::{CommitError, JournalError};
 
-/// Blame: `Address` and `NoCluster` the caller's; `Journal` and `Commit` the store's; the rest ours.
+/// Blame: `Address`, `AuditLog` and `NoCluster` the caller's; `Journal` and `Commit` the store's; the rest ours.
 #[derive(Debug, thiserror::Error)]
 pub enum FleetError {
     /// The data directory cannot be opened, or a cluster in it.
@@ -38,6 +39,15 @@ pub enum FleetError {
         /// Why.
         #[source]
         source: warren_pki::PkiError,
+    },
+    /// What requests are to be written down in cannot be opened.
+    #[error("cannot open the audit log {path}")]
+    AuditLog {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
     },
     /// There is no such cluster.
     #[error("no cluster {0}")]

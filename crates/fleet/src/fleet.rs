@@ -119,10 +119,14 @@ impl Fleet {
             return Ok((tenant, false));
         }
         let (store, new) = self.store(id).await?;
-        let keys = keys::load_or_make(&store, Timestamp::now()).await?;
+        let mut keys = keys::load_or_make(&store, Timestamp::now()).await?;
+        let api = self.options.apis.get(id).cloned().unwrap_or_default();
+        keys.fixed_tokens.extend(api.fixed_tokens.clone());
         let tenant = Tenant::new(TenantParts {
             store,
             keys,
+            authenticators: api.authenticators(),
+            auditor: api.auditor()?,
             shared: Arc::clone(&self.shared),
             catalogue: Arc::clone(&self.catalogue),
             reserve: nature.reserve,
@@ -342,6 +346,15 @@ async fn shut(tenant: &Tenant) {
         listener.close().await;
     }
     tenant.store().close().await;
+    let Some(auditor) = tenant.auditor().cloned() else {
+        return;
+    };
+    if tokio::task::spawn_blocking(move || auditor.log.close())
+        .await
+        .is_err()
+    {
+        tracing::error!("closing the audit log was cut off");
+    }
 }
 
 async fn journal(options: &Options) -> Result<Arc<dyn Journal>, FleetError> {

@@ -1,6 +1,7 @@
 //! The life of virtual clusters: create, load, serve, delete, route; the only crate that knows which
 //! implementations run.
 
+mod api_options;
 mod authority;
 mod bindings;
 mod custom_resources;
@@ -8,6 +9,7 @@ mod error;
 mod feed;
 mod fleet;
 mod host;
+mod issuer_documents;
 mod keys;
 mod listener;
 mod mend;
@@ -20,12 +22,16 @@ mod tunnel;
 mod up;
 mod virtual_cluster;
 
+pub use api_options::{ApiOptions, AuditOptions};
 pub use error::FleetError;
 pub use fleet::Fleet;
 pub use host::{HOST, host_id};
 pub use listener::Listener;
 pub use options::Options;
 pub use tenant::Tenant;
-pub use up::{Embedded, namespace_of};
+pub use up::{Embedded, namespace_of, virtual_cluster_id};
 pub use virtual_cluster::cluster_id;
-pub use warren_apiserver::KUBERNETES_VERSION;
+pub use warren_access::{
+    Anonymous, AuthenticationConfiguration, IssuerConfiguration, Mapping, RequiredClaim, Username,
+};
+pub use warren_apiserver::{AuditPolicy, KUBERNETES_VERSION, Rotation};

@@ -1,7 +1,12 @@
 //! How a fleet is started.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
+
+use warren_apimachinery::ClusterId;
+
+use crate::api_options::ApiOptions;
 
 /// How a fleet is started.
 #[derive(Clone, Debug)]
@@ -12,6 +17,8 @@ pub struct Options {
     pub address: IpAddr,
     /// How many passes of controllers and sync rules run at a time.
     pub workers: usize,
+    /// How the APIs of some clusters are served; those of all others by the defaults.
+    pub apis: HashMap<ClusterId, ApiOptions>,
 }
 
 impl Options {
@@ -29,6 +36,7 @@ impl Options {
             data_dir: None,
             address: IpAddr::from([127, 0, 0, 1]),
             workers: 16,
+            apis: HashMap::new(),
         }
     }
 }

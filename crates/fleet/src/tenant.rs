@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
-use warren_access::{Access, Guard, Keys, Shared};
+use warren_access::{Access, Authenticators, Guard, Keys, Shared};
 use warren_apimachinery::{ClusterId, Object};
-use warren_apiserver::{ClusterApi, ClusterParts, Tunnel};
+use warren_apiserver::{Auditor, ClusterApi, ClusterParts, Tunnel};
 use warren_pki::{Issued, PkiError};
 use warren_registry::reserve::Reserve;
 use warren_registry::{Catalogue, Parts, Registry};
@@ -19,6 +19,7 @@ pub struct Tenant {
     registry: Arc<Registry>,
     guard: Arc<Guard>,
     api: Arc<ClusterApi>,
+    auditor: Option<Arc<Auditor>>,
     /// Open while the cluster is served on a port of its own.
     listener: Mutex<Option<Arc<Listener>>>,
 }
@@ -27,6 +28,8 @@ pub struct Tenant {
 pub(crate) struct TenantParts {
     pub(crate) store: Arc<Store>,
     pub(crate) keys: Keys,
+    pub(crate) authenticators: Authenticators,
+    pub(crate) auditor: Option<Arc<Auditor>>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) reserve: Arc<dyn Reserve>,
@@ -37,7 +40,7 @@ pub(crate) struct TenantParts {
 impl Tenant {
     pub(crate) fn new(parts: TenantParts) -> Arc<Self> {
         let id = parts.store.cluster().clone();
-        let guard = Guard::new(parts.shared, parts.keys);
+        let guard = Guard::trusting(parts.shared, parts.keys, parts.authenticators);
         let registry = Registry::new(Parts {
             store: parts.store,
             catalogue: parts.catalogue,
@@ -54,12 +57,14 @@ impl Tenant {
             access,
             tunnel: parts.tunnel,
             shows_process_metrics: parts.is_host,
+            auditor: parts.auditor.clone(),
         });
         Arc::new(Self {
             id,
             registry,
             guard,
             api,
+            auditor: parts.auditor,
             listener: Mutex::default(),
         })
     }
@@ -82,6 +87,11 @@ impl Tenant {
     /// Its objects.
     pub fn store(&self) -> &Arc<Store> {
         self.registry.store()
+    }
+
+    /// What writes down its requests, if anything does.
+    pub(crate) fn auditor(&self) -> Option<&Arc<Auditor>> {
+        self.auditor.as_ref()
     }
 
     /// The certificate of its authority, as PEM.

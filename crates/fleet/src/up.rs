@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use warren_apimachinery::value::ValueExt;
-use warren_apimachinery::{ObjectKey, StatusReason, resource};
+use warren_apimachinery::{ClusterId, ObjectKey, StatusReason, resource};
 use warren_pki::{Credentials, Kubeconfig};
 use warren_reconciler::{Cluster, Clusters, Registration, Runtime};
 use warren_registry::reserve::{Cidr, LocalAddresses};
@@ -255,6 +255,11 @@ impl Embedded {
 /// The host namespace of a virtual cluster that was asked for by name alone.
 pub fn namespace_of(name: &str) -> String {
     format!("warren-{name}")
+}
+
+/// The name in the fleet of a virtual cluster that was asked for by name alone.
+pub fn virtual_cluster_id(name: &str) -> ClusterId {
+    crate::virtual_cluster::cluster_id(&ObjectKey::namespaced(namespace_of(name), name))
 }
 
 fn there(status: warren_apimachinery::Status) -> Result<(), warren_apimachinery::Status> {

@@ -23,5 +23,5 @@ pub use key_set::{KeySet, is_signing_algorithm, unverified_claims};
 pub use kubeconfig::{Credentials, Kubeconfig};
 pub use kubeconfig_file::{Current, KubeconfigFile};
 pub use openid::{jwks, openid_configuration};
-pub use server::server_config;
+pub use server::{client_config, server_config};
 pub use token::{Claims, Named, Private, TokenPublicKey, TokenSigner};

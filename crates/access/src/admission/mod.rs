@@ -24,9 +24,10 @@ mod taint_nodes_by_condition;
 use async_trait::async_trait;
 use serde_json::Value;
 use warren_apimachinery::Status;
-use warren_registry::admission::{Admission, AdmissionRequest};
+use warren_registry::admission::{Admission, AdmissionRequest, Permit};
 
 pub(crate) use self::asked::Asked;
+pub(crate) use self::resource_quota::QuotaTurns;
 pub use self::resource_quota::quota_status;
 use crate::guard::Guard;
 
@@ -58,8 +59,6 @@ const VALIDATE: &[Validate] = &[
     persistent_volume_claim_resize::validate,
     certificate_approval::validate,
     certificate_signing::validate,
-    // Last, as upstream: what another step refuses must not be counted.
-    resource_quota::validate,
 ];
 
 #[async_trait]
@@ -71,11 +70,16 @@ impl Admission for Guard {
         MUTATE.iter().try_for_each(|step| step(&asked, object))
     }
 
-    async fn validate(&self, request: &AdmissionRequest<'_>, object: Option<&Value>) -> Result<(), Status> {
-        // Quota must count what other writers are about to have.
+    async fn validate(
+        &self,
+        request: &AdmissionRequest<'_>,
+        object: Option<&Value>,
+    ) -> Result<Permit, Status> {
         let cluster = request.registry.store().head();
         let asked = Asked::of(self, request, &cluster);
-        VALIDATE.iter().try_for_each(|step| step(&asked, object))
+        VALIDATE.iter().try_for_each(|step| step(&asked, object))?;
+        // Last, as upstream: what another step refuses must not be counted.
+        resource_quota::charge(self, request, object).await
     }
 }
 

@@ -16,6 +16,8 @@ const RUNTIME_CLASSES: Resource = Resource {
     scope: Scope::Cluster,
 };
 
+const UNDEFINED: &str = "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead";
+
 pub(super) fn mutate(cx: &Asked<'_>, pod: &mut Value) -> Result<(), Status> {
     let name = pod.text("/spec/runtimeClassName").to_owned();
     if !cx.creates(&PODS) {
@@ -26,9 +28,8 @@ pub(super) fn mutate(cx: &Asked<'_>, pod: &mut Value) -> Result<(), Status> {
             .at("/spec/overhead")
             .as_object()
             .is_some_and(|map| !map.is_empty());
-        let why = "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead";
         return if has_overhead {
-            Err(cx.forbidden(pod, why))
+            Err(cx.forbidden(pod, UNDEFINED))
         } else {
             Ok(())
         };
@@ -44,7 +45,11 @@ pub(super) fn mutate(cx: &Asked<'_>, pod: &mut Value) -> Result<(), Status> {
 fn set_overhead(cx: &Asked<'_>, pod: &mut Value, fixed: &Value) -> Result<(), Status> {
     let given = pod.at("/spec/overhead");
     if given.is_object() && given != fixed {
-        let why = "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead";
+        let why = if fixed.is_object() {
+            "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead"
+        } else {
+            UNDEFINED
+        };
         return Err(cx.forbidden(pod, why));
     }
     if fixed.is_object() {

@@ -56,6 +56,7 @@ impl TestCluster {
             registry,
             tunnel,
             shows_process_metrics: true,
+            auditor: None,
         });
         Self { api, authority }
     }

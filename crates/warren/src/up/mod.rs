@@ -11,10 +11,12 @@ use crate::failure::Hinted;
 use crate::terminal::{say, warn};
 use crate::virtual_cluster_name::VirtualClusterName;
 
+mod api_flags;
 mod data;
 mod report;
 mod signals;
 
+use api_flags::ApiFlags;
 use data::Data;
 use report::Contexts;
 use signals::Signals;
@@ -49,6 +51,8 @@ pub(crate) struct Up {
     /// Leave the user's kubeconfig alone
     #[arg(long)]
     no_kubeconfig: bool,
+    #[command(flatten)]
+    api: ApiFlags,
 }
 
 impl Up {
@@ -59,7 +63,10 @@ impl Up {
             data::check_port(port)?;
         }
         let port = self.host_port.or_else(|| data.last_host_port());
-        let starting = Embedded::start(Options::in_dir(data.directory()), self.nodes, port);
+        let mut options = Options::in_dir(data.directory());
+        let id = warren_fleet::virtual_cluster_id(self.name.as_str());
+        options.apis.insert(id, self.api.options()?);
+        let starting = Embedded::start(options, self.nodes, port);
         let embedded = tokio::select! {
             embedded = starting => embedded.map_err(|error| data.explain(error))?,
             // What was begun is finished by the next start.

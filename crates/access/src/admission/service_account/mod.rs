@@ -1,5 +1,7 @@
 //! ServiceAccount: every pod runs as a service account that exists, and gets its token mounted.
 
+mod mountable_secrets;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -42,8 +44,11 @@ pub(super) async fn await_default(request: &AdmissionRequest<'_>) {
 }
 
 pub(super) fn mutate(cx: &Asked<'_>, pod: &mut Value) -> Result<(), Status> {
-    if !cx.creates(&PODS) || !annotation(pod, MIRROR).is_empty() {
+    if !cx.creates(&PODS) {
         return Ok(());
+    }
+    if !annotation(pod, MIRROR).is_empty() {
+        return validate_mirror(cx, pod);
     }
     let name = [
         pod.text("/spec/serviceAccountName"),
@@ -80,7 +85,7 @@ pub(super) fn validate(cx: &Asked<'_>, pod: Option<&Value>) -> Result<(), Status
     }
     let account = account(cx, pod)?;
     if annotation(&account, ENFORCE_MOUNTABLE) == "true" {
-        limit_secrets(cx, pod, &account)?;
+        mountable_secrets::limit(cx, pod, &account)?;
     }
     Ok(())
 }
@@ -157,7 +162,7 @@ fn validate_mirror(cx: &Asked<'_>, pod: &Value) -> Result<(), Status> {
     if !pod.text("/spec/serviceAccountName").is_empty() {
         return Err(cx.forbidden(pod, "a mirror pod may not reference service accounts"));
     }
-    if !secrets_of(pod).is_empty() {
+    if mountable_secrets::any(pod) {
         return Err(cx.forbidden(pod, "a mirror pod may not reference secrets"));
     }
     let projects_token = pod.items("/spec/volumes").iter().any(|volume| {
@@ -173,55 +178,4 @@ fn validate_mirror(cx: &Asked<'_>, pod: &Value) -> Result<(), Status> {
         ));
     }
     Ok(())
-}
-
-/// Where secrets are named, and which.
-fn secrets_of(pod: &Value) -> Vec<(String, &str)> {
-    let mut found = Vec::new();
-    for (at, volume) in pod.items("/spec/volumes").iter().enumerate() {
-        let name = volume.text("/secret/secretName");
-        if !name.is_empty() {
-            found.push((
-                format!("volume with secret.secretName={name:?}, at index {at},"),
-                name,
-            ));
-        }
-    }
-    for list in ["/spec/initContainers", "/spec/containers"] {
-        for container in pod.items(list) {
-            for env in container.items("/env") {
-                let name = env.text("/valueFrom/secretKeyRef/name");
-                if !name.is_empty() {
-                    let place = format!(
-                        "container {} with envVar {} referencing secret.secretName={name:?}",
-                        container.text("/name"),
-                        env.text("/name")
-                    );
-                    found.push((place, name));
-                }
-            }
-        }
-    }
-    found
-}
-
-/// For accounts that allow only the secrets they list (a deprecated annotation).
-fn limit_secrets(cx: &Asked<'_>, pod: &Value, account: &Value) -> Result<(), Status> {
-    let allowed = |name: &str| {
-        account
-            .items("/secrets")
-            .iter()
-            .any(|secret| secret.text("/name") == name)
-    };
-    match secrets_of(pod).into_iter().find(|(_, name)| !allowed(name)) {
-        None => Ok(()),
-        Some((place, name)) => {
-            let account = pod.text("/spec/serviceAccountName");
-            let why = format!(
-                "{place} is not allowed because service account {account} does not reference that secret"
-            );
-            tracing::debug!(secret = name, "a pod names a secret its account may not mount");
-            Err(cx.forbidden(pod, why))
-        }
-    }
 }
