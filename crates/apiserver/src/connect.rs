@@ -109,7 +109,7 @@ async fn admit(
         registry,
         warnings: cx.warnings,
     };
-    registry.admission().validate(&request, None).await
+    registry.admission().validate(&request, None).await.map(drop)
 }
 
 /// The container that is meant, as upstream picks it.

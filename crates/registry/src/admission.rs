@@ -44,6 +44,23 @@ pub struct AdmissionRequest<'a> {
     pub warnings: &'a crate::Warnings,
 }
 
+/// What an admitted write holds until it is committed, so that what was decided about it stays true: a turn in which
+/// nobody else spends the same quota. Most writes hold nothing.
+#[derive(Default)]
+pub struct Permit(Option<Box<dyn std::any::Any + Send>>);
+
+impl Permit {
+    /// A permit that keeps `held` until it is dropped.
+    pub fn holding(held: impl std::any::Any + Send) -> Self {
+        Self(Some(Box::new(held)))
+    }
+
+    /// Whether anything is held.
+    pub fn is_held(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
 /// The chain of admission steps of a cluster; `access` implements it.
 #[async_trait]
 pub trait Admission: Send + Sync + 'static {
@@ -56,13 +73,18 @@ pub trait Admission: Send + Sync + 'static {
     /// The refusal, as the client reads it.
     async fn mutate(&self, request: &AdmissionRequest<'_>, object: &mut Value) -> Result<(), Status>;
 
-    /// Runs after validation, right before the commit; `object` is `None` for deletions. For `binding`,
+    /// Runs after validation, right before the commit, which happens before what it answers is dropped; `object` is
+    /// `None` for deletions. For `binding`,
     /// `eviction` and `token` it is what was posted, and the operation is `Create`; for `scale` it is the scaled
     /// object.
     ///
     /// # Errors
     /// The refusal, as the client reads it.
-    async fn validate(&self, request: &AdmissionRequest<'_>, object: Option<&Value>) -> Result<(), Status>;
+    async fn validate(
+        &self,
+        request: &AdmissionRequest<'_>,
+        object: Option<&Value>,
+    ) -> Result<Permit, Status>;
 }
 
 /// Admits everything: for tests and bootstrap.
@@ -74,7 +96,7 @@ impl Admission for AdmitAll {
         Ok(())
     }
 
-    async fn validate(&self, _: &AdmissionRequest<'_>, _: Option<&Value>) -> Result<(), Status> {
-        Ok(())
+    async fn validate(&self, _: &AdmissionRequest<'_>, _: Option<&Value>) -> Result<Permit, Status> {
+        Ok(Permit::default())
     }
 }

@@ -30,5 +30,6 @@ mod scheduling;
 mod storage;
 mod strategies;
 mod table;
+mod webhook_client;
 
 pub use catalogue::definitions;

@@ -13,6 +13,8 @@ mod golden;
 mod list;
 mod negotiation;
 mod openapi;
+mod protobuf;
+mod quota;
 mod serving;
 mod tunnel;
 mod watch;

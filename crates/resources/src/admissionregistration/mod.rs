@@ -3,7 +3,6 @@
 mod admission_policy;
 mod policy_binding;
 mod rules;
-mod webhook_client;
 mod webhook_configuration;
 
 use std::sync::Arc;

@@ -9,9 +9,9 @@ use warren_registry::strategy::{Column, Strategy, Traits};
 
 use super::Kind;
 use super::rules::{self, optional_one_of};
-use super::webhook_client::client;
 use crate::check::{self, Errors};
 use crate::table::{age, columns, name};
+use crate::webhook_client::client;
 
 const REVIEW_VERSIONS: &[&str] = &["v1", "v1beta1"];
 const TIMEOUTS: std::ops::RangeInclusive<i64> = 1..=30;

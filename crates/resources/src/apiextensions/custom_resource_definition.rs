@@ -2,12 +2,11 @@
 
 use serde_json::{Value, json};
 use warren_apimachinery::field::{Error, Path};
-use warren_apimachinery::name as names;
 use warren_apimachinery::value::ValueExt;
 use warren_registry::strategy::{Column, Strategy, Traits};
 
-use super::names::{joined, names as spec_names};
-use super::versions::versions;
+use super::internal::internal;
+use super::{formats, names, spec};
 use crate::check::{self, Errors};
 use crate::table::columns;
 
@@ -53,28 +52,8 @@ impl Strategy for CustomResourceDefinition {
         remember_stored(new);
     }
 
-    fn validate(&self, object: &Value) -> Vec<Error> {
-        let mut errors = Errors::new();
-        let (path, spec) = (Path::new("spec"), object.field("spec"));
-        group(&mut errors, &path.child("group"), spec.text("/group"));
-        let scope_path = path.child("scope");
-        check::required_one_of(
-            &mut errors,
-            &scope_path,
-            spec.text("/scope"),
-            &["Cluster", "Namespaced"],
-        );
-        versions(&mut errors, &path.child("versions"), spec.items("/versions"));
-        if spec.field("preserveUnknownFields").as_bool() == Some(true) {
-            errors.push(Error::invalid(
-                &path.child("preserveUnknownFields"),
-                true,
-                "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead",
-            ));
-        }
-        spec_names(&mut errors, &path.child("names"), spec.field("names"));
-        conversion(&mut errors, &path.child("conversion"), spec.field("conversion"));
-        errors
+    fn prepare_for_status_update(&self, new: &mut Value, _old: &Value) {
+        remember_stored(new);
     }
 
     fn validate_create(&self, object: &Value) -> Vec<Error> {
@@ -92,12 +71,17 @@ impl Strategy for CustomResourceDefinition {
                 "must be spec.names.plural+\".\"+spec.group",
             ));
         }
-        approval(&mut errors, object);
+        spec::spec(&mut errors, &internal(object.field("spec")));
+        errors.extend(accepted_names(object));
+        stored_versions(&mut errors, object);
+        approval(&mut errors, object, None);
+        preserves_unknown(&mut errors, object, &Value::Null);
         errors
     }
 
     fn validate_update(&self, new: &Value, old: &Value) -> Vec<Error> {
         let mut errors = Errors::new();
+        spec::spec(&mut errors, &internal(new.field("spec")));
         let mut fixed = |field: &str, pointer: &str| {
             check::immutable(&mut errors, &Path::new(field), new.at(pointer), old.at(pointer));
         };
@@ -107,8 +91,23 @@ impl Strategy for CustomResourceDefinition {
         }
         fixed("spec.group", "/spec/group");
         fixed("spec.names.plural", "/spec/names/plural");
+        errors.extend(accepted_names(new));
         stored_versions(&mut errors, new);
+        approval(&mut errors, new, Some(old));
+        preserves_unknown(&mut errors, new, old);
         errors
+    }
+
+    fn validate_status_update(&self, new: &Value, _old: &Value) -> Vec<Error> {
+        accepted_names(new)
+    }
+
+    fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
+        let known = old.map(formats::unknown).unwrap_or_default();
+        let new = formats::unknown(new).into_iter();
+        new.filter(|format| !known.contains(format))
+            .map(|format| format!("unrecognized format {format:?}"))
+            .collect()
     }
 
     fn columns(&self) -> &'static [Column] {
@@ -118,17 +117,13 @@ impl Strategy for CustomResourceDefinition {
 
 /// Objects may be kept in any version that ever was the storage version.
 fn remember_stored(object: &mut Value) {
-    let stored = object
-        .items("/spec/versions")
+    let versions = object.items("/spec/versions");
+    let stored = versions
         .iter()
-        .filter(|version| version.field("storage").as_bool() == Some(true))
+        .find(|version| version.field("storage").as_bool() == Some(true))
         .map(|version| version.field("name").clone());
     let mut known = object.items("/status/storedVersions").to_vec();
-    for name in stored {
-        if !known.contains(&name) {
-            known.push(name);
-        }
-    }
+    known.extend(stored.filter(|stored| !known.contains(stored)));
     object.set("/status/storedVersions", known);
 }
 
@@ -139,50 +134,37 @@ fn is_established(object: &Value) -> bool {
         .any(|condition| condition.text("/type") == "Established" && condition.text("/status") == "True")
 }
 
-fn group(errors: &mut Errors, path: &Path, group: &str) {
-    if !check::required(errors, path, group) {
-        return;
-    }
-    let wrong = names::dns1123_subdomain(group);
-    if !wrong.is_empty() {
-        joined(errors, path, group, "", &wrong);
-    } else if !group.contains('.') {
+/// Checks the names that were accepted.
+fn accepted_names(object: &Value) -> Errors {
+    let mut errors = Errors::new();
+    let path = Path::new("status.acceptedNames");
+    names::names(&mut errors, &path, object.at("/status/acceptedNames"));
+    errors
+}
+
+fn preserves_unknown(errors: &mut Errors, new: &Value, old: &Value) {
+    let preserves = |object: &Value| object.at("/spec/preserveUnknownFields").as_bool() == Some(true);
+    if preserves(new) && !preserves(old) {
         errors.push(Error::invalid(
-            path,
-            group,
-            "should be a domain with at least one dot",
+            &Path::new("spec.preserveUnknownFields"),
+            true,
+            "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead",
         ));
     }
 }
 
-fn conversion(errors: &mut Errors, path: &Path, conversion: &Value) {
-    let webhook = conversion.field("webhook");
-    check::required_one_of(
-        errors,
-        &path.child("strategy"),
-        conversion.text("/strategy"),
-        &["None", "Webhook"],
-    );
-    match conversion.text("/strategy") {
-        "None" if !webhook.is_null() => errors.push(Error::forbidden(
-            &path.child("webhook"),
-            "should not be set when strategy is not set to Webhook",
-        )),
-        "Webhook" if webhook.field("clientConfig").is_null() => errors.push(Error::required(
-            &path.child("webhook.clientConfig"),
-            "required when strategy is set to Webhook",
-        )),
-        _ => {}
-    }
-}
-
 /// Groups of the community's own names need its word.
-fn approval(errors: &mut Errors, object: &Value) {
+fn approval(errors: &mut Errors, object: &Value, old: Option<&Value>) {
     let group = object.text("/spec/group");
     let is_protected = ["k8s.io", "kubernetes.io"]
         .iter()
         .any(|own| group == *own || group.ends_with(&format!(".{own}")));
     if !is_protected {
+        return;
+    }
+    // What was let in without it may stay so.
+    let word = |object: &Value| object.at("/metadata/annotations").field(APPROVAL).clone();
+    if old.is_some_and(|old| word(old) == word(object)) {
         return;
     }
     let path = Path::new("metadata.annotations").key(APPROVAL);
@@ -206,9 +188,27 @@ fn approval(errors: &mut Errors, object: &Value) {
 
 fn stored_versions(errors: &mut Errors, object: &Value) {
     let path = Path::new("status.storedVersions");
-    for (at, stored) in object.items("/status/storedVersions").iter().enumerate() {
-        let exists = |version: &Value| version.field("name") == stored;
-        if !object.items("/spec/versions").iter().any(exists) {
+    let (stored, versions) = (
+        object.items("/status/storedVersions"),
+        object.items("/spec/versions"),
+    );
+    if stored.is_empty() {
+        errors.push(Error::invalid(
+            &path,
+            Value::Null,
+            "must have at least one stored version",
+        ));
+        return;
+    }
+    for version in versions {
+        let is_stored = version.field("storage").as_bool() == Some(true);
+        if is_stored && !stored.contains(version.field("name")) {
+            let why = format!("must have the storage version {}", version.text("/name"));
+            errors.push(Error::invalid(&path, stored.to_vec(), why));
+        }
+    }
+    for (at, stored) in stored.iter().enumerate() {
+        if !versions.iter().any(|version| version.field("name") == stored) {
             let v = stored.as_str().unwrap_or_default();
             errors.push(Error::invalid(
                 &path.index(at),
@@ -237,8 +237,7 @@ mod tests {
         if !pointer.is_empty() {
             object.set(pointer, value);
         }
-        let mut errors = CustomResourceDefinition.validate(&object);
-        errors.extend(CustomResourceDefinition.validate_create(&object));
+        let errors = CustomResourceDefinition.validate_create(&object);
         let found: Vec<String> = errors.iter().map(ToString::to_string).collect();
         assert_eq!(found, expected, "{pointer}");
     }
@@ -250,8 +249,8 @@ mod tests {
             "/spec/group",
             "ex".into(),
             &[
-                "spec.group: Invalid value: \"ex\": should be a domain with at least one dot",
                 "metadata.name: Invalid value: \"foos.ex.io\": must be spec.names.plural+\".\"+spec.group",
+                "spec.group: Invalid value: \"ex\": should be a domain with at least one dot",
             ],
         );
         check(
@@ -262,12 +261,12 @@ mod tests {
         check(
             "/spec/versions/0/schema",
             Value::Null,
-            &["spec.versions[0].schema.openAPIV3Schema: Required value: schemas are required"],
+            &["spec.versions[0].schema.openAPIV3Schema: Required value"],
         );
         check(
             "/spec/versions/0/schema/openAPIV3Schema",
             json!({}),
-            &["spec.versions[0].schema.openAPIV3Schema.type: Required value: must not be empty at the root"],
+            &["spec.validation.openAPIV3Schema.type: Required value: must not be empty at the root"],
         );
         check(
             "/spec/names/listKind",
@@ -278,14 +277,14 @@ mod tests {
             "/spec/versions/0/additionalPrinterColumns",
             json!([{"name": "A", "type": "text", "jsonPath": ".spec.a"}]),
             &[
-                "spec.versions[0].additionalPrinterColumns[0].type: Invalid value: \"text\": must be one of boolean,date,integer,number,string",
+                "spec.additionalPrinterColumns[0].type: Invalid value: \"text\": must be one of boolean,date,integer,number,string",
             ],
         );
         check(
             "/spec/versions/0/subresources/scale",
             json!({"specReplicasPath": ".replicas", "statusReplicasPath": ".status.replicas"}),
             &[
-                "spec.versions[0].subresources.scale.specReplicasPath: Invalid value: \".replicas\": should be a json path under .spec",
+                "spec.subresources.scale.specReplicasPath: Invalid value: \".replicas\": should be a json path under .spec",
             ],
         );
     }
@@ -294,7 +293,7 @@ mod tests {
     fn exactly_one_version_is_stored() {
         let mut object = definition();
         object.set("/spec/versions/0/storage", false);
-        let errors = CustomResourceDefinition.validate(&object);
+        let errors = CustomResourceDefinition.validate_create(&object);
         assert!(
             errors[0]
                 .to_string()

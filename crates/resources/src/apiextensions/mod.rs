@@ -1,8 +1,15 @@
 //! The apiextensions.k8s.io group.
 
+mod columns;
+mod conversion;
 mod custom_resource_definition;
+mod formats;
+mod internal;
 mod names;
-mod versions;
+mod schema;
+mod selectable_fields;
+mod spec;
+mod version;
 
 use std::sync::Arc;
 

@@ -17,28 +17,32 @@ pub(super) fn joined(errors: &mut Errors, path: &Path, value: &str, prefix: &str
     }
 }
 
-/// Checks `spec.names`.
-pub(super) fn names(errors: &mut Errors, path: &Path, value: &Value) {
-    const REQUIRED: [&str; 4] = ["plural", "singular", "kind", "listKind"];
-    for field in REQUIRED {
+/// What must be in `spec.names`, though not in the names that were accepted.
+pub(super) fn required(errors: &mut Errors, path: &Path, value: &Value) {
+    for field in ["plural", "singular", "kind", "listKind"] {
         let text = value.field(field).as_str().unwrap_or_default();
         check::required(errors, &path.child(field), text);
     }
-    for field in REQUIRED {
+}
+
+/// Checks names that are there.
+pub(super) fn names(errors: &mut Errors, path: &Path, value: &Value) {
+    for field in ["plural", "singular"] {
         let text = value.field(field).as_str().unwrap_or_default();
-        let is_kind = field.to_lowercase().ends_with("kind");
         if !text.is_empty() {
-            let (prefix, shown) = if is_kind {
-                (MIXED_CASE, text.to_lowercase())
-            } else {
-                ("", text.to_owned())
-            };
+            joined(errors, &path.child(field), text, "", &names::dns1035_label(text));
+        }
+    }
+    for field in ["kind", "listKind"] {
+        let text = value.field(field).as_str().unwrap_or_default();
+        let lowered = text.to_lowercase();
+        if !text.is_empty() {
             joined(
                 errors,
                 &path.child(field),
                 text,
-                prefix,
-                &names::dns1035_label(&shown),
+                MIXED_CASE,
+                &names::dns1035_label(&lowered),
             );
         }
     }

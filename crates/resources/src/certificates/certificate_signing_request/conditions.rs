@@ -15,7 +15,9 @@ pub(super) fn has(object: &Value, kind: &str) -> bool {
 
 fn count(object: &Value, kind: &str) -> usize {
     let conditions = object.items("/status/conditions").iter();
-    conditions.filter(|condition| condition.text("/type") == kind).count()
+    conditions
+        .filter(|condition| condition.text("/type") == kind)
+        .count()
 }
 
 /// What was decided stays.
@@ -52,7 +54,9 @@ pub(super) fn preserve(new: &mut Value, old: &Value) {
             .items("/status/conditions")
             .iter()
             .filter(|condition| condition.text("/type") == kind);
-        let conditions = new.pointer_mut("/status/conditions").and_then(Value::as_array_mut);
+        let conditions = new
+            .pointer_mut("/status/conditions")
+            .and_then(Value::as_array_mut);
         let of_kind = conditions
             .into_iter()
             .flatten()

@@ -92,9 +92,16 @@ mod tests {
     #[test]
     fn only_whole_blocks_of_the_right_kind_count() {
         let check = |text: &str, expected: Result<(), &str>| {
-            assert_eq!(certificates(&STANDARD.encode(text)), expected.map_err(str::to_owned), "{text}");
+            assert_eq!(
+                certificates(&STANDARD.encode(text)),
+                expected.map_err(str::to_owned),
+                "{text}"
+            );
         };
-        check("-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n", Ok(()));
+        check(
+            "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n",
+            Ok(()),
+        );
         check("x", Err("must contain at least one CERTIFICATE PEM block"));
         check(
             "-----BEGIN KEY-----\nMAA=\n-----END KEY-----\n",

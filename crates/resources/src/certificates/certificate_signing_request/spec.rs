@@ -119,7 +119,9 @@ fn signer(errors: &mut Errors, path: &Path, signer: &str) {
 fn labels(errors: &mut Errors, path: &Path, text: &str, rule: fn(&str) -> Vec<String>) {
     let mut bad = text.split('.').map(|label| (label, rule(label)));
     if let Some((label, wrong)) = bad.find(|(_, wrong)| !wrong.is_empty()) {
-        let wrong = wrong.iter().map(|why| format!("validating label {label:?}: {why}"));
+        let wrong = wrong
+            .iter()
+            .map(|why| format!("validating label {label:?}: {why}"));
         check::text(errors, path, text, wrong);
     }
 }

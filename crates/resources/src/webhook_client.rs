@@ -5,12 +5,12 @@ use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::name as names;
 use warren_apimachinery::value::ValueExt;
 
-use crate::check::Errors;
+use crate::check::{self, Errors};
 
 const FORM: &str = "; desired format: https://host[/path]";
 
 /// `clientConfig`: a URL or a service.
-pub(super) fn client(errors: &mut Errors, path: &Path, config: &Value) {
+pub(crate) fn client(errors: &mut Errors, path: &Path, config: &Value) {
     let service = config.field("service");
     match (config.field("url").as_str(), service.is_null()) {
         (Some(text), true) => url(errors, &path.child("url"), text),
@@ -44,13 +44,9 @@ fn url(errors: &mut Errors, path: &Path, text: &str) {
 }
 
 fn service(errors: &mut Errors, path: &Path, service: &Value) {
-    for (field, why) in [
-        ("name", "service name is required"),
-        ("namespace", "service namespace is required"),
-    ] {
-        if service.field(field).as_str().unwrap_or_default().is_empty() {
-            errors.push(Error::required(&path.child(field), why));
-        }
+    for field in ["name", "namespace"] {
+        let text = service.field(field).as_str().unwrap_or_default();
+        check::required(errors, &path.child(field), text);
     }
     let port = service.int("/port").unwrap_or(443);
     let wrong = names::port_number(port);
@@ -68,21 +64,22 @@ fn service(errors: &mut Errors, path: &Path, service: &Value) {
 
 fn service_path(errors: &mut Errors, path: &Path, text: &str) {
     let mut refuse = |why: String| errors.push(Error::invalid(path, text, why));
-    let Some(rest) = text.strip_prefix('/') else {
-        refuse("must start with a '/'".to_owned());
-        return;
-    };
-    let rest = rest.strip_suffix('/').unwrap_or(rest);
-    if rest.is_empty() {
+    if text.is_empty() || text == "/" {
         return;
     }
+    if !text.starts_with('/') {
+        refuse("must start with a '/'".to_owned());
+    }
+    // Upstream cuts the first letter off, whatever it is.
+    let rest: String = text.chars().skip(1).collect();
+    let rest = rest.strip_suffix('/').unwrap_or(&rest);
     for (at, segment) in rest.split('/').enumerate() {
         if segment.is_empty() {
             refuse(format!("segment[{at}] may not be empty"));
-        } else {
-            for why in names::dns1123_subdomain(segment) {
-                refuse(format!("segment[{at}]: {why}"));
-            }
+            continue;
+        }
+        for why in names::dns1123_subdomain(segment) {
+            refuse(format!("segment[{at}]: {why}"));
         }
     }
 }
@@ -122,10 +119,11 @@ mod tests {
         check(
             json!({"service": {"port": 0, "path": "x"}}),
             &[
-                "c.service.name: Required value: service name is required",
-                "c.service.namespace: Required value: service namespace is required",
+                "c.service.name: Required value",
+                "c.service.namespace: Required value",
                 "c.service.port: Invalid value: 0: port is not valid: must be between 1 and 65535, inclusive",
                 "c.service.path: Invalid value: \"x\": must start with a '/'",
+                "c.service.path: Invalid value: \"x\": segment[0] may not be empty",
             ],
         );
     }
