@@ -8,14 +8,16 @@ use std::fmt::{self, Write};
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+mod lenient;
 mod order;
 mod repeated;
 mod syntax;
+mod yaml;
 
 pub use order::FieldOrder;
 
-/// How deep YAML may nest: its parser needs so much of the stack that 127 levels overflow a thread's.
-const MAX_YAML_DEPTH: usize = 64;
+/// How deep JSON may nest: what `serde_json` reads wherever it is used.
+const MAX_JSON_DEPTH: usize = 127;
 /// Upstream reports at most this many strict errors.
 const MAX_DUPLICATES: usize = 100;
 
@@ -39,15 +41,21 @@ pub enum DecodeError {
     /// Not YAML, or beyond the bounds on aliases and size: `yaml: line 2: …`.
     #[error("yaml: {0}")]
     Yaml(String),
-    /// Nested too deep.
-    #[error("exceeded max depth")]
-    Depth,
+    /// YAML that says what JSON cannot: `json: unsupported value: +Inf`.
+    #[error("json: {0}")]
+    Value(String),
+    /// Nested too deep, by this opening.
+    #[error("invalid character '{0}' exceeded max depth")]
+    Depth(char),
 }
 
-/// Decodes one JSON document. Bytes that are no UTF-8 become U+FFFD, as in Go.
+/// Decodes one JSON document. Bytes that are no UTF-8 and halves of surrogate pairs become U+FFFD, as in Go.
+///
+/// Bounds: 127 levels of nesting (upstream's is 10,000), so that whatever reads what was stored needs no more stack
+/// than any thread has; memory is at most about forty times the length of the text.
 ///
 /// # Errors
-/// When it is not JSON, has more behind it than blanks, or nests deeper than 127 levels.
+/// When it is not JSON, has more behind it than blanks, or nests too deep.
 pub fn decode_json(bytes: &[u8]) -> Result<Decoded, DecodeError> {
     if std::str::from_utf8(bytes).is_err() {
         return read_json(String::from_utf8_lossy(bytes).as_bytes());
@@ -61,72 +69,41 @@ fn read_json(bytes: &[u8]) -> Result<Decoded, DecodeError> {
     let read = state.seed().deserialize(&mut deserializer);
     match read.and_then(|value| deserializer.end().map(|()| value)) {
         Ok(value) => Ok(state.finish(value)),
-        Err(error) => Err(match syntax::explain(bytes) {
-            Some(why) => DecodeError::Json(why),
-            None if error.to_string().starts_with("recursion limit") => DecodeError::Depth,
-            // Go would read it: a limit of ours, such as the range of numbers.
-            None => {
-                let text = error.to_string();
-                DecodeError::Json(text.split(" at line ").next().unwrap_or_default().to_owned())
+        Err(error) => match syntax::explain(bytes) {
+            Some(why) => Err(DecodeError::Json(why)),
+            None if error.to_string().starts_with("recursion limit") => {
+                Err(DecodeError::Depth(syntax::opening(bytes, MAX_JSON_DEPTH)))
             }
-        }),
+            // Go would read it.
+            None => match lenient::without_halves(bytes) {
+                Some(mended) => read_json(&mended),
+                None => Err(DecodeError::Json(lenient::beyond_range(
+                    bytes,
+                    &error.to_string(),
+                ))),
+            },
+        },
     }
 }
 
-/// Decodes one YAML document, which may be JSON. Aliases, nodes and depth are bounded; keys that are no text
-/// become text, and `0644` is octal, as in Go.
+/// Decodes the first document of a YAML text, which may be JSON, as upstream reads no further. Aliases, nodes and
+/// depth are bounded; keys that are no text become text, and `0644` is octal, as in Go.
 ///
 /// # Errors
-/// When it is not YAML or not UTF-8, has several documents, or exceeds a bound.
+/// When it is not YAML, or exceeds a bound.
 pub fn decode_yaml(bytes: &[u8]) -> Result<Decoded, DecodeError> {
-    let starts = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
-    let mut decoded = match starts {
-        // Much of what is sent as YAML is JSON, which is read faster.
-        Some(b'{') => decode_json(bytes).or_else(|_| read_yaml(bytes))?,
-        _ => read_yaml(bytes)?,
+    let text = yaml::text(bytes)?;
+    let text = yaml::first_document(&text);
+    // Much of what is sent as YAML is JSON, which is read faster.
+    let mut decoded = if text.trim_start().starts_with('{') {
+        decode_json(text.as_bytes()).or_else(|_| yaml::read(text))?
+    } else {
+        yaml::read(text)?
     };
-    if !decoded.duplicates.is_empty()
-        && let Ok(text) = std::str::from_utf8(bytes)
-    {
-        decoded.duplicates = repeated::repeated(text, yaml_options(), MAX_DUPLICATES);
+    if !decoded.duplicates.is_empty() {
+        decoded.duplicates = repeated::repeated(text, yaml::options(), MAX_DUPLICATES);
     }
     Ok(decoded)
-}
-
-fn yaml_options() -> serde_saphyr::Options {
-    serde_saphyr::options! {
-        duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::PassThrough,
-        legacy_octal_numbers: true,
-        with_snippet: false,
-        budget: serde_saphyr::budget! {
-            max_depth: MAX_YAML_DEPTH,
-            max_documents: 1,
-            max_aliases: 1_000,
-            max_anchors: 1_000,
-            max_nodes: 500_000,
-        },
-        alias_limits: serde_saphyr::alias_limits! {
-            max_total_replayed_events: 500_000,
-        },
-    }
-}
-
-fn read_yaml(bytes: &[u8]) -> Result<Decoded, DecodeError> {
-    let text = std::str::from_utf8(bytes).map_err(|_| DecodeError::Yaml("invalid UTF-8".to_owned()))?;
-    let options = yaml_options();
-    let mut state = State::default();
-    let read = serde_saphyr::with_deserializer_from_str_with_options(text, options, |deserializer| {
-        state.seed().deserialize(deserializer)
-    });
-    match read {
-        Ok(value) => Ok(state.finish(value)),
-        Err(error) => {
-            let line = error.location().map(|at| format!("line {}: ", at.line()));
-            let why = error.without_snippet().to_string();
-            let why = why.lines().next().unwrap_or_default();
-            Err(DecodeError::Yaml(format!("{}{why}", line.unwrap_or_default())))
-        }
-    }
 }
 
 /// How a body begins, for an error that quotes it: upstream shows 30 bytes, in hexadecimal unless they look
@@ -361,7 +338,7 @@ mod tests {
             );
         }
         let deep = format!("{}{}", "[".repeat(5000), "]".repeat(5000));
-        assert_eq!(decode_json(deep.as_bytes()), Err(DecodeError::Depth));
+        assert_eq!(decode_json(deep.as_bytes()), Err(DecodeError::Depth('[')));
     }
 
     #[test]
@@ -371,7 +348,6 @@ mod tests {
         assert_eq!(decoded.value, json!({"a": inner, "c": inner, "8080": true}));
         let error = decode_yaml(b"a: b\nc: d: e\n").unwrap_err().to_string();
         assert!(error.starts_with("yaml: line 2: "), "{error}");
-        assert!(decode_yaml(b"a: 1\n---\nb: 2\n").is_err());
         let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
         for level in 1..9 {
             let items = vec![format!("*a{}", level - 1); 10].join(", ");
@@ -390,6 +366,22 @@ mod tests {
         );
         assert!(decode_yaml(b"a: .inf\n").is_err());
         assert!(decode_yaml(b"a: \xff\n").is_err());
+    }
+
+    #[test]
+    fn reads_json_that_only_go_reads() {
+        let decoded =
+            decode_json(br#"{"a":"\ud800","b":"\ud83d\ude00","c":"\\ud800","d":"\udc00x"}"#).unwrap();
+        assert_eq!(
+            decoded.value,
+            json!({"a": "\u{fffd}", "b": "\u{1f600}", "c": "\\ud800", "d": "\u{fffd}x"})
+        );
+        assert_eq!(
+            decode_json(br#"{"s": "1e999", "a": 1e999}"#)
+                .unwrap_err()
+                .to_string(),
+            "json: cannot unmarshal number 1e999 into Go value of type float64"
+        );
     }
 
     #[test]
@@ -420,6 +412,13 @@ mod tests {
             let parses = serde_json::from_str::<Value>(&text).is_ok();
             // Lone surrogates and huge numbers are well-formed to Go's scanner.
             prop_assert!(explained != parses || (!explained && !parses));
+        }
+
+        #[test]
+        fn deep_text_is_read_or_refused(opens in "[\\[{\":a ,]{0,400}", times in 1_usize..400) {
+            let text = opens.repeat(times);
+            let _ = decode_json(text.as_bytes());
+            let _ = decode_yaml(text.as_bytes());
         }
     }
 }

@@ -129,7 +129,10 @@ mod tests {
     const FILLED: &str = include_str!("../tests/golden/protobuf.tsv");
 
     fn digest(bytes: &[u8]) -> String {
-        Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+        Sha256::digest(bytes)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 
     #[test]
@@ -138,14 +141,22 @@ mod tests {
             let (expect, json) = line.split_once('\t').unwrap();
             let value: Value = serde_json::from_str(json).unwrap();
             let bytes = object(json.as_bytes()).unwrap();
-            assert_eq!(digest(&bytes), expect, "{} {}", value["apiVersion"], value["kind"]);
+            assert_eq!(
+                digest(&bytes),
+                expect,
+                "{} {}",
+                value["apiVersion"],
+                value["kind"]
+            );
             assert_eq!(decode(&bytes).unwrap(), value);
         }
     }
 
     #[test]
     fn what_an_object_leaves_out_is_written_as_gos_zeros() {
-        let bytes = object(br#"{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"a","labels":null}}"#).unwrap();
+        let bytes =
+            object(br#"{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"a","labels":null}}"#)
+                .unwrap();
         let metadata = b"\x0a\x11\x0a\x01a\x12\0\x1a\0\"\0*\0\x32\0\x38\0\x42\0";
         let raw = [&metadata[..], b"\x12\0\x1a\x02\x0a\0"].concat();
         assert_eq!(bytes, envelope("v1", "Namespace", &raw));
@@ -155,7 +166,8 @@ mod tests {
 
     #[test]
     fn lists_carry_items_without_their_kind() {
-        let item = br#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"},"data":{"b":"2","a":"1"}}"#;
+        let item =
+            br#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"},"data":{"b":"2","a":"1"}}"#;
         let metadata = json!({"resourceVersion": "7"});
         let bytes = list("v1", "ConfigMapList", &metadata, [&item[..]].into_iter()).unwrap();
         let value = decode(&bytes).unwrap();

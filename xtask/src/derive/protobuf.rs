@@ -76,9 +76,14 @@ pub(super) fn write(source: &Path, kinds: impl Iterator<Item = String>) -> Resul
 /// The `generated.proto` files below `root`, relative to it.
 fn files(root: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
-    let mut open = ["api", "apimachinery", "apiextensions-apiserver", "kube-aggregator"]
-        .map(PathBuf::from)
-        .to_vec();
+    let mut open = [
+        "api",
+        "apimachinery",
+        "apiextensions-apiserver",
+        "kube-aggregator",
+    ]
+    .map(PathBuf::from)
+    .to_vec();
     while let Some(directory) = open.pop() {
         for entry in std::fs::read_dir(root.join(&directory))? {
             let entry = entry?;

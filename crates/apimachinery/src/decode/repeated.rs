@@ -1,5 +1,6 @@
 //! Keys that stand twice in a YAML document, with their lines, as Go's strict reader names them.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -28,9 +29,10 @@ fn look(node: &Node, found: &mut Vec<String>) {
         Node::Leaf => {}
         Node::List(elements) => elements.iter().for_each(|element| look(element, found)),
         Node::Map(entries) => {
-            for (at, (key, value)) in entries.iter().enumerate() {
+            let mut seen = HashSet::new();
+            for (key, value) in entries {
                 look(&value.value, found);
-                if entries.iter().take(at).any(|(earlier, _)| earlier == key) {
+                if !seen.insert(key) {
                     let line = value.referenced.line();
                     found.push(format!("line {line}: key {key:?} already set in map"));
                 }

@@ -26,6 +26,25 @@ pub(super) fn explain(bytes: &[u8]) -> Option<String> {
     scanner.document().err()
 }
 
+/// The opening that goes deeper than `depth`, of well-formed text.
+pub(super) fn opening(json: &[u8], depth: usize) -> char {
+    let mut nested = 0_usize;
+    let mut is_text = false;
+    let mut is_escaped = false;
+    for byte in json {
+        match (is_text, byte) {
+            (true, _) if is_escaped => is_escaped = false,
+            (true, b'\\') => is_escaped = true,
+            (_, b'"') => is_text = !is_text,
+            (false, b'[' | b'{') if nested == depth => return char::from(*byte),
+            (false, b'[' | b'{') => nested += 1,
+            (false, b']' | b'}') => nested = nested.saturating_sub(1),
+            _ => {}
+        }
+    }
+    '['
+}
+
 impl Scanner<'_> {
     fn document(&mut self) -> Result<(), String> {
         self.value_start()?;

@@ -18,6 +18,9 @@ const DEPTH: usize = 100;
 /// # Errors
 /// What is wrong, for people.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Value, String> {
+    if bytes.is_empty() {
+        return Err("empty data".to_owned());
+    }
     let body = bytes.strip_prefix(MAGIC).ok_or_else(|| {
         "provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]".to_owned()
     })?;

@@ -77,7 +77,7 @@ async fn prepare(client: &Client) {
 }
 
 /// The custom resource that the recorded requests speak of, served as the fleet does once its definition is there.
-async fn prepare_foos(client: &Client) {
+pub(crate) async fn prepare_foos(client: &Client) {
     let crd = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
         "metadata": {"name": "foos.ex.io"},
         "spec": {"group": "ex.io", "scope": "Namespaced", "names": {"plural": "foos", "singular": "foo", "kind": "Foo",
