@@ -110,6 +110,10 @@ fn check_scope(served: &Served<'_>, verb: &str) -> Result<(), Status> {
     match (in_namespace, path.name.is_empty(), verb) {
         (true, ..) | (false, true, "list" | "watch") => Ok(()),
         (false, false, _) => Err(Status::path_not_found()),
+        // What is asked in a namespace alone has no route without one.
+        (false, true, _) if !served.definition.verbs.iter().any(|known| known == "list") => {
+            Err(Status::path_not_found())
+        }
         (false, true, _) => Err(Status::method_not_allowed()),
     }
 }

@@ -69,7 +69,19 @@ pub(crate) fn flagz(cx: &Cx<'_>) -> Result<Response<Body>, Status> {
     object(&page, encoding, "Flagz", &version)
 }
 
-fn form(cx: &Cx<'_>, kind: &str) -> Result<Form, Status> {
+/// What was agreed on; the first version of the objects is warned about.
+fn form(cx: &Cx<'_>, kind: &'static str) -> Result<Form, Status> {
+    let form = accepted(cx, kind)?;
+    if matches!(&form, Form::Object { version, .. } if version == "v1alpha1") {
+        let page = kind.to_ascii_lowercase();
+        cx.warnings.add(format!(
+            "This version of the {page} endpoint is deprecated. Please use a newer version."
+        ));
+    }
+    Ok(form)
+}
+
+fn accepted(cx: &Cx<'_>, kind: &str) -> Result<Form, Status> {
     let Some(accept) = cx.accept().filter(|accept| !accept.is_empty()) else {
         return Ok(Form::Text);
     };

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::sync::watch;
 use warren_access::Shared;
-use warren_apimachinery::ClusterId;
+use warren_apimachinery::{ClusterId, Resource};
 use warren_apiserver::{ApiServer, Tunnel};
 use warren_journal_sqlite::SqliteJournal;
 use warren_reconciler::{Cluster, Clusters, Runtime};
@@ -140,6 +140,14 @@ impl Fleet {
         let mut clusters = self.clusters.write().unwrap_or_else(PoisonError::into_inner);
         clusters.insert(id.clone(), Arc::clone(&tenant));
         Ok((tenant, new))
+    }
+
+    /// Whether these resources stand in the cluster as in the template.
+    pub(crate) fn is_untouched(&self, tenant: &Tenant, resources: &[Resource]) -> bool {
+        let (now, root) = (tenant.store().snapshot(), &self.template.root);
+        resources
+            .iter()
+            .all(|resource| now.same(root, &resource.group_resource()))
     }
 
     /// Whether everything that the template holds stands in the cluster unchanged.

@@ -8,6 +8,7 @@ mod custom_resources;
 mod error;
 mod feed;
 mod fleet;
+mod flow_control;
 mod host;
 mod issuer_documents;
 mod keys;

@@ -342,5 +342,11 @@ fn runtime(fleet: &Arc<Fleet>) -> Arc<Runtime> {
         }),
         runs_in: |_| true,
     });
+    registrations.push(Registration {
+        reconciler: Arc::new(crate::flow_control::FlowControl {
+            fleet: Arc::downgrade(fleet),
+        }),
+        runs_in: |_| true,
+    });
     Runtime::new(Arc::new(Found(Arc::downgrade(fleet))), registrations)
 }

@@ -19,14 +19,16 @@ use warren_apimachinery::value::ValueExt;
 pub use self::kubernetes_service::{kubernetes_endpoints, kubernetes_service, service_range};
 pub use self::reconcile::{Correction, reconcile};
 
-const FLOW_SCHEMAS: Resource = Resource {
+/// FlowSchemas.
+pub const FLOW_SCHEMAS: Resource = Resource {
     group: "flowcontrol.apiserver.k8s.io",
     version: "v1",
     kind: "FlowSchema",
     plural: "flowschemas",
     scope: Scope::Cluster,
 };
-const PRIORITY_LEVELS: Resource = Resource {
+/// PriorityLevelConfigurations.
+pub const PRIORITY_LEVELS: Resource = Resource {
     group: "flowcontrol.apiserver.k8s.io",
     version: "v1",
     kind: "PriorityLevelConfiguration",

@@ -7,9 +7,10 @@ use warren_apimachinery::{ObjectKey, Resource};
 use warren_rbac::{Rule, breakdown, covers};
 use warren_storage::Snapshot;
 
-use super::BootstrapObject;
+use super::{BootstrapObject, FLOW_SCHEMAS, PRIORITY_LEVELS};
 
 const AUTO_UPDATE: &str = "rbac.authorization.kubernetes.io/autoupdate";
+const AUTO_UPDATE_SPEC: &str = "apf.kubernetes.io/autoupdate-spec";
 
 /// What is to be written so that a cluster has what it should.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +40,9 @@ fn correction(wanted: &BootstrapObject, cluster: &Snapshot) -> Option<Correction
         return Some(Correction::Create(wanted.clone()));
     };
     let is_one_of = |some: &[Resource]| some.contains(&wanted.resource);
+    if is_one_of(&[FLOW_SCHEMAS, PRIORITY_LEVELS]) {
+        return flow_control(wanted, present.to_value());
+    }
     if !is_one_of(&[CLUSTER_ROLES, ROLES, CLUSTER_ROLE_BINDINGS, ROLE_BINDINGS]) {
         return None;
     }
@@ -62,6 +66,39 @@ fn correction(wanted: &BootstrapObject, cluster: &Snapshot) -> Option<Correction
         value: merged,
     });
     is_changed.then_some(update)
+}
+
+/// Flow schemas and priority levels that nobody took over get back their whole spec; the mandatory ones always do.
+fn flow_control(wanted: &BootstrapObject, mut present: Value) -> Option<Correction> {
+    let said = present.at("/metadata/annotations").field(AUTO_UPDATE_SPEC);
+    let is_ours = match said.as_str() {
+        _ if is_mandatory(&wanted.value) => true,
+        Some("true") => true,
+        Some("false") => false,
+        // Nobody but us ever wrote it.
+        _ => present.int("/metadata/generation") == Some(1),
+    };
+    let before = present.clone();
+    if is_ours && present.at("/spec") != wanted.value.at("/spec") {
+        present.set("/spec", wanted.value.at("/spec").clone());
+    }
+    if let Some(annotations) = present.object_at("/metadata/annotations")
+        && annotations.get(AUTO_UPDATE_SPEC).and_then(Value::as_str)
+            != Some(if is_ours { "true" } else { "false" })
+    {
+        annotations.insert(AUTO_UPDATE_SPEC.to_owned(), is_ours.to_string().into());
+    }
+    (present != before).then(|| {
+        Correction::Update(BootstrapObject {
+            resource: wanted.resource,
+            value: present,
+        })
+    })
+}
+
+/// What upstream cannot do without.
+fn is_mandatory(object: &Value) -> bool {
+    matches!(object.text("/metadata/name"), "exempt" | "catch-all")
 }
 
 fn add_missing_keys(into: &mut Value, from: &Value, pointer: &str) {
@@ -168,6 +205,43 @@ mod tests {
                 };
                 assert_eq!(role.value.items("/rules").len(), 4, "{}", role.value);
                 assert_eq!(binding.value.items("/subjects").len(), 2);
+            },
+        );
+    }
+
+    #[test]
+    fn flow_control_gets_back_what_nobody_took_over() {
+        let mark = "/metadata/annotations/apf.kubernetes.io~1autoupdate-spec";
+        check(
+            |name, value| {
+                let shares = "/spec/limited/nominalConcurrencyShares";
+                if value["kind"] == "PriorityLevelConfiguration" {
+                    match name {
+                        "workload-low" => value.set(shares, 7),
+                        "workload-high" => {
+                            value.set(shares, 7);
+                            value.set(mark, "false");
+                        }
+                        // Mandatory: whatever the annotation says.
+                        "catch-all" => {
+                            value.set(shares, 7);
+                            value.set(mark, "false");
+                        }
+                        _ => {}
+                    }
+                }
+                name != "service-accounts"
+            },
+            |found| {
+                let names: Vec<&str> = found
+                    .iter()
+                    .map(|correction| match correction {
+                        Correction::Update(one) | Correction::Create(one) | Correction::Replace(one) => {
+                            one.value.text("/metadata/name")
+                        }
+                    })
+                    .collect();
+                assert_eq!(names, ["catch-all", "workload-low", "service-accounts"]);
             },
         );
     }

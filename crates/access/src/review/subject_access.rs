@@ -96,7 +96,49 @@ fn metadata_error(request: &Value, why: &str) -> Option<Error> {
     let said = fields
         .iter()
         .any(|(name, value)| name != "managedFields" && !value.is_null());
-    said.then(|| Error::invalid(&Path::new("metadata"), metadata.clone(), why))
+    said.then(|| Error::invalid(&Path::new("metadata"), metadata.clone(), why).shown_as(as_go(metadata)))
+}
+
+/// The fields of `metadata` and of its `managedFields` in the order of Go's structs.
+const GO_ORDER: [&str; 14] = [
+    "name",
+    "generateName",
+    "namespace",
+    "uid",
+    "labels",
+    "annotations",
+    "finalizers",
+    "managedFields",
+    "manager",
+    "operation",
+    "apiVersion",
+    "time",
+    "fieldsType",
+    "fieldsV1",
+];
+
+/// JSON as Go writes a struct: fields in its own order rather than sorted.
+fn as_go(value: &Value) -> String {
+    match value {
+        Value::Object(fields) => {
+            let mut fields: Vec<_> = fields.iter().collect();
+            fields.sort_by_key(|(name, _)| GO_ORDER.iter().position(|known| known == name));
+            let fields: Vec<String> = fields
+                .into_iter()
+                .map(|(name, value)| match name.as_str() {
+                    // These are maps, which Go sorts.
+                    "fieldsV1" | "labels" | "annotations" => format!("{name:?}:{value}"),
+                    _ => format!("{name:?}:{}", as_go(value)),
+                })
+                .collect();
+            format!("{{{}}}", fields.join(","))
+        }
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(as_go).collect();
+            format!("[{}]", items.join(","))
+        }
+        other => other.to_string(),
+    }
 }
 
 fn subject_errors(request: &Value) -> Option<Error> {

@@ -25,7 +25,7 @@ mod host_objects;
 mod start;
 mod status;
 
-pub(crate) use start::{ApiAddress, first_objects, restore};
+pub(crate) use start::{ApiAddress, correct, first_objects, restore};
 
 const EVENTS: Recorder = Recorder { component: "warren" };
 /// Keeps the object until the fleet has let go of the cluster.

@@ -91,7 +91,8 @@ pub(crate) async fn restore(tenant: &Tenant) -> Result<(), FleetError> {
     Ok(())
 }
 
-async fn correct(cluster: &dyn Cluster, correction: Correction) -> Result<(), Status> {
+/// Writes a correction.
+pub(crate) async fn correct(cluster: &dyn Cluster, correction: Correction) -> Result<(), Status> {
     let made = match correction {
         Correction::Create(object) => cluster.create(&object.resource, object.value).await,
         Correction::Update(object) => cluster.update(&object.resource, Part::Main, object.value).await,

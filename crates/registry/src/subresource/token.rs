@@ -30,6 +30,7 @@ impl Operation<'_> {
         metadata::settle_namespace(&mut request, self.definition, &self.key.namespace)?;
         let account = self.registry.get(self.definition, self.key)?;
         check_name(&request, &self.key.name)?;
+        check_uid(&request, &account)?;
         if request.at("/spec/expirationSeconds").is_null() {
             request.set("/spec/expirationSeconds", DEFAULT_SECONDS);
         }
@@ -57,6 +58,7 @@ impl Operation<'_> {
         request.set("/apiVersion", "authentication.k8s.io/v1");
         request.set("/metadata/name", self.key.name.as_str());
         request.set("/metadata/namespace", self.key.namespace.as_str());
+        request.set("/metadata/uid", account.meta().uid.as_str());
         request.set("/metadata/creationTimestamp", time::format(now));
         request.set("/spec/audiences", issued.audiences);
         if let Some(spec) = request.object_at("/spec") {
@@ -140,6 +142,19 @@ impl Operation<'_> {
     fn lookup(&self, resource: Resource, key: &ObjectKey) -> Option<std::sync::Arc<Object>> {
         self.registry.store.latest(&resource.group_resource(), key)
     }
+}
+
+/// A request for a certain account is not answered for another one of that name.
+fn check_uid(request: &Value, account: &Object) -> Result<(), Status> {
+    let (asked, uid) = (request.text("/metadata/uid"), account.meta().uid.as_str());
+    if asked.is_empty() || asked == uid {
+        return Ok(());
+    }
+    let why = format!(
+        "the UID in the token request ({asked}) does not match the UID of the service account ({uid})"
+    );
+    let resource = GroupResource::new(TOKEN_REQUEST.group, TOKEN_REQUEST.kind);
+    Err(Status::conflict(&resource, &account.meta().name, &why))
 }
 
 /// A request that names an account must name the one of its path.
