@@ -5,8 +5,10 @@ use std::process::ExitCode;
 mod api;
 mod command_line;
 mod connection;
+mod fan_out;
 mod footprint;
 mod latency;
+mod memory;
 mod output;
 
 fn main() -> ExitCode {

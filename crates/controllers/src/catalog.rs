@@ -15,6 +15,7 @@ use crate::endpoint_slice::EndpointSlices;
 use crate::endpoint_slice::mirroring::EndpointSliceMirroring;
 use crate::endpoints::Endpoints;
 use crate::ephemeral_volume::EphemeralVolumes;
+use crate::event_ttl::EventTtl;
 use crate::garbage_collector::GarbageCollector;
 use crate::horizontal_pod_autoscaler::HorizontalPodAutoscalers;
 use crate::job::Jobs;
@@ -81,6 +82,7 @@ pub fn all(config: &Config) -> Vec<Controller> {
         ),
         on(Role::Any, GarbageCollector),
         on(Role::Any, TtlAfterFinished),
+        on(Role::Any, EventTtl),
         on(Role::Any, DisruptionBudgets),
         on(Role::Any, HorizontalPodAutoscalers),
         on(Role::Any, ClusterRoleAggregation),

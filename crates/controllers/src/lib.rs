@@ -18,6 +18,7 @@ mod endpoints;
 mod ephemeral_volume;
 #[cfg(test)]
 mod event;
+mod event_ttl;
 mod garbage_collector;
 mod horizontal_pod_autoscaler;
 mod job;

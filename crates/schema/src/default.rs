@@ -50,8 +50,15 @@ fn fill_object(schema: &Schema, map: &mut Map<String, Value>, what: Fill) {
     if let Some(go) = &schema.go {
         for (name, zero) in &go.always {
             let is_struct = zero.is_object();
-            if (is_struct || what == Fill::Zeros) && !map.contains_key(name.as_str()) {
-                map.insert(name.to_string(), zero.clone());
+            match map.get_mut(name.as_str()) {
+                None if is_struct || what == Fill::Zeros => {
+                    map.insert(name.to_string(), zero.clone());
+                }
+                // Protobuf, in which upstream keeps objects, does not tell an empty list from none.
+                Some(Value::Array(items)) if what == Fill::Zeros && zero.is_null() && items.is_empty() => {
+                    map.insert(name.to_string(), Value::Null);
+                }
+                _ => {}
             }
         }
     }

@@ -19,9 +19,10 @@ mod list;
 mod load;
 mod report;
 
-use config_map::ConfigMaps;
+pub(crate) use config_map::ConfigMaps;
+pub(crate) use fan_out::Crowd;
 use load::{Extent, Load};
-use report::Report;
+pub(crate) use report::Report;
 
 /// Drive the API of any kubeconfig through create, get, update, list, watch and delete
 ///
@@ -131,7 +132,8 @@ impl Api {
         report.fact("listObjects", json!(self.list_objects));
         report.fact("listBytes", json!(bytes));
         tell("watch …");
-        let seen = fan_out::measure(target, maps, self.watchers, self.changes).await?;
+        let crowd = Crowd::gather(target, maps, self.watchers).await?;
+        let seen = crowd.measure(maps, self.changes).await?;
         report.fact("watchers", json!(self.watchers));
         report.verb("watch", seen);
         tell("delete …");
@@ -143,7 +145,8 @@ impl Api {
     }
 }
 
-async fn create_namespace(connection: &mut Connection, name: &str) -> anyhow::Result<()> {
+/// Makes a namespace.
+pub(crate) async fn create_namespace(connection: &mut Connection, name: &str) -> anyhow::Result<()> {
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
     let body = Bytes::from(namespace.to_string());
     connection.call(Method::POST, "/api/v1/namespaces", body).await?;

@@ -8,14 +8,14 @@ use super::load::Measured;
 use crate::output::{Output, say};
 
 /// What was measured so far.
-pub(super) struct Report {
+pub(crate) struct Report {
     facts: Value,
     verbs: Vec<(&'static str, Measured)>,
 }
 
 impl Report {
     /// Begins with what was asked for.
-    pub(super) fn new(facts: Value) -> Self {
+    pub(crate) fn new(facts: Value) -> Self {
         Self {
             facts,
             verbs: Vec::new(),
@@ -23,19 +23,19 @@ impl Report {
     }
 
     /// Adds the result of a verb.
-    pub(super) fn verb(&mut self, name: &'static str, measured: Measured) {
+    pub(crate) fn verb(&mut self, name: &'static str, measured: Measured) {
         self.verbs.push((name, measured));
     }
 
     /// Adds a fact about the run.
-    pub(super) fn fact(&mut self, name: &str, value: Value) {
+    pub(crate) fn fact(&mut self, name: &str, value: Value) {
         if let Some(facts) = self.facts.as_object_mut() {
             facts.insert(name.to_owned(), value);
         }
     }
 
     /// Prints it.
-    pub(super) fn print(&self, output: Output) -> anyhow::Result<()> {
+    pub(crate) fn print(&self, output: Output) -> anyhow::Result<()> {
         match output {
             Output::Text => say(self.text().trim_end()),
             Output::Json => say(&serde_json::to_string_pretty(&self.to_json())?),

@@ -13,12 +13,11 @@ use crate::connection::{Protocol, Target};
 use crate::latency::Latencies;
 use crate::output::{Output, say, tell};
 
-mod memory;
 mod process;
 mod ready;
 mod virtual_cluster;
 
-use memory::Memory;
+use crate::memory::Memory;
 use process::Warren;
 
 /// How long idle memory may take to settle.
@@ -121,7 +120,7 @@ impl Footprint {
         let data = tempfile::tempdir()?;
         let (warren, _) = self.start(&data, free_port()?).await?;
         tell("waiting for idle memory …");
-        results.idle = memory::settled(warren.id(), SETTLE).await?;
+        results.idle = crate::memory::settled(warren.id(), SETTLE).await?;
         let access = Access {
             kubeconfig: Some(warren.host_kubeconfig().await?),
             context: None,
@@ -131,7 +130,7 @@ impl Footprint {
             let took = virtual_cluster::create(&host, number).await?;
             results.made.record(took);
         }
-        results.with_all = memory::settled(warren.id(), SETTLE).await?;
+        results.with_all = crate::memory::settled(warren.id(), SETTLE).await?;
         warren.stop().await?;
         Ok(results)
     }

@@ -14,7 +14,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// Resident memory in KiB.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Memory {
+pub(crate) struct Memory {
     /// All of it.
     resident: u64,
     /// What is not pages of files: the binary and its libraries are shared with whoever runs them.
@@ -22,7 +22,8 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    fn of(process: u32) -> anyhow::Result<Self> {
+    /// Of a process of this machine.
+    pub(crate) fn of(process: u32) -> anyhow::Result<Self> {
         let status = fs::read_to_string(format!("/proc/{process}/status")).context("its memory")?;
         Ok(Self {
             resident: kib(&status, "VmRSS:").context("VmRSS")?,
@@ -31,13 +32,13 @@ impl Memory {
     }
 
     /// How much more this is than another, by count, in KiB.
-    pub(super) fn more_than(&self, other: &Self, count: u32) -> f64 {
+    pub(crate) fn more_than(&self, other: &Self, count: u32) -> f64 {
         let more = u32::try_from(self.resident.saturating_sub(other.resident)).unwrap_or(u32::MAX);
         f64::from(more) / f64::from(count.max(1))
     }
 
     /// For other programs.
-    pub(super) fn to_json(self) -> Value {
+    pub(crate) fn to_json(self) -> Value {
         json!({"residentKiB": self.resident, "anonymousKiB": self.anonymous})
     }
 }
@@ -60,7 +61,7 @@ fn kib(status: &str, name: &str) -> Option<u64> {
 }
 
 /// The memory once it has stopped to change, or after `patience`.
-pub(super) async fn settled(process: u32, patience: Duration) -> anyhow::Result<Memory> {
+pub(crate) async fn settled(process: u32, patience: Duration) -> anyhow::Result<Memory> {
     let deadline = Instant::now() + patience;
     let mut last = Memory::of(process)?;
     let mut quiet = 0;
