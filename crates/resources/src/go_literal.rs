@@ -9,7 +9,7 @@ use serde_json::Value;
 use warren_apimachinery::value::ValueExt;
 
 /// `Struct: Field type, Field type, …`, one struct a line. A type is `s`, `n`, `b` (text, number, bool), `*T` or
-/// `[]T`, `map`, `json` (printed as it is) or a struct's name. A field is `Name`, `Name=json` where JSON's name does not
+/// `[]T`, `map`, `json` (printed as it is), `selector` (a label selector) or a struct's name. A field is `Name`, `Name=json` where JSON's name does not
 /// follow from Go's, or `~` for a struct (or `meta`, the metadata) whose fields stand among those of the one around it.
 const LAYOUTS: &str = include_str!("../data/go-structs.txt");
 
@@ -47,6 +47,8 @@ fn write_value(out: &mut String, kind: &str, value: &Value) {
         }
     } else if let Some(of) = kind.strip_prefix("[]") {
         list(out, of, value);
+    } else if kind == "selector" {
+        selector(out, value);
     } else if let Some(fields) = STRUCTS.get(kind) {
         structure(out, fields, value);
     } else {
@@ -75,10 +77,22 @@ fn structure(out: &mut String, fields: &[(&str, &str)], value: &Value) {
     out.push('}');
 }
 
+/// A label selector has names of its own in JSON, and leaves out what is empty.
+fn selector(out: &mut String, value: &Value) {
+    let fields = ["matchLabels", "matchExpressions"].map(|field| (field, value.field(field)));
+    let given = fields.iter().filter(|(_, value)| !value.is_null());
+    let given: Vec<String> = given
+        .map(|(field, value)| format!("\"{field}\":{value}"))
+        .collect();
+    out.push('{');
+    escaped(out, &given.join(","));
+    out.push('}');
+}
+
 fn members(out: &mut String, fields: &[(&str, &str)], value: &Value) {
     for (name, kind) in fields {
         let before = out.len();
-        if !out.ends_with('{') {
+        if !out.ends_with(['{', ',']) {
             out.push(',');
         }
         let start = out.len();

@@ -19,11 +19,17 @@ impl Strategy for ControllerRevision {
 
     fn validate(&self, object: &Value) -> Vec<Error> {
         let mut errors = Errors::new();
-        if object.field("data").is_null() {
-            errors.push(Error::required(&Path::new("data"), "data is mandatory"));
-        }
         check::not_negative(&mut errors, &Path::new("revision"), object.field("revision"));
         errors
+    }
+
+    fn validate_create(&self, object: &Value) -> Vec<Error> {
+        let problem = match object.field("data") {
+            Value::Null => "data is mandatory",
+            Value::Object(_) => return Vec::new(),
+            _ => "data must be a valid JSON object",
+        };
+        vec![Error::required(&Path::new("data"), problem)]
     }
 
     fn validate_update(&self, new: &Value, old: &Value) -> Vec<Error> {

@@ -8,6 +8,7 @@ use warren_registry::strategy::{Column, Strategy, Traits};
 
 use super::workload::{self, Words};
 use crate::check::{self, Errors};
+use crate::go_literal::go_literal;
 use crate::pod_template::{always_restarted, default_template, template, template_warnings};
 use crate::table::{age, columns, containers_and_images, map_text, name, selector_text};
 
@@ -76,9 +77,6 @@ impl Strategy for DaemonSet {
         let mut errors = Errors::new();
         let (path, spec) = (Path::new("spec"), object.field("spec"));
         let (selector, selector_path) = (spec.field("selector"), path.child("selector"));
-        if selector.is_null() {
-            errors.push(Error::required(&selector_path, ""));
-        }
         check::label_selector(&mut errors, &selector_path, selector);
         let (value, template_path) = (spec.field("template"), path.child("template"));
         workload::selects(&mut errors, &template_path, spec);
@@ -99,6 +97,12 @@ impl Strategy for DaemonSet {
 
     fn validate_update(&self, new: &Value, old: &Value) -> Vec<Error> {
         check::immutable_field("spec.selector", new, old)
+    }
+
+    fn validate_replacement(&self, new: &Value, old: &Value) -> Vec<Error> {
+        let mut errors = self.validate_update(new, old);
+        errors.extend(self.validate(new));
+        errors
     }
 
     fn validate_status_update(&self, new: &Value, old: &Value) -> Vec<Error> {
@@ -178,11 +182,10 @@ fn update_strategy(errors: &mut Errors, path: &Path, strategy: &Value) {
         "OnDelete" => {}
         "RollingUpdate" if rolling.is_null() => errors.push(Error::required(&rolling_path, "")),
         "RollingUpdate" => rolling_update(errors, &rolling_path, rolling),
-        other => errors.push(Error::not_supported(
-            &path.child("type"),
-            other,
-            &["RollingUpdate", "OnDelete"],
-        )),
+        _ => errors.push(
+            Error::not_supported(path, strategy.clone(), &["RollingUpdate", "OnDelete"])
+                .shown_as(go_literal("DaemonSetUpdateStrategy", strategy)),
+        ),
     }
 }
 

@@ -8,6 +8,7 @@ use warren_registry::strategy::{Column, Strategy, Traits};
 
 use super::workload::{self, Words};
 use crate::check::{self, Errors};
+use crate::go_literal::go_literal;
 use crate::pod_template::{default_template, workload_warnings};
 use crate::table::{age, columns, containers_and_images, name, selector_text};
 
@@ -93,6 +94,7 @@ impl Strategy for Deployment {
                 "readyReplicas",
                 "availableReplicas",
                 "unavailableReplicas",
+                "terminatingReplicas",
                 "collisionCount",
             ],
         );
@@ -154,11 +156,10 @@ fn strategy(errors: &mut Errors, path: &Path, strategy: &Value) {
             "this should be defaulted and never be nil",
         )),
         "RollingUpdate" => rolling_update(errors, &rolling_path, rolling),
-        other => errors.push(Error::not_supported(
-            &path.child("type"),
-            other,
-            &["Recreate", "RollingUpdate"],
-        )),
+        _ => errors.push(
+            Error::not_supported(path, strategy.clone(), &["Recreate", "RollingUpdate"])
+                .shown_as(go_literal("DeploymentStrategy", strategy)),
+        ),
     }
 }
 
@@ -207,7 +208,9 @@ mod tests {
         );
         check(
             json!({"type": "Slow"}),
-            &["s.type: Unsupported value: \"Slow\": supported values: \"Recreate\", \"RollingUpdate\""],
+            &[
+                r#"s: Unsupported value: {"Type":"Slow","RollingUpdate":null}: supported values: "Recreate", "RollingUpdate""#,
+            ],
         );
     }
 }

@@ -30,6 +30,7 @@ pub(crate) fn status(object: &Value) -> Vec<Error> {
             "readyReplicas",
             "availableReplicas",
             "observedGeneration",
+            "terminatingReplicas",
         ],
     );
     let more = "cannot be greater than status.replicas";

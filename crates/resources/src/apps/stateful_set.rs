@@ -1,21 +1,29 @@
 //! Stateful sets.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::selector::LabelSelector;
 use warren_apimachinery::value::ValueExt;
-use warren_registry::strategy::{Column, Strategy, Traits};
+use warren_registry::strategy::{Column, NameRule, Strategy, Traits};
 
 use super::workload::{self, Words};
 use crate::check::{self, Errors};
-use crate::pod_template::{always_restarted, default_template, elements, template, workload_warnings};
+use crate::core::persistent_volume_claim;
+use crate::go_literal::go_literal;
+use crate::pod_template::{
+    always_restarted, default_template, elements, template, template_metadata, workload_warnings,
+};
 use crate::table::{age, columns, containers_and_images, name};
 
 const WORDS: Words = Words {
     selector: "statefulset",
     template: "StatefulSet",
 };
+/// Waits for a feature that is off by default.
+const UNAVAILABLE: &str = "/spec/updateStrategy/rollingUpdate/maxUnavailable";
 /// What an update may change.
 const MUTABLE: &[&str] = &[
     "replicas",
@@ -35,6 +43,7 @@ impl Strategy for StatefulSet {
         Traits {
             generation: true,
             status: true,
+            name: NameRule::DnsLabel,
             ..Traits::default()
         }
     }
@@ -51,13 +60,34 @@ impl Strategy for StatefulSet {
         }
     }
 
+    fn prepare_for_update(&self, new: &mut Value, _old: &Value) {
+        new.take_at(UNAVAILABLE);
+    }
+
     fn prepare_for_create(&self, object: &mut Value) {
+        object.take_at(UNAVAILABLE);
         object.set("/status", json!({"replicas": 0, "availableReplicas": 0}));
     }
 
     fn validate(&self, object: &Value) -> Vec<Error> {
         let mut errors = Errors::new();
-        validate_spec(&mut errors, &Path::new("spec"), object.field("spec"));
+        validate_spec(&mut errors, &Path::new("spec"), object.field("spec"), Claims::New);
+        errors
+    }
+
+    fn validate_replacement(&self, new: &Value, old: &Value) -> Vec<Error> {
+        let mut errors = Errors::new();
+        validate_spec(&mut errors, &Path::new("spec"), new.field("spec"), Claims::Kept);
+        errors.extend(self.validate_update(new, old));
+        errors
+    }
+
+    fn validate_create(&self, object: &Value) -> Vec<Error> {
+        let mut errors = Errors::new();
+        let service = object.text("/spec/serviceName");
+        if !service.is_empty() {
+            check::dns_label(&mut errors, &Path::new("spec.serviceName"), service);
+        }
         errors
     }
 
@@ -151,7 +181,14 @@ impl Strategy for StatefulSet {
     }
 }
 
-fn validate_spec(errors: &mut Errors, path: &Path, spec: &Value) {
+/// Templates of claims are checked once: they cannot change.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Claims {
+    New,
+    Kept,
+}
+
+fn validate_spec(errors: &mut Errors, path: &Path, spec: &Value, claims: Claims) {
     let policy_path = path.child("podManagementPolicy");
     match spec.text("/podManagementPolicy") {
         "" => errors.push(Error::required(&policy_path, "")),
@@ -175,35 +212,41 @@ fn validate_spec(errors: &mut Errors, path: &Path, spec: &Value) {
             check::one_of(errors, &path.child(field), policy, &["Retain", "Delete"]);
         }
     }
+    if claims == Claims::New {
+        for (at, claim) in spec.items("/volumeClaimTemplates").iter().enumerate() {
+            let path = path.child("volumeClaimTemplates").index(at).child("spec");
+            persistent_volume_claim::validate_spec(errors, &path, claim.field("spec"));
+        }
+    }
     workload::counts(errors, path, spec, &["replicas", "minReadySeconds"]);
     check::not_negative(errors, &path.child("ordinals.start"), spec.at("/ordinals/start"));
     workload::selector(errors, path, spec, WORDS);
     let (value, template_path) = (spec.field("template"), path.child("template"));
     if LabelSelector::from_json(spec.field("selector")).is_err() {
-        errors.push(Error::invalid(
-            &path.child("selector"),
-            spec.field("selector").clone(),
-            "",
-        ));
+        errors.push(workload::invalid_selector(path, spec, ""));
     } else {
         workload::selects(errors, &template_path, spec);
         // Claims become volumes of the pods, so mounts may name them.
         let mut with_claims = value.clone();
         add_claim_volumes(&mut with_claims, spec.items("/volumeClaimTemplates"));
+        // The controller gives both to each pod.
+        for field in ["/spec/hostname", "/spec/subdomain"] {
+            with_claims.take_at(field);
+        }
         template(errors, &template_path, &with_claims);
+        template_metadata(errors, &template_path, &with_claims);
     }
     always_restarted(errors, &template_path, value, WORDS.template);
 }
 
 /// As the controller will: a claim's volume replaces one of the same name in the template.
 fn add_claim_volumes(template: &mut Value, claims: &[Value]) {
-    let mut volumes = template.items("/spec/volumes").to_vec();
-    for claim in claims {
-        let name = claim.text("/metadata/name");
-        if !name.is_empty() && !volumes.iter().any(|volume| volume.text("/name") == name) {
-            volumes.push(json!({"name": name, "persistentVolumeClaim": {"claimName": name}}));
-        }
-    }
+    let named = |claim: &Value| claim.text("/metadata/name").to_owned();
+    let names: BTreeSet<String> = claims.iter().map(named).collect();
+    let is_own = |volume: &&Value| !names.contains(volume.text("/name"));
+    let of_claim = |name: &String| json!({"name": name, "persistentVolumeClaim": {"claimName": name}});
+    let mut volumes: Vec<Value> = names.iter().map(of_claim).collect();
+    volumes.extend(template.items("/spec/volumes").iter().filter(is_own).cloned());
     if !volumes.is_empty() {
         template.set("/spec/volumes", volumes);
     }
@@ -215,32 +258,25 @@ fn update_strategy(errors: &mut Errors, path: &Path, strategy: &Value) {
     match strategy.text("/type") {
         "" => errors.push(Error::required(path, "")),
         "OnDelete" if rolling.is_null() => {}
-        "OnDelete" => errors.push(Error::invalid(
-            &rolling_path,
-            rolling.clone(),
-            "only allowed for updateStrategy 'RollingUpdate'",
-        )),
+        "OnDelete" => errors.push(
+            Error::invalid(
+                &rolling_path,
+                rolling.clone(),
+                "only allowed for updateStrategy 'RollingUpdate'",
+            )
+            .shown_as(go_literal("RollingUpdateStatefulSetStrategy", rolling)),
+        ),
         "RollingUpdate" => {
             check::not_negative(
                 errors,
                 &rolling_path.child("partition"),
                 rolling.field("partition"),
             );
-            let unavailable = rolling.field("maxUnavailable");
-            if !unavailable.is_null() {
-                let path = rolling_path.child("maxUnavailable");
-                workload::count_or_percent(errors, &path, unavailable);
-                if workload::is_zero(unavailable) {
-                    errors.push(Error::invalid(&path, unavailable.clone(), "cannot be 0"));
-                }
-                workload::at_most_all(errors, &path, unavailable);
-            }
         }
-        _ => errors.push(Error::invalid(
-            path,
-            strategy.clone(),
-            "must be 'RollingUpdate' or 'OnDelete'",
-        )),
+        _ => errors.push(
+            Error::invalid(path, strategy.clone(), "must be 'RollingUpdate' or 'OnDelete'")
+                .shown_as(go_literal("StatefulSetUpdateStrategy", strategy)),
+        ),
     }
 }
 

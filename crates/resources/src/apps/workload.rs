@@ -7,6 +7,7 @@ use warren_apimachinery::selector::LabelSelector;
 use warren_apimachinery::value::ValueExt;
 
 use crate::check::{self, Errors};
+use crate::go_literal::go_literal;
 use crate::pod_template::{always_restarted, template};
 
 /// How a kind's name appears in what is wrong with its selector and its template.
@@ -44,17 +45,20 @@ pub(super) fn empty_selector(errors: &mut Errors, path: &Path, value: &Value, wo
 /// Checks `template`, and that `selector` selects its labels.
 pub(super) fn selected_template(errors: &mut Errors, path: &Path, spec: &Value, words: Words) {
     if LabelSelector::from_json(spec.field("selector")).is_err() {
-        errors.push(Error::invalid(
-            &path.child("selector"),
-            spec.field("selector").clone(),
-            "invalid label selector",
-        ));
+        errors.push(invalid_selector(path, spec, "invalid label selector"));
         return;
     }
     let (value, path) = (spec.field("template"), path.child("template"));
     selects(errors, &path, spec);
     template(errors, &path, value);
     always_restarted(errors, &path, value, words.template);
+}
+
+/// What is wrong with a selector as a whole.
+pub(super) fn invalid_selector(path: &Path, spec: &Value, problem: &str) -> Error {
+    let selector = spec.field("selector");
+    Error::invalid(&path.child("selector"), selector.clone(), problem)
+        .shown_as(go_literal("selector", selector))
 }
 
 /// The selector selects the template's labels.
@@ -106,9 +110,9 @@ pub(crate) fn at_most_all(errors: &mut Errors, path: &Path, value: &Value) {
 pub(crate) fn is_zero(value: &Value) -> bool {
     match value.as_str() {
         Some(text) => {
-            text.strip_suffix('%')
-                .and_then(|number| number.parse::<i64>().ok())
-                == Some(0)
+            // What is no share at all counts for nothing.
+            let share = text.strip_suffix('%').map(str::parse::<i64>);
+            share.and_then(Result::ok).unwrap_or_default() == 0
         }
         None => value.as_i64().unwrap_or_default() == 0,
     }

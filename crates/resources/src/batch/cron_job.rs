@@ -57,12 +57,11 @@ impl Strategy for CronJob {
             spec.text("/concurrencyPolicy"),
             &["Allow", "Forbid", "Replace"],
         );
-        template_of_jobs(&mut errors, &path.child("jobTemplate"), spec.field("jobTemplate"));
-        if let Some(zone) = spec.field("timeZone").as_str()
-            && let Err(problem) = time_zone::check(zone)
-        {
-            errors.push(Error::invalid(&path.child("timeZone"), zone, problem));
+        if let Some(zone) = spec.field("timeZone").as_str() {
+            let wrong = time_zone::check(zone).into_iter();
+            errors.extend(wrong.map(|problem| Error::invalid(&path.child("timeZone"), zone, problem)));
         }
+        template_of_jobs(&mut errors, &path.child("jobTemplate"), spec.field("jobTemplate"));
         for field in ["successfulJobsHistoryLimit", "failedJobsHistoryLimit"] {
             check::not_negative(&mut errors, &path.child(field), spec.field(field));
         }
@@ -79,15 +78,15 @@ impl Strategy for CronJob {
                 format!("must be no more than {NAME_MAX} characters"),
             ));
         }
-        let text = object.text("/spec/schedule");
-        if text.contains("TZ") {
-            errors.push(Error::invalid(
-                &Path::new("spec.schedule"),
-                text,
-                "cannot use TZ or CRON_TZ in schedule, use timeZone field instead",
-            ));
-        }
+        errors.extend(zone_in_schedule(object.field("spec"), None));
         errors
+    }
+
+    fn validate_update(&self, new: &Value, old: &Value) -> Vec<Error> {
+        let was = old.text("/spec/schedule");
+        zone_in_schedule(new.field("spec"), Some(was))
+            .into_iter()
+            .collect()
     }
 
     fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
@@ -137,4 +136,20 @@ impl Strategy for CronJob {
             selector.into(),
         ]
     }
+}
+
+/// A zone has a field of its own; only what had one in its schedule keeps it there.
+fn zone_in_schedule(spec: &Value, was: Option<&str>) -> Option<Error> {
+    let text = spec.text("/schedule");
+    if !text.contains("TZ") {
+        return None;
+    }
+    let problem = match was.is_some_and(|was| was.contains("TZ")) {
+        false => "cannot use TZ or CRON_TZ in schedule, use timeZone field instead",
+        true if !spec.field("timeZone").is_null() => {
+            "cannot use both timeZone field and TZ or CRON_TZ in schedule"
+        }
+        true => return None,
+    };
+    Some(Error::invalid(&Path::new("spec.schedule"), text, problem))
 }

@@ -7,6 +7,7 @@ mod containers;
 mod defaults;
 mod disabled;
 mod env;
+mod internal;
 mod lifecycle;
 mod mounts;
 mod network;
@@ -29,6 +30,7 @@ pub(crate) use annotations::{APP_ARMOR, MIRROR, app_armor_profile, match_fields,
 pub(crate) use containers::untrimmed_images;
 pub(crate) use defaults::{default_pod_only, default_pod_spec, elements};
 pub(crate) use disabled::drop_disabled;
+pub(crate) use internal::internal_spec;
 pub(crate) use resources::{
     container_resource_name, is_overcommit_allowed, is_standard, overhead, quantity_value, resource_name,
 };
@@ -36,6 +38,6 @@ pub(crate) use restart::{all_may_restart, may_restart};
 pub(crate) use scheduling::{node_selector, taints, tolerations};
 pub(crate) use selectors::merge_label_keys;
 pub(crate) use spec::{Of, pod_spec};
-pub(crate) use template::{always_restarted, default_template, template};
+pub(crate) use template::{always_restarted, default_template, template, template_metadata};
 pub(crate) use volumes::hosted_sources;
 pub(crate) use warnings::{pod_warnings, template_warnings, volume_warnings, workload_warnings};

@@ -7,6 +7,7 @@ use warren_apimachinery::value::ValueExt;
 
 use super::annotations::{match_fields, pod_annotations};
 use super::defaults::default_pod_spec;
+use super::disabled::drop_disabled;
 use super::spec::{Of, pod_spec};
 use crate::check::{self, Errors};
 
@@ -17,11 +18,12 @@ pub(crate) fn default_template(object: &mut Value, pointer: &str) {
     };
     if let Some(spec) = template.get_mut("spec") {
         default_pod_spec(spec);
+        drop_disabled(spec);
     }
 }
 
-/// Checks a template at `path`.
-pub(crate) fn template(errors: &mut Errors, path: &Path, template: &Value) {
+/// Checks the labels and annotations of a template at `path`.
+pub(crate) fn template_metadata(errors: &mut Errors, path: &Path, template: &Value) {
     let metadata = template.field("metadata");
     let annotations = path.child("annotations");
     errors.extend(label::validate(metadata.field("labels"), &path.child("labels")));
@@ -29,8 +31,14 @@ pub(crate) fn template(errors: &mut Errors, path: &Path, template: &Value) {
         metadata.field("annotations"),
         &annotations,
     ));
+    pod_annotations(errors, &annotations, metadata, template.field("spec"));
+}
+
+/// Checks a template at `path`.
+pub(crate) fn template(errors: &mut Errors, path: &Path, template: &Value) {
+    template_metadata(errors, path, template);
+    let metadata = template.field("metadata");
     let (spec, spec_path) = (template.field("spec"), path.child("spec"));
-    pod_annotations(errors, &annotations, metadata, spec);
     pod_spec(errors, &spec_path, spec, Of::Template);
     match_fields(errors, &spec_path, metadata, spec);
     if !spec.items("/ephemeralContainers").is_empty() {

@@ -6,11 +6,14 @@ use serde_json::Value;
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::value::ValueExt;
 
+use super::indexes;
 use crate::check::{self, Errors};
+use crate::go_literal::go_literal;
 
 const RULES_MAX: usize = 20;
 const EXIT_CODES_MAX: usize = 255;
 const CONDITIONS_MAX: usize = 20;
+const INDEXES_MAX: usize = 64 * 1024;
 const ACTIONS: &[&str] = &["Count", "FailIndex", "FailJob", "Ignore"];
 
 /// Checks `podFailurePolicy`.
@@ -29,7 +32,7 @@ pub(super) fn pod_failure(errors: &mut Errors, path: &Path, spec: &Value) {
     for (at, rule) in rules.iter().enumerate() {
         let path = path.index(at);
         let action = rule.text("/action");
-        check::required_one_of(errors, &path.child("action"), action, ACTIONS);
+        required_one_of(errors, &path.child("action"), action, ACTIONS);
         if action == "FailIndex" && spec.field("backoffLimitPerIndex").is_null() {
             errors.push(Error::invalid(
                 &path.child("action"),
@@ -48,13 +51,26 @@ pub(super) fn pod_failure(errors: &mut Errors, path: &Path, spec: &Value) {
             (true, true) => "specifying one of OnExitCodes and OnPodConditions is required",
             _ => continue,
         };
-        errors.push(Error::invalid(&path, rule.clone(), problem));
+        errors.push(Error::invalid_whole(&path, problem));
+    }
+}
+
+/// One of `values`; where there is none, upstream lists them as Go prints them.
+fn required_one_of(errors: &mut Errors, path: &Path, value: &str, values: &[&str]) {
+    if value.is_empty() {
+        let quoted: Vec<String> = values.iter().map(|value| format!("{value:?}")).collect();
+        errors.push(Error::required(
+            path,
+            format!("valid values: [{}]", quoted.join(" ")),
+        ));
+    } else {
+        check::one_of(errors, path, value, values);
     }
 }
 
 fn exit_codes(errors: &mut Errors, path: &Path, codes: &Value, containers: &HashSet<&str>) {
     let operator = codes.text("/operator");
-    check::required_one_of(errors, &path.child("operator"), operator, &["In", "NotIn"]);
+    required_one_of(errors, &path.child("operator"), operator, &["In", "NotIn"]);
     if let Some(name) = codes.field("containerName").as_str()
         && !containers.contains(name)
     {
@@ -104,7 +120,7 @@ fn pod_conditions(errors: &mut Errors, path: &Path, conditions: &[Value]) {
     for (at, condition) in conditions.iter().enumerate() {
         let path = path.index(at);
         check::qualified_name(errors, &path.child("type"), condition.text("/type"));
-        check::required_one_of(
+        required_one_of(
             errors,
             &path.child("status"),
             condition.text("/status"),
@@ -121,11 +137,9 @@ pub(super) fn success(errors: &mut Errors, path: &Path, spec: &Value) {
     }
     let (rules, rules_path) = (policy.items("/rules"), path.child("rules"));
     if spec.text("/completionMode") != "Indexed" {
-        errors.push(Error::invalid(
-            path,
-            policy.clone(),
-            "requires indexed completion mode",
-        ));
+        let shown = go_literal("SuccessPolicy", policy);
+        let problem = "requires indexed completion mode";
+        errors.push(Error::invalid(path, policy.clone(), problem).shown_as(shown));
         return;
     }
     if rules.is_empty() {
@@ -146,19 +160,37 @@ pub(super) fn success(errors: &mut Errors, path: &Path, spec: &Value) {
                 "at least one of succeededCount or succeededIndexes must be specified",
             ));
         }
-        check::not_negative(
-            errors,
-            &path.child("succeededCount"),
-            rule.field("succeededCount"),
-        );
-        if let (Some(count), Some(wanted)) = (count, spec.int("/completions"))
-            && count > wanted
-        {
-            errors.push(Error::invalid(
-                &path.child("succeededCount"),
-                count,
-                format!("must be less than or equal to {wanted} (the number of specified completions)"),
-            ));
+        success_rule(errors, &path, rule, spec.int("/completions").unwrap_or_default());
+    }
+}
+
+fn success_rule(errors: &mut Errors, path: &Path, rule: &Value, completions: i64) {
+    let mut listed = None;
+    if let Some(list) = rule.field("succeededIndexes").as_str() {
+        let path = path.child("succeededIndexes");
+        if list.len() > INDEXES_MAX {
+            errors.push(Error::too_long(&path, INDEXES_MAX));
         }
+        let counted = indexes::count(list, completions);
+        if let Err(problem) = &counted {
+            let problem = format!("error parsing succeededIndexes: {problem}");
+            errors.push(Error::invalid(&path, list, problem));
+        }
+        listed = Some(counted.unwrap_or_default());
+    }
+    let path = path.child("succeededCount");
+    check::not_negative(errors, &path, rule.field("succeededCount"));
+    let Some(count) = rule.int("/succeededCount") else {
+        return;
+    };
+    let mut more_than = |bound: i64, of: &str| {
+        if count > bound {
+            let problem = format!("must be less than or equal to {bound} (the number of {of})");
+            errors.push(Error::invalid(&path, count, problem));
+        }
+    };
+    more_than(completions, "specified completions");
+    if let Some(listed) = listed {
+        more_than(listed, "indexes in the specified succeededIndexes field");
     }
 }

@@ -1,6 +1,8 @@
 //! Jobs.
 
 mod failure_policy;
+mod indexes;
+mod status;
 mod table;
 mod update;
 mod validate;
@@ -53,12 +55,6 @@ impl Strategy for Job {
         errors
     }
 
-    fn validate_create(&self, object: &Value) -> Vec<Error> {
-        let mut errors = Errors::new();
-        validate::generated_selector(&mut errors, object);
-        errors
-    }
-
     fn validate_update(&self, new: &Value, old: &Value) -> Vec<Error> {
         let mut errors = Errors::new();
         update::validate(&mut errors, new, old);
@@ -67,7 +63,7 @@ impl Strategy for Job {
 
     fn validate_status_update(&self, new: &Value, old: &Value) -> Vec<Error> {
         let mut errors = Errors::new();
-        update::status(&mut errors, new, old);
+        status::validate(&mut errors, new, old);
         errors
     }
 

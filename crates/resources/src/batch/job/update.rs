@@ -4,27 +4,43 @@ use serde_json::Value;
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::value::ValueExt;
 
+use super::validate::job_and_selector;
 use crate::check::{self, Errors, same};
+use crate::go_literal::go_literal;
+use crate::pod_template::internal_spec;
 
-/// Checks an update of the main part.
+/// Checks an update of the main part; upstream looks at the whole of it once more.
 pub(super) fn validate(errors: &mut Errors, new: &Value, old: &Value) {
+    job_and_selector(errors, new.field("spec"));
     let path = Path::new("spec");
     let (spec, was) = (new.field("spec"), old.field("spec"));
+    completions(errors, &path.child("completions"), spec, was);
     let mut fixed = |field: &str| {
         check::immutable(errors, &path.child(field), spec.field(field), was.field(field));
     };
     fixed("selector");
-    for field in [
-        "completionMode",
-        "podFailurePolicy",
-        "backoffLimitPerIndex",
-        "managedBy",
-        "successPolicy",
+    template(errors, &path, spec, old);
+    for (field, kind) in [
+        ("completionMode", "json"),
+        ("podFailurePolicy", "*PodFailurePolicy"),
+        ("backoffLimitPerIndex", "json"),
+        ("managedBy", "json"),
+        ("successPolicy", "*SuccessPolicy"),
     ] {
-        fixed(field);
+        fixed_struct(
+            errors,
+            &path.child(field),
+            kind,
+            (spec.field(field), was.field(field)),
+        );
     }
-    completions(errors, &path.child("completions"), spec, was);
-    template(errors, &path.child("template"), old, spec, was);
+}
+
+fn fixed_struct(errors: &mut Errors, path: &Path, kind: &str, (new, old): (&Value, &Value)) {
+    if !same(new, old) {
+        let shown = go_literal(kind, new);
+        errors.push(Error::invalid(path, new.clone(), check::IMMUTABLE).shown_as(shown));
+    }
 }
 
 /// An indexed job may grow or shrink as a whole.
@@ -33,11 +49,9 @@ fn completions(errors: &mut Errors, path: &Path, spec: &Value, was: &Value) {
     if same(now, before) {
         return;
     }
-    if spec.text("/completionMode") != "Indexed" || now.is_null() || before.is_null() {
+    if spec.text("/completionMode") != "Indexed" {
         check::immutable(errors, path, now, before);
-        return;
-    }
-    if now != spec.field("parallelism") {
+    } else if !now.is_null() && now != spec.field("parallelism") {
         errors.push(Error::invalid(
             path,
             now.clone(),
@@ -46,64 +60,66 @@ fn completions(errors: &mut Errors, path: &Path, spec: &Value, was: &Value) {
     }
 }
 
-/// A suspended job that never started may be told where its pods shall run, and what labels they have.
-fn template(errors: &mut Errors, path: &Path, old: &Value, spec: &Value, was: &Value) {
-    let mut munged = spec.field("template").clone();
-    let before = was.field("template");
-    let suspended = was.field("suspend").as_bool() == Some(true) && old.at("/status/startTime").is_null();
-    if suspended {
-        for pointer in [
-            "/metadata/annotations",
-            "/metadata/labels",
-            "/spec/nodeSelector",
-            "/spec/affinity/nodeAffinity",
-            "/spec/tolerations",
-            "/spec/schedulingGates",
-        ] {
-            match before.at(pointer) {
-                Value::Null => {
-                    munged.take_at(pointer);
+/// What a job that waits may be told of where its pods shall run, and of their labels.
+const WHILE_WAITING: [&str; 6] = [
+    "/metadata/annotations",
+    "/metadata/labels",
+    "/spec/nodeSelector",
+    "/spec/affinity/nodeAffinity",
+    "/spec/tolerations",
+    "/spec/schedulingGates",
+];
+
+/// The template stays; of a job that is suspended and has no pods, resources and places may change.
+fn template(errors: &mut Errors, path: &Path, spec: &Value, old: &Value) {
+    let was = old.field("spec");
+    let suspended = was.field("suspend").as_bool() == Some(true);
+    let waits = suspended && may_change_template(old);
+    let (now, mut before) = (spec.field("template").clone(), was.field("template").clone());
+    if waits {
+        for pointer in WHILE_WAITING {
+            copy(&mut before, &now, pointer);
+        }
+        for list in ["/spec/containers", "/spec/initContainers"] {
+            let count = before.items(list).len();
+            for at in 0..count {
+                let pointer = format!("{list}/{at}");
+                let same_name = before.at(&pointer).text("/name") == now.at(&pointer).text("/name");
+                if same_name && now.items(list).len() == count {
+                    copy(&mut before, &now, &format!("{pointer}/resources"));
                 }
-                value => munged.set(pointer, value.clone()),
             }
         }
     }
-    if !same(&munged, before) {
-        errors.push(Error::invalid(
-            path,
-            spec.field("template").clone(),
-            check::IMMUTABLE,
-        ));
+    let (path, kind, pointer) = if waits {
+        (path.child("template.spec"), "PodSpec", "/spec")
+    } else {
+        (path.child("template"), "*PodTemplateSpec", "")
+    };
+    let (now, before) = (now.at(pointer), before.at(pointer));
+    if !same(now, before) {
+        let shown = go_literal(kind, &internal_spec(now));
+        errors.push(Error::invalid(&path, now.clone(), check::IMMUTABLE).shown_as(shown));
     }
 }
 
-/// Checks an update of `/status`.
-pub(super) fn status(errors: &mut Errors, new: &Value, old: &Value) {
-    let (path, status) = (Path::new("status"), new.field("status"));
-    for field in ["active", "ready", "terminating", "succeeded", "failed"] {
-        check::not_negative(errors, &path.child(field), status.field(field));
-    }
-    let is_true = |job: &Value, kind: &str| {
-        job.items("/status/conditions")
-            .iter()
-            .any(|condition| condition.text("/type") == kind && condition.text("/status") == "True")
-    };
-    if is_true(new, "Complete") && is_true(new, "Failed") {
-        errors.push(Error::invalid(
-            &path.child("conditions"),
-            status.field("conditions").clone(),
-            "cannot set Complete=True and Failed=true conditions",
-        ));
-    }
-    for kind in ["Complete", "Failed"] {
-        if is_true(old, kind) && !is_true(new, kind) {
-            errors.push(Error::invalid(
-                &path.child("conditions"),
-                status.field("conditions").clone(),
-                format!("cannot disable the terminal {kind}=True condition"),
-            ));
+fn copy(to: &mut Value, from: &Value, pointer: &str) {
+    match from.at(pointer) {
+        Value::Null => {
+            to.take_at(pointer);
         }
+        value => to.set(pointer, value.clone()),
     }
+}
+
+/// A job without pods: never started, or suspended for good.
+fn may_change_template(old: &Value) -> bool {
+    let suspended = old
+        .items("/status/conditions")
+        .iter()
+        .any(|condition| condition.text("/type") == "Suspended" && condition.text("/status") == "True");
+    let never_started = old.at("/status/startTime").is_null();
+    (suspended || never_started) && old.int("/status/active").unwrap_or_default() == 0
 }
 
 #[cfg(test)]

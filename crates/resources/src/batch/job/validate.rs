@@ -1,22 +1,43 @@
 //! What a job may be.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::name;
 use warren_apimachinery::selector::LabelSelector;
 use warren_apimachinery::value::ValueExt;
 
-use super::{CONTROLLER_UID, NAME_LABELS, UID_LABELS, failure_policy};
+use super::{NAME_LABELS, UID_LABELS, failure_policy};
 use crate::check::{self, Errors};
 use crate::pod_template::template;
 
 /// Bounds of jobs that count failures by index, or choose their manager.
 const PARALLEL_INDEXES_MAX: i64 = 100_000;
+const COMPLETIONS_MANY: i64 = 100_000;
+const OF_MANY_MAX: i64 = 10_000;
 const MANAGED_BY_MAX: usize = 63;
 
 /// Checks a job on create and on update.
 pub(super) fn job(errors: &mut Errors, job: &Value) {
-    let (path, spec) = (Path::new("spec"), job.field("spec"));
+    let spec = job.field("spec");
+    generated_selector(errors, job);
+    job_and_selector(errors, spec);
+    let last = spec.int("/completions").unwrap_or_default() - 1;
+    if spec.text("/completionMode") == "Indexed" && last >= 0 {
+        let name = job.text("/metadata/name");
+        let hostname = format!("{name}-{last}");
+        if !name::dns1123_label(&hostname).is_empty() {
+            errors.push(Error::invalid(
+                &Path::new("metadata.name"),
+                name,
+                format!("will not able to create pod with invalid DNS label: {hostname}"),
+            ));
+        }
+    }
+}
+
+/// Checks the spec of a job, whose selector was made by now.
+pub(super) fn job_and_selector(errors: &mut Errors, spec: &Value) {
+    let path = Path::new("spec");
     job_spec(errors, &path, spec);
     let selector = spec.field("selector");
     if selector.is_null() {
@@ -65,9 +86,15 @@ fn job_spec(errors: &mut Errors, path: &Path, spec: &Value) {
     ] {
         check::not_negative(errors, &path.child(field), spec.field(field));
     }
-    by_index(errors, path, spec);
+    if !spec.field("maxFailedIndexes").is_null() && spec.field("backoffLimitPerIndex").is_null() {
+        errors.push(Error::required(
+            &path.child("backoffLimitPerIndex"),
+            "when maxFailedIndexes is specified",
+        ));
+    }
     managed_by(errors, &path.child("managedBy"), spec);
     completion_mode(errors, path, spec);
+    not_by_index(errors, path, spec);
     failure_policy::pod_failure(errors, &path.child("podFailurePolicy"), spec);
     failure_policy::success(errors, &path.child("successPolicy"), spec);
     replacement(errors, &path.child("podReplacementPolicy"), spec);
@@ -76,37 +103,19 @@ fn job_spec(errors: &mut Errors, path: &Path, spec: &Value) {
     restart_policy(errors, &path.child("spec.restartPolicy"), spec);
 }
 
-fn by_index(errors: &mut Errors, path: &Path, spec: &Value) {
-    let per_index = spec.int("/backoffLimitPerIndex");
-    if let Some(failed) = spec.int("/maxFailedIndexes") {
-        let at = path.child("maxFailedIndexes");
-        if per_index.is_none() {
-            errors.push(Error::required(
-                &path.child("backoffLimitPerIndex"),
-                "when maxFailedIndexes is specified",
-            ));
-        }
-        if spec.int("/completions").is_some_and(|wanted| failed > wanted) {
-            errors.push(Error::invalid(
-                &at,
-                failed,
-                "must be less than or equal to completions",
-            ));
-        }
-        if failed > PARALLEL_INDEXES_MAX {
-            errors.push(Error::invalid(
-                &at,
-                failed,
-                format!("must be less than or equal to {PARALLEL_INDEXES_MAX}"),
-            ));
-        }
+/// What only jobs with indexes may say.
+fn not_by_index(errors: &mut Errors, path: &Path, spec: &Value) {
+    if !matches!(spec.text("/completionMode"), "" | "NonIndexed") {
+        return;
     }
-    if let Some(limit) = per_index.filter(|_| spec.text("/completionMode") != "Indexed") {
-        errors.push(Error::invalid(
-            &path.child("backoffLimitPerIndex"),
-            limit,
-            "requires indexed completion mode",
-        ));
+    for field in ["backoffLimitPerIndex", "maxFailedIndexes"] {
+        if let Some(number) = spec.field(field).as_i64() {
+            errors.push(Error::invalid(
+                &path.child(field),
+                number,
+                "requires indexed completion mode",
+            ));
+        }
     }
 }
 
@@ -114,13 +123,8 @@ fn managed_by(errors: &mut Errors, path: &Path, spec: &Value) {
     let Some(manager) = spec.field("managedBy").as_str() else {
         return;
     };
-    check::text(errors, path, manager, name::qualified_name(manager));
-    if !manager.contains('/') {
-        errors.push(Error::invalid(
-            path,
-            manager,
-            "must be a domain-prefixed path (such as \"acme.io/foo\")",
-        ));
+    if check::required(errors, path, manager) {
+        check::domain_prefixed_path(errors, path, manager);
     }
     if manager.len() > MANAGED_BY_MAX {
         errors.push(Error::too_long(path, MANAGED_BY_MAX));
@@ -156,6 +160,44 @@ fn completion_mode(errors: &mut Errors, path: &Path, spec: &Value) {
             format!("must be less than or equal to {PARALLEL_INDEXES_MAX} when completion mode is Indexed"),
         ));
     }
+    failed_indexes(errors, path, spec);
+}
+
+/// How many indexes may fail, and how much may be at once where there are very many.
+fn failed_indexes(errors: &mut Errors, path: &Path, spec: &Value) {
+    let (failed, completions) = (spec.int("/maxFailedIndexes"), spec.int("/completions"));
+    let failed_path = path.child("maxFailedIndexes");
+    let mut too_many = |path: &Path, number: i64, bound: &str| {
+        let problem = format!("must be less than or equal to {bound}");
+        errors.push(Error::invalid(path, number, problem));
+    };
+    if let Some((failed, _)) = failed.zip(completions).filter(|(failed, wanted)| failed > wanted) {
+        too_many(&failed_path, failed, "completions");
+    }
+    if let Some(failed) = failed.filter(|failed| *failed > PARALLEL_INDEXES_MAX) {
+        too_many(&failed_path, failed, &PARALLEL_INDEXES_MAX.to_string());
+    }
+    let is_many = completions.is_some_and(|completions| completions > COMPLETIONS_MANY);
+    if !is_many || spec.field("backoffLimitPerIndex").is_null() {
+        return;
+    }
+    let bound = format!(
+        "{OF_MANY_MAX} when completions are above {COMPLETIONS_MANY} and used with backoff limit per index"
+    );
+    let parallelism = spec.int("/parallelism").filter(|count| *count > OF_MANY_MAX);
+    let over = failed.filter(|failed| *failed > OF_MANY_MAX);
+    if failed.is_none() {
+        errors.push(Error::required(
+            &failed_path,
+            format!("must be specified when completions is above {COMPLETIONS_MANY}"),
+        ));
+    }
+    for (path, number) in [(path.child("parallelism"), parallelism), (failed_path, over)] {
+        if let Some(number) = number {
+            let problem = format!("must be less than or equal to {bound}");
+            errors.push(Error::invalid(&path, number, problem));
+        }
+    }
 }
 
 fn replacement(errors: &mut Errors, path: &Path, spec: &Value) {
@@ -174,30 +216,30 @@ fn restart_policy(errors: &mut Errors, path: &Path, spec: &Value) {
     let policy = spec.text("/template/spec/restartPolicy");
     match policy {
         "" | "Always" => errors.push(Error::required(path, "valid values: \"OnFailure\", \"Never\"")),
-        "OnFailure" | "Never" => {}
-        other => errors.push(Error::not_supported(path, other, &["OnFailure", "Never"])),
-    }
-    if !spec.field("podFailurePolicy").is_null() && policy != "Never" {
-        errors.push(Error::invalid(
+        "OnFailure" if !spec.field("podFailurePolicy").is_null() => errors.push(Error::invalid(
             path,
             policy,
             "only \"Never\" is supported when podFailurePolicy is specified",
-        ));
+        )),
+        "OnFailure" | "Never" => {}
+        other => errors.push(Error::not_supported(path, other, &["OnFailure", "Never"])),
     }
 }
 
-/// A new job's pods carry its name and uid, and its selector selects the uid, unless it manages them itself.
-pub(super) fn generated_selector(errors: &mut Errors, job: &Value) {
-    if job.at("/spec/manualSelector").as_bool() == Some(true) {
+/// A job's pods carry its name and uid, and its selector selects them, unless it manages them itself.
+fn generated_selector(errors: &mut Errors, job: &Value) {
+    let selector = job.at("/spec/selector");
+    if job.at("/spec/manualSelector").as_bool() == Some(true) || selector.is_null() {
         return;
     }
     let labels = job.at("/spec/template/metadata/labels");
     let path = Path::new("spec.template.metadata.labels");
-    for (keys, wanted) in [
-        (UID_LABELS, job.text("/metadata/uid")),
-        (NAME_LABELS, job.text("/metadata/name")),
-    ] {
-        for key in keys {
+    let (name, uid) = (job.text("/metadata/name"), job.text("/metadata/uid"));
+    let mut expected = Map::new();
+    for at in 0..NAME_LABELS.len() {
+        for (keys, wanted) in [(UID_LABELS, uid), (NAME_LABELS, name)] {
+            let Some(key) = keys.get(at) else { continue };
+            expected.insert((*key).to_owned(), wanted.into());
             match labels.field(key).as_str() {
                 None => errors.push(Error::required(&path.key(key), format!("must be '{wanted}'"))),
                 Some(value) if value != wanted => errors.push(Error::invalid(
@@ -209,9 +251,8 @@ pub(super) fn generated_selector(errors: &mut Errors, job: &Value) {
             }
         }
     }
-    let selector = job.at("/spec/selector");
-    let selected = selector.field("matchLabels").field(CONTROLLER_UID).as_str();
-    if selected != Some(job.text("/metadata/uid")) {
+    let expected = Value::Object(expected);
+    if LabelSelector::from_json(selector).is_ok_and(|selector| !selector.matches_map(&expected)) {
         errors.push(Error::invalid(
             &Path::new("spec.selector"),
             selector.clone(),

@@ -23,6 +23,19 @@ pub(super) fn validate(errors: &mut Errors, path: &Path, new: &Value, old: &Valu
     ips(errors, &path.child("hostIPs"), "HostIP", (new, old));
 }
 
+/// Warns of addresses in forms that not every reader takes.
+pub(super) fn warnings(new: &Value) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for list in ["podIPs", "hostIPs"] {
+        let path = Path::new("status").child(list);
+        for (at, ip) in new.items(&format!("/status/{list}")).iter().enumerate() {
+            let path = path.index(at).child("ip");
+            warnings.extend(address::ip_warning(path.as_str(), ip.text("/ip")));
+        }
+    }
+    warnings
+}
+
 fn ips(errors: &mut Errors, path: &Path, kind: &str, (new, old): (&Value, &Value)) {
     let pointer = format!("/{}", path.as_str().replace('.', "/"));
     let (all, before) = (new.items(&pointer), old.items(&pointer));

@@ -113,6 +113,10 @@ impl Strategy for Pod {
         }
     }
 
+    fn status_warnings(&self, new: &Value, _old: &Value) -> Vec<String> {
+        addresses::warnings(new)
+    }
+
     fn fields(&self, object: &Value) -> Box<[(SmolStr, SmolStr)]> {
         let text = |pointer: &str| SmolStr::new(object.text(pointer));
         let host_network = object.at("/spec/hostNetwork").as_bool().unwrap_or_default();

@@ -8,18 +8,9 @@ use warren_apimachinery::value::ValueExt;
 use crate::check::{self, Errors, same};
 use crate::diff::diff;
 use crate::go_literal::go_literal;
-use crate::pod_template::{APP_ARMOR, MIRROR, elements, pod_annotations, tolerations};
+use crate::pod_template::{APP_ARMOR, MIRROR, elements, internal_spec, pod_annotations, tolerations};
 
 const UPDATABLE: &str = "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
-/// Fields of the spec that upstream's own form of a pod has in the security context.
-const SHARED_WITH_HOST: [&str; 5] = [
-    "hostNetwork",
-    "hostPID",
-    "hostIPC",
-    "shareProcessNamespace",
-    "hostUsers",
-];
-
 /// Checks an update of the main part; `validate_pod` has looked at the new pod by itself.
 pub(super) fn validate(errors: &mut Errors, new: &Value, old: &Value) {
     annotations(errors, new, old);
@@ -174,17 +165,6 @@ fn gates_only_removed(errors: &mut Errors, path: &Path, new: &Value, old: &Value
             ));
         }
     }
-}
-
-/// A pod spec as upstream keeps it, whose security context says, too, what is shared with the host.
-fn internal_spec(spec: &Value) -> Value {
-    let mut internal = spec.clone();
-    for field in SHARED_WITH_HOST {
-        if let Some(value) = internal.take_at(&format!("/{field}")) {
-            internal.set(&format!("/securityContext/{field}"), value);
-        }
-    }
-    internal
 }
 
 /// Gives the fields that may change their old values, so that only forbidden changes stay.

@@ -10,7 +10,11 @@ const VOLUMES: &[(&str, &str, &str)] = &[
         "photonPersistentDisk",
         "deprecated in v1.11, non-functional in v1.16+",
     ),
-    ("gitRepo", "gitRepo", "deprecated in v1.11"),
+    (
+        "gitRepo",
+        "gitRepo",
+        "deprecated in v1.11, and disabled by default in v1.33+",
+    ),
     (
         "scaleIO",
         "scaleIO",
