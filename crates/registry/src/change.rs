@@ -68,9 +68,8 @@ impl Operation<'_> {
     async fn vet_change(&self, new: &mut Value, old: &Value) -> Result<admission::Permit, Refusal> {
         let strategy = &self.definition.strategy;
         self.prepare(new, old);
-        let mut errors = metadata::validate_update(new, old);
-        // Upstream asks twice, once for all kinds and once by the kind's own validation, and lists both.
-        errors.extend_from_within(..);
+        let builtin = self.registry.is_builtin(self.definition);
+        let mut errors = metadata::validate_update(new, old, builtin);
         if self.part == Part::Status {
             errors.extend(strategy.validate_status_update(new, old));
         } else {

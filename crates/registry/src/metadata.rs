@@ -156,10 +156,25 @@ pub(crate) fn validate(object: &Value, definition: &Definition, builtin: bool) -
     errors
 }
 
-/// What is wrong with the metadata of a changed object.
-pub(crate) fn validate_update(new: &Value, old: &Value) -> Vec<Error> {
+/// What is wrong with the metadata of a changed object. Upstream looks at the new object, then at the change, and
+/// the kind's own validation looks at the change again: all of it is listed.
+pub(crate) fn validate_update(new: &Value, old: &Value, builtin: bool) -> Vec<Error> {
     let path = Path::new("metadata");
     let (new, old) = (new.field("metadata"), old.field("metadata"));
+    let at = path.child("finalizers");
+    let mut errors = freely_changed(new, &path);
+    errors.extend(finalizers(new, &at));
+    let changes = changes(new, old, &path);
+    errors.extend(changes.iter().cloned());
+    errors.extend(changes);
+    if builtin {
+        errors.extend(unqualified_finalizers(new, &at));
+    }
+    errors
+}
+
+/// What may not change, and what may.
+fn changes(new: &Value, old: &Value, path: &Path) -> Vec<Error> {
     let mut errors = Vec::new();
     if !old.field("deletionTimestamp").is_null() {
         errors.extend(no_new_finalizers(new, old, &path.child("finalizers")));
@@ -188,8 +203,7 @@ pub(crate) fn validate_update(new: &Value, old: &Value) -> Vec<Error> {
             ));
         }
     }
-    errors.extend(freely_changed(new, &path));
-    errors.extend(finalizers(new, &path.child("finalizers")));
+    errors.extend(freely_changed(new, path));
     errors
 }
 
@@ -284,13 +298,12 @@ fn has_version(api_version: &str) -> bool {
 fn finalizers(metadata: &Value, path: &Path) -> Vec<Error> {
     let mut errors = Vec::new();
     let all = metadata.items("/finalizers");
-    for (index, finalizer) in all.iter().enumerate() {
+    for finalizer in all {
         let finalizer = finalizer.as_str().unwrap_or_default();
-        let at = path.index(index);
         errors.extend(
             name::qualified_name(finalizer)
                 .into_iter()
-                .map(|why| Error::invalid(&at, finalizer, why)),
+                .map(|why| Error::invalid(path, finalizer, why)),
         );
     }
     let has = |name: &str| all.iter().any(|finalizer| finalizer.as_str() == Some(name));

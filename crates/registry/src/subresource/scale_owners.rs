@@ -64,6 +64,10 @@ pub(super) fn of_object(entries: &[Value], scale: &[Value], replicas: &str, api_
         entry.take_at("/time");
         entry
     }));
+    let text = |entry: &Value, field: &str| entry.field(field).as_str().unwrap_or_default().to_owned();
+    kept.sort_by_key(|entry| {
+        ["operation", "time", "manager", "apiVersion", "subresource"].map(|field| text(entry, field))
+    });
     kept
 }
 
@@ -106,11 +110,11 @@ mod tests {
         assert_eq!(
             after,
             [
-                entry("one", "", json!({"f:spec": {"f:paused": {}}})),
                 json!({
                     "manager": "three", "operation": "Apply", "subresource": "scale",
                     "apiVersion": "apps/v1", "fieldsV1": {"f:spec": {"f:replicas": {}}}
                 }),
+                entry("one", "", json!({"f:spec": {"f:paused": {}}})),
             ]
         );
         assert_eq!(of_object(&before, &scale, &replicas, "apps/v1"), before);
