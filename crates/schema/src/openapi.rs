@@ -310,6 +310,47 @@ mod tests {
         }
     }
 
+    /// A custom resource's definition of v2, which kubectl validates with.
+    fn published(schema: Value) -> Value {
+        let doc = ResourceDoc {
+            shape: Shape::Custom(Arc::new(schema)),
+            ..foos()
+        };
+        let document: Value = serde_json::from_slice(&v2(&[doc], "v1.36.2")).unwrap();
+        document["definitions"]["io.ex.v1.Foo"].clone()
+    }
+
+    #[test]
+    fn v2_leaves_out_what_would_make_kubectl_refuse_good_objects() {
+        let kinds = json!([{"group": "ex.io", "version": "v1", "kind": "Foo"}]);
+        let open =
+            json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true, "description": "Any."});
+        assert_eq!(
+            published(open.clone()),
+            json!({"type": "object", "x-kubernetes-group-version-kind": kinds})
+        );
+        let check = |property: Value, expect: Value| {
+            let schema = json!({"type": "object", "required": ["a"], "properties": {"a": property}});
+            assert_eq!(published(schema)["properties"]["a"], expect);
+        };
+        check(
+            open,
+            json!({"x-kubernetes-preserve-unknown-fields": true, "description": "Any."}),
+        );
+        check(
+            json!({"type": "array", "nullable": true, "items": {"type": "string"}}),
+            json!({}),
+        );
+        check(
+            json!({"type": "object", "required": ["n"], "properties": {"n": {"type": "string", "nullable": true}}}),
+            json!({"type": "object", "properties": {"n": {}}}),
+        );
+        let embedded = json!({"type": "object", "x-kubernetes-embedded-resource": true, "properties": {}});
+        let schema = json!({"type": "object", "properties": {"a": embedded}});
+        let required = &published(schema)["properties"]["a"]["required"];
+        assert_eq!(required, &json!(["kind", "apiVersion"]));
+    }
+
     fn references(value: &Value, found: &mut Vec<String>) {
         match value {
             Value::Object(map) => {

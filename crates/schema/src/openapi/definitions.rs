@@ -11,6 +11,9 @@ use crate::builtin;
 
 const META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1";
 const BUILTIN: &str = "#/definitions/";
+const METADATA: &str = "Standard object's metadata. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata";
+const EMBEDDED_VERSION: &str = "apiVersion defines the versioned schema of this representation of an object. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources";
+const EMBEDDED_KIND: &str = "kind is a string value representing the type of this object. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds";
 
 /// Collects names while paths are written, then writes the definitions.
 pub(crate) struct Definitions {
@@ -206,22 +209,69 @@ impl Definitions {
     }
 
     fn custom_definition(&mut self, kind: &GroupVersionKind, schema: &Value) -> Value {
-        let mut definition = schema.clone();
-        if self.dialect == Dialect::V2 {
-            reduce(&mut definition);
-        }
-        if definition.get("type").is_some() {
-            definition.set("/properties/apiVersion", self.described("apiVersion"));
-            definition.set("/properties/kind", self.described("kind"));
-            let metadata = self.meta("ObjectMeta");
-            let metadata = match self.dialect {
-                Dialect::V2 => metadata,
-                Dialect::V3 => json!({"allOf": [metadata]}),
-            };
-            definition.set("/properties/metadata", metadata);
-        }
+        let is_empty = schema.as_object().is_none_or(Map::is_empty);
+        let mut definition = match self.dialect {
+            // Any property here, even `metadata`, would make kubectl refuse all others.
+            _ if is_empty => json!({"type": "object"}),
+            Dialect::V2 if is_true(schema, "x-kubernetes-preserve-unknown-fields") => {
+                json!({"type": "object"})
+            }
+            dialect => {
+                let mut definition = schema.clone();
+                if dialect == Dialect::V2 {
+                    reduce(&mut definition);
+                }
+                self.embed(&mut definition);
+                self.identify(&mut definition, |field, this| this.described(field));
+                definition
+            }
+        };
         definition.set("/x-kubernetes-group-version-kind", json!([gvk(kind)]));
         definition
+    }
+
+    /// Gives a schema the fields that all objects have.
+    fn identify(&mut self, schema: &mut Value, described: impl Fn(&str, &Self) -> Value) {
+        for field in ["apiVersion", "kind"] {
+            schema.set(&format!("/properties/{field}"), described(field, self));
+        }
+        let mut metadata = match (self.dialect, self.meta("ObjectMeta")) {
+            (Dialect::V2, reference) => reference,
+            (Dialect::V3, reference) => json!({"allOf": [reference]}),
+        };
+        metadata.set("/description", METADATA);
+        schema.set("/properties/metadata", metadata);
+    }
+
+    /// Whole objects within an object say what they are.
+    fn embed(&mut self, schema: &mut Value) {
+        if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+            properties.values_mut().for_each(|property| self.embed(property));
+        }
+        for key in ["items", "additionalProperties"] {
+            if let Some(child) = schema.get_mut(key) {
+                self.embed(child);
+            }
+        }
+        let is_open = is_true(schema, "x-kubernetes-preserve-unknown-fields");
+        if !is_true(schema, "x-kubernetes-embedded-resource") || (is_open && self.dialect == Dialect::V2) {
+            return;
+        }
+        self.identify(schema, |field, _| {
+            let text = if field == "kind" {
+                EMBEDDED_KIND
+            } else {
+                EMBEDDED_VERSION
+            };
+            json!({"type": "string", "description": text})
+        });
+        let mut required = schema.items("/required").to_vec();
+        for field in ["kind", "apiVersion"] {
+            if !required.iter().any(|name| name == field) {
+                required.push(field.into());
+            }
+        }
+        schema.set("/required", required);
     }
 
     /// `apiVersion` and `kind`, with the descriptions that all kinds have.
@@ -300,21 +350,22 @@ fn reduce(schema: &mut Value) {
     for key in ["allOf", "anyOf", "oneOf", "not"] {
         map.remove(key);
     }
-    let is = |map: &Map<String, Value>, key: &str| map.get(key).and_then(Value::as_bool).unwrap_or_default();
-    if map
-        .remove("nullable")
-        .and_then(|n| n.as_bool())
-        .unwrap_or_default()
-    {
-        for key in ["type", "items", "properties", "additionalProperties"] {
-            map.remove(key);
-        }
+    let is_open = map
+        .get("x-kubernetes-preserve-unknown-fields")
+        .is_some_and(|open| open == true);
+    let is_nullable = map.remove("nullable").is_some_and(|nullable| nullable == true);
+    if is_nullable {
+        map.remove("type");
     }
-    if is(map, "x-kubernetes-preserve-unknown-fields") {
-        for key in ["items", "properties", "additionalProperties"] {
-            map.remove(key);
-        }
+    if is_nullable || is_open {
+        map.remove("items");
+        map.remove("properties");
     }
+    let kind = map.get("type").and_then(Value::as_str).unwrap_or_default();
+    if (kind == "array" && !map.contains_key("items")) || (kind == "object" && is_open) {
+        map.remove("type");
+    }
+    forget_nullable(map);
     if let Some(Value::Object(properties)) = map.get_mut("properties") {
         properties.values_mut().for_each(reduce);
     }
@@ -322,6 +373,29 @@ fn reduce(schema: &mut Value) {
         if let Some(child) = map.get_mut(key) {
             reduce(child);
         }
+    }
+}
+
+fn is_true(schema: &Value, field: &str) -> bool {
+    schema.field(field) == &Value::Bool(true)
+}
+
+/// v2 has no null: what may be null is not required either.
+fn forget_nullable(map: &mut Map<String, Value>) {
+    let nullable = |schema: &Value| is_true(schema, "nullable");
+    if map.get("additionalProperties").is_some_and(nullable) {
+        map.remove("required");
+    }
+    let Some(Value::Array(mut required)) = map.remove("required") else {
+        return;
+    };
+    let properties = map.get("properties").and_then(Value::as_object);
+    required.retain(|name| {
+        let property = name.as_str().and_then(|name| properties?.get(name));
+        !property.is_some_and(nullable)
+    });
+    if !required.is_empty() {
+        map.insert("required".to_owned(), required.into());
     }
 }
 
