@@ -10,7 +10,7 @@ use http::{Method, Request, Response, StatusCode, header, request};
 use jiff::Timestamp;
 use warren_apimachinery::{Status, UserInfo};
 use warren_registry::Warnings;
-use warren_telemetry::metrics::RequestLabels;
+use warren_telemetry::metrics::{RequestLabels, process};
 
 use crate::accept::Encoding;
 use crate::answer;
@@ -31,6 +31,7 @@ use crate::query::Query;
 use crate::resource;
 use crate::route::{Peer, Stop};
 use crate::unwind::caught;
+use crate::watch::SharedFrames;
 use crate::who;
 
 /// How long a request may take that is neither a watch nor a stream.
@@ -44,6 +45,8 @@ pub struct ApiServer {
     pub(crate) flow_rules: KnownRules,
     /// How many connections are open.
     pub(crate) connections: Arc<AtomicI64>,
+    /// What watchers of the same objects share.
+    pub(crate) frames: Arc<SharedFrames>,
     /// Makes the lives of watches differ, so that they do not all come again at once.
     seed: AtomicU64,
 }
@@ -61,6 +64,8 @@ struct Received<'a> {
 impl ApiServer {
     /// A server without clusters: routes bring them.
     pub fn new() -> Self {
+        // The first call decides what `process_start_time_seconds` and `/statusz` say.
+        let _ = process::started();
         Self::default()
     }
 

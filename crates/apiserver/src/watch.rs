@@ -3,6 +3,7 @@
 //! A watch is a future that its connection polls: no task, no timer beyond its own deadline and bookmarks.
 
 mod frames;
+mod shared;
 mod socket;
 
 use std::collections::VecDeque;
@@ -17,7 +18,9 @@ use warren_storage::{Event, Watch, WatchEnd};
 use warren_telemetry::metrics::Running;
 
 use self::frames::{Bookmark, Frames};
-use crate::accept::{self, Shape};
+use self::shared::Form;
+pub(crate) use self::shared::SharedFrames;
+use crate::accept::{self, Accepted, Encoding, Shape};
 use crate::answer;
 use crate::body::Body;
 use crate::cx::{Cx, Served};
@@ -65,6 +68,7 @@ pub(crate) fn objects(
             Duration::from_secs,
         );
     let ends = Instant::now() + life;
+    let form = form(served, &accepted);
     let mut stream = Stream {
         frames: Frames {
             registry: Arc::clone(&cx.cluster.registry),
@@ -75,6 +79,8 @@ pub(crate) fn objects(
             printer,
             headers_sent: false,
             selectors,
+            shared: Arc::clone(&cx.server.frames),
+            form,
         },
         watch: None,
         initial: VecDeque::new(),
@@ -103,6 +109,20 @@ enum Then {
     InitialEventsEnd(Revision),
     /// Why there is no more to come.
     Refusal(Status),
+}
+
+/// What the frames of a watch have in common with those of others, where that saves something.
+fn form(served: &Served<'_>, accepted: &Accepted) -> Option<Form> {
+    let is_cheap = accepted.encoding != Encoding::Protobuf
+        && accepted.shape == Shape::Whole
+        && served.definition.is_stored_as(served.version());
+    // A table has the ages of its rows in it, and its columns only once.
+    let is_own = matches!(accepted.shape, Shape::Table(_));
+    (!is_cheap && !is_own).then(|| Form {
+        api_version: served.definition.api_version(served.version()).into(),
+        shape: accepted.shape.clone(),
+        encoding: accepted.encoding,
+    })
 }
 
 /// A watch under way.

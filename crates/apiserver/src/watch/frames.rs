@@ -11,6 +11,7 @@ use warren_registry::Registry;
 use warren_registry::definition::Definition;
 use warren_storage::{Event, EventKind};
 
+use super::shared::{Form, SharedFrames};
 use crate::accept::{Encoding, Shape};
 use crate::answer;
 use crate::protobuf;
@@ -44,6 +45,9 @@ pub(super) struct Frames {
     pub(super) printer: Option<Printer>,
     pub(super) headers_sent: bool,
     pub(super) selectors: Selectors,
+    pub(super) shared: Arc<SharedFrames>,
+    /// What others may share; `None` where a frame is cheap to make, or is this watcher's own.
+    pub(super) form: Option<Form>,
 }
 
 impl Frames {
@@ -55,7 +59,7 @@ impl Frames {
                 Seen::As(kind) => self.write(kind, &event.object, &mut piece),
                 Seen::Left(previous) => {
                     let last = at_revision(previous, event.revision);
-                    self.write("DELETED", &last, &mut piece);
+                    self.make("DELETED", &last, &mut piece);
                 }
             }
         }
@@ -76,7 +80,20 @@ impl Frames {
         }
     }
 
-    pub(super) fn write(&mut self, kind: &str, object: &Object, out: &mut BytesMut) {
+    pub(super) fn write(&mut self, kind: &'static str, object: &Arc<Object>, out: &mut BytesMut) {
+        let Some(form) = self.form.clone() else {
+            return self.make(kind, object, out);
+        };
+        let shared = Arc::clone(&self.shared);
+        let frame = shared.frame(object, kind, &form, || {
+            let mut frame = BytesMut::new();
+            self.make(kind, object, &mut frame);
+            frame.freeze()
+        });
+        out.extend_from_slice(&frame);
+    }
+
+    fn make(&mut self, kind: &str, object: &Object, out: &mut BytesMut) {
         let bytes = self.registry.answer(&self.definition, &self.version, object);
         let revision = object.meta().revision;
         let shaped = self.shaped(&bytes, revision);
