@@ -12,6 +12,7 @@ mod batch;
 mod catalogue;
 mod certificates;
 mod check;
+mod conditions;
 mod coordination;
 mod core;
 pub mod custom;

@@ -20,6 +20,11 @@ pub(crate) fn client(errors: &mut Errors, path: &Path, config: &Value) {
 }
 
 fn url(errors: &mut Errors, path: &Path, text: &str) {
+    if text.starts_with(':') {
+        let why = format!("url must be a valid URL: parse {text:?}: missing protocol scheme{FORM}");
+        errors.push(Error::required(path, why));
+        return;
+    }
     let (text, fragment) = text.split_once('#').unwrap_or((text, ""));
     let (text, query) = text.split_once('?').unwrap_or((text, ""));
     let (scheme, rest) = text.split_once("://").unwrap_or(("", ""));

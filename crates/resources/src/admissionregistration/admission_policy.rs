@@ -9,6 +9,8 @@ use warren_registry::strategy::{Column, Strategy, Traits};
 
 use super::{Kind, rules};
 use crate::check::{self, Errors};
+use crate::conditions;
+use crate::go_literal::go_literal;
 use crate::table::{age, columns, name};
 
 const REASONS: &[&str] = &["Forbidden", "Invalid", "RequestEntityTooLarge"];
@@ -37,7 +39,7 @@ impl Strategy for AdmissionPolicy {
     fn validate(&self, object: &Value) -> Vec<Error> {
         let mut errors = Errors::new();
         let (path, spec) = (Path::new("spec"), object.field("spec"));
-        check::required_one_of(
+        check::one_of(
             &mut errors,
             &path.child("failurePolicy"),
             spec.text("/failurePolicy"),
@@ -70,6 +72,11 @@ impl Strategy for AdmissionPolicy {
             Kind::Mutating => mutations(&mut errors, &path, spec),
         }
         errors
+    }
+
+    fn validate_status_update(&self, new: &Value, _old: &Value) -> Vec<Error> {
+        let path = Path::new("status.conditions");
+        conditions::check(&path, new.items("/status/conditions"))
     }
 
     fn columns(&self) -> &'static [Column] {
@@ -113,7 +120,7 @@ fn variable(errors: &mut Errors, path: &Path, variable: &Value) {
         errors.push(Error::invalid(
             &path.child("name"),
             own_name,
-            "name is not a valid CEL identifier",
+            "must be a valid CEL identifier",
         ));
     }
     expression(errors, &path.child("expression"), variable.text("/expression"));
@@ -131,18 +138,23 @@ fn validations(errors: &mut Errors, path: &Path, spec: &Value, policy: &str) {
     }
     let path = path.child("auditAnnotations");
     if annotations.len() > ANNOTATIONS_MAX {
-        errors.push(Error::invalid(
-            &path,
-            annotations.to_vec(),
-            format!("must not have more than {ANNOTATIONS_MAX} auditAnnotations"),
-        ));
+        let all = spec.field("auditAnnotations");
+        let why = format!("must not have more than {ANNOTATIONS_MAX} auditAnnotations");
+        let shown = go_literal("[]AuditAnnotation", all);
+        errors.push(Error::invalid(&path, all.clone(), why).shown_as(shown));
     }
     let mut seen = Vec::new();
     for (at, annotation) in annotations.iter().enumerate() {
         let (path, key) = (path.index(at), annotation.text("/key"));
-        if check::required(errors, &path.child("key"), key) {
-            let whole = format!("{policy}/{key}");
-            check::text(errors, &path.child("key"), key, names::qualified_name(&whole));
+        let key_path = path.child("key");
+        if policy.is_empty() {
+            errors.push(Error::invalid(
+                &key_path,
+                key,
+                "requires metadata.name be non-empty",
+            ));
+        } else {
+            check::qualified_name(errors, &key_path, &format!("{policy}/{key}"));
         }
         if annotation.text("/valueExpression").trim().is_empty() {
             errors.push(Error::required(
@@ -172,13 +184,13 @@ fn validation(errors: &mut Errors, path: &Path, validation: &Value) {
         errors.push(Error::invalid(
             &message_path,
             message,
-            "message must be non-empty if specified",
+            "must be non-empty if specified",
         ));
     } else if message.trim().contains(['\n', '\r']) {
         errors.push(Error::invalid(
             &message_path,
             message,
-            "message must not contain line breaks",
+            "must not contain line breaks",
         ));
     }
     rules::optional_one_of(errors, &path.child("reason"), validation.field("reason"), REASONS);
@@ -201,9 +213,9 @@ fn mutations(errors: &mut Errors, path: &Path, spec: &Value) {
             kind,
             &["ApplyConfiguration", "JSONPatch"],
         );
-        let field = match kind {
-            "ApplyConfiguration" => "applyConfiguration",
-            "JSONPatch" => "jsonPatch",
+        let (field, other) = match kind {
+            "ApplyConfiguration" => ("applyConfiguration", "jsonPatch"),
+            "JSONPatch" => ("jsonPatch", "applyConfiguration"),
             _ => continue,
         };
         if mutation.field(field).is_null() {
@@ -212,11 +224,15 @@ fn mutations(errors: &mut Errors, path: &Path, spec: &Value) {
                 format!("must be specified when patchType is {kind}"),
             ));
         } else {
-            expression(
-                errors,
-                &path.child(field).child("expression"),
-                mutation.field(field).text("/expression"),
-            );
+            let text = mutation.field(field).text("/expression").trim();
+            check::required(errors, &path.child(field).child("expression"), text);
+        }
+        if !mutation.field(other).is_null() {
+            errors.push(Error::invalid(
+                &path.child(other),
+                format!("{{{other}}}"),
+                format!("must not be specified when patchType is {kind}"),
+            ));
         }
     }
     check::required_one_of(
@@ -266,7 +282,7 @@ mod tests {
             json!([{"message": "a\nb", "reason": "No"}]),
             &[
                 "spec.validations[0].expression: Required value: expression is not specified",
-                "spec.validations[0].message: Invalid value: \"a\\nb\": message must not contain line breaks",
+                "spec.validations[0].message: Invalid value: \"a\\nb\": must not contain line breaks",
                 "spec.validations[0].reason: Unsupported value: \"No\": supported values: \"Forbidden\", \"Invalid\", \"RequestEntityTooLarge\"",
             ],
         );

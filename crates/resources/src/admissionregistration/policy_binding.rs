@@ -75,29 +75,30 @@ impl Strategy for PolicyBinding {
 
 fn param_ref(errors: &mut Errors, path: &Path, reference: &Value) {
     let (own_name, selector) = (reference.text("/name"), reference.field("selector"));
-    if own_name.is_empty() && selector.is_null() {
-        errors.push(Error::required(path, "one of name or selector must be specified"));
-    } else if !own_name.is_empty() {
-        check::text(
-            errors,
-            &path.child("name"),
-            own_name,
-            names::path_segment(own_name),
-        );
+    const EXCLUSIVE: &str = "name and selector are mutually exclusive";
+    let is_named = !own_name.is_empty();
+    if is_named {
+        let path = path.child("name");
+        check::text(errors, &path, own_name, names::path_segment(own_name));
         if !selector.is_null() {
-            errors.push(Error::forbidden(
-                &path.child("name"),
-                "name and selector are mutually exclusive",
-            ));
+            errors.push(Error::forbidden(&path, EXCLUSIVE));
         }
-    } else {
-        check::label_selector(errors, &path.child("selector"), selector);
+    }
+    if !selector.is_null() {
+        let path = path.child("selector");
+        check::label_selector(errors, &path, selector);
+        if is_named {
+            errors.push(Error::forbidden(&path, EXCLUSIVE));
+        }
+    }
+    if !is_named && selector.is_null() {
+        errors.push(Error::required(path, "one of name or selector must be specified"));
     }
     check::required_one_of(
         errors,
         &path.child("parameterNotFoundAction"),
         reference.text("/parameterNotFoundAction"),
-        &["Allow", "Deny"],
+        &["Deny", "Allow"],
     );
 }
 

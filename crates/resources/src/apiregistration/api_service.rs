@@ -1,7 +1,7 @@
 //! API services: who serves a version of a group.
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::name as names;
 use warren_apimachinery::value::ValueExt;
@@ -19,7 +19,6 @@ pub(crate) struct ApiService;
 impl Strategy for ApiService {
     fn traits(&self) -> Traits {
         Traits {
-            generation: true,
             status: true,
             unconditional_update: false,
             name: NameRule::PathSegment,
@@ -29,6 +28,33 @@ impl Strategy for ApiService {
 
     fn prepare_for_create(&self, object: &mut Value) {
         object.set("/status", Map::new());
+        if object.at("/spec/service").is_null() {
+            let local = json!({"type": "Available", "status": "True", "reason": "Local",
+                "lastTransitionTime": object.at("/metadata/creationTimestamp"),
+                "message": "Local APIServices are always available"});
+            object.set("/status/conditions", vec![local]);
+        }
+    }
+
+    fn default(&self, object: &mut Value) {
+        if object.at("/spec/insecureSkipTLSVerify") == &Value::Bool(false) {
+            object.take_at("/spec/insecureSkipTLSVerify");
+        }
+    }
+
+    fn validate_status_update(&self, new: &Value, _old: &Value) -> Vec<Error> {
+        const STATES: &[&str] = &["True", "False", "Unknown"];
+        let mut errors = Errors::new();
+        let path = Path::new("status.conditions");
+        for (at, condition) in new.items("/status/conditions").iter().enumerate() {
+            check::one_of(
+                &mut errors,
+                &path.index(at).child("status"),
+                condition.text("/status"),
+                STATES,
+            );
+        }
+        errors
     }
 
     fn validate(&self, object: &Value) -> Vec<Error> {

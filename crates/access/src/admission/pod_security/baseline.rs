@@ -4,7 +4,7 @@ use serde_json::Value;
 use warren_apimachinery::value::ValueExt;
 
 use super::finding::{Finding, bad, containers_named, plural, quoted, sorted, who};
-use super::{Level, containers};
+use super::{Policy, containers, is_in_user_namespace};
 
 const CAPABILITIES: &[&str] = &[
     "AUDIT_WRITE",
@@ -21,60 +21,120 @@ const CAPABILITIES: &[&str] = &[
     "SETUID",
     "SYS_CHROOT",
 ];
-const SYSCTLS: &[&str] = &[
-    "kernel.shm_rmid_forced",
-    "net.ipv4.ip_local_port_range",
-    "net.ipv4.tcp_syncookies",
-    "net.ipv4.ping_group_range",
-    "net.ipv4.ip_unprivileged_port_start",
-    "net.ipv4.ip_local_reserved_ports",
-    "net.ipv4.tcp_keepalive_time",
-    "net.ipv4.tcp_fin_timeout",
-    "net.ipv4.tcp_keepalive_intvl",
-    "net.ipv4.tcp_keepalive_probes",
-    "net.ipv4.tcp_rmem",
-    "net.ipv4.tcp_wmem",
+/// Each with the minor version that allowed it.
+const SYSCTLS: &[(u16, &str)] = &[
+    (0, "kernel.shm_rmid_forced"),
+    (0, "net.ipv4.ip_local_port_range"),
+    (0, "net.ipv4.tcp_syncookies"),
+    (0, "net.ipv4.ping_group_range"),
+    (0, "net.ipv4.ip_unprivileged_port_start"),
+    (27, "net.ipv4.ip_local_reserved_ports"),
+    (29, "net.ipv4.tcp_keepalive_time"),
+    (29, "net.ipv4.tcp_fin_timeout"),
+    (29, "net.ipv4.tcp_keepalive_intvl"),
+    (29, "net.ipv4.tcp_keepalive_probes"),
+    (32, "net.ipv4.tcp_rmem"),
+    (32, "net.ipv4.tcp_wmem"),
 ];
+const APP_ARMOR_ANNOTATION: &str = "container.apparmor.security.beta.kubernetes.io/";
+/// The type that was not there before 1.31.
+const SELINUX_ENGINE: &str = "container_engine_t";
 const SELINUX_TYPES: &[&str] = &[
     "",
     "container_t",
     "container_init_t",
     "container_kvm_t",
-    "container_engine_t",
+    SELINUX_ENGINE,
 ];
 
 /// What is wrong; checks that `restricted` sharpens are left to it.
-pub(super) fn findings(pod: &Value, level: Level) -> Vec<Finding> {
-    let is_baseline = level == Level::Baseline;
+pub(super) fn findings(pod: &Value, policy: Policy) -> Vec<Finding> {
+    // Each with the minor version that has a sharper check of the kind, where the level is the sharper one.
+    let unless_sharper = |since: u16| !(policy.is_restricted() && policy.since(since));
+    let in_user_namespace = !policy.is_restricted() && policy.since(35) && is_in_user_namespace(pod);
     let checks = [
         app_armor(pod),
-        is_baseline.then(|| capabilities(pod)).flatten(),
+        unless_sharper(22).then(|| capabilities(pod)).flatten(),
         host_namespaces(pod),
-        host_path_volumes(pod),
+        unless_sharper(0).then(|| host_path_volumes(pod)).flatten(),
         host_ports(pod),
+        policy.since(34).then(|| probe_hosts(pod)).flatten(),
         privileged(pod),
-        proc_mount(pod),
-        selinux(pod),
-        is_baseline.then(|| seccomp(pod)).flatten(),
-        sysctls(pod),
+        (!in_user_namespace).then(|| proc_mount(pod)).flatten(),
+        selinux(pod, policy),
+        unless_sharper(19).then(|| seccomp(pod)).flatten(),
+        sysctls(pod, policy),
         host_process(pod),
     ];
     checks.into_iter().flatten().collect()
 }
 
 fn app_armor(pod: &Value) -> Option<Finding> {
-    let is_bad = |part: &Value| part.text("/securityContext/appArmorProfile/type") == "Unconfined";
-    let pod_is = is_bad(pod.at("/spec"));
+    let profile = |part: &Value| part.text("/securityContext/appArmorProfile/type").to_owned();
+    let is_bad = |part: &Value| !matches!(profile(part).as_str(), "" | "RuntimeDefault" | "Localhost");
+    let parts = std::iter::once(pod.at("/spec")).chain(containers(pod));
+    let mut values = sorted(parts.filter(|part| is_bad(part)).map(profile));
+    let mut setters = Vec::new();
+    if is_bad(pod.at("/spec")) {
+        setters.push("pod".to_owned());
+    }
     let names = bad(containers(pod), is_bad);
-    let count = names.len() + usize::from(pod_is);
-    (count > 0).then(|| {
+    if !names.is_empty() {
+        setters.push(containers_named(&names));
+    }
+    let annotations = pod.at("/metadata/annotations").as_object().into_iter().flatten();
+    let annotations: Vec<String> = annotations
+        .filter_map(|(key, value)| Some((key, value.as_str()?)))
+        .filter(|(key, value)| key.starts_with(APP_ARMOR_ANNOTATION) && !is_allowed_annotation(value))
+        .map(|(key, value)| format!("{key}={value:?}"))
+        .collect();
+    if !annotations.is_empty() {
+        setters.push(plural("annotation", annotations.len()));
+        values.extend(annotations);
+    }
+    (!setters.is_empty()).then(|| {
         Finding::new(
-            plural("forbidden AppArmor profile", count),
+            plural("forbidden AppArmor profile", values.len()),
             format!(
-                "{} must not set AppArmor profile type to \"Unconfined\"",
-                who(pod_is, &names)
+                "{} must not set AppArmor profile type to \"{}\"",
+                setters.join(" and "),
+                values.join("\", \"")
             ),
         )
+    })
+}
+
+fn is_allowed_annotation(value: &str) -> bool {
+    matches!(value, "" | "runtime/default") || value.starts_with("localhost/")
+}
+
+fn probe_hosts(pod: &Value) -> Option<Finding> {
+    let hosts = |container: &Value| -> Vec<String> {
+        const HANDLERS: [&str; 5] = [
+            "/livenessProbe",
+            "/readinessProbe",
+            "/startupProbe",
+            "/lifecycle/postStart",
+            "/lifecycle/preStop",
+        ];
+        let handlers = HANDLERS.iter().map(|pointer| container.at(pointer));
+        handlers
+            .flat_map(|handler| [handler.text("/httpGet/host"), handler.text("/tcpSocket/host")])
+            .filter(|host| !host.is_empty())
+            .map(str::to_owned)
+            .collect()
+    };
+    let names = sorted(bad(containers(pod), |container| !hosts(container).is_empty()).into_iter().map(str::to_owned));
+    let found = sorted(containers(pod).flat_map(hosts));
+    (!names.is_empty()).then(|| {
+        let verb = if names.len() == 1 { "uses" } else { "use" };
+        let detail = format!(
+            "{} {verb} {} {}",
+            containers_named(&names),
+            plural("probe or lifecycle host", found.len()),
+            quoted(&found)
+        );
+        Finding::new("probe or lifecycle host", detail)
     })
 }
 
@@ -176,11 +236,12 @@ fn proc_mount(pod: &Value) -> Option<Finding> {
     })
 }
 
-fn selinux(pod: &Value) -> Option<Finding> {
+fn selinux(pod: &Value, policy: Policy) -> Option<Finding> {
+    let is_known = |kind: &str| SELINUX_TYPES.contains(&kind) && (policy.since(31) || kind != SELINUX_ENGINE);
     let options = |part: &Value| part.at("/securityContext/seLinuxOptions").clone();
     let is_bad = |part: &Value| {
         let options = options(part);
-        !SELINUX_TYPES.contains(&options.text("/type"))
+        !is_known(options.text("/type"))
             || !options.text("/user").is_empty()
             || !options.text("/role").is_empty()
     };
@@ -197,7 +258,7 @@ fn selinux(pod: &Value) -> Option<Finding> {
         parts
             .iter()
             .map(|part| part.text("/type").to_owned())
-            .filter(|text| !SELINUX_TYPES.contains(&text.as_str())),
+            .filter(|text| !is_known(text)),
     );
     let mut said = Vec::new();
     if !types.is_empty() {
@@ -232,12 +293,16 @@ fn seccomp(pod: &Value) -> Option<Finding> {
     })
 }
 
-fn sysctls(pod: &Value) -> Option<Finding> {
+fn sysctls(pod: &Value, policy: Policy) -> Option<Finding> {
+    let is_safe = |name: &str| {
+        let mut known = SYSCTLS.iter();
+        known.any(|(since, safe)| *safe == name && policy.since(*since))
+    };
     let names: Vec<&str> = pod
         .items("/spec/securityContext/sysctls")
         .iter()
         .map(|sysctl| sysctl.text("/name"))
-        .filter(|name| !SYSCTLS.contains(name))
+        .filter(|name| !is_safe(name))
         .collect();
     (!names.is_empty()).then(|| Finding::new("forbidden sysctls", names.join(", ")))
 }

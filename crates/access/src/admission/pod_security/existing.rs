@@ -17,8 +17,8 @@ const MAX_PODS: usize = 3000;
 pub(super) fn warn(cx: &Asked<'_>, namespace: &Value) {
     let Some(old) = cx.old else { return };
     let level = |namespace: &Value| level_of(&Meta::of(namespace), "enforce");
-    let before = level(old).map_or(Level::Privileged, |(level, _)| level);
-    let Some((after, name)) = level(namespace).filter(|(after, _)| *after > before) else {
+    let before = level(old).map_or(Level::Privileged, |(policy, _)| policy.level);
+    let Some((after, name)) = level(namespace).filter(|(after, _)| after.level > before) else {
         return;
     };
     let namespace = cx.key.name.as_str();

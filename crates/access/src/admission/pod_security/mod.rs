@@ -9,15 +9,22 @@ use serde_json::Value;
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::resource::{
     CRON_JOBS, DAEMON_SETS, DEPLOYMENTS, JOBS, NAMESPACES, PODS, REPLICA_SETS, REPLICATION_CONTROLLERS,
-    STATEFUL_SETS,
+    STATEFUL_SETS, Scope,
 };
 use warren_apimachinery::value::ValueExt;
-use warren_apimachinery::{Meta, Status};
+use warren_apimachinery::{Meta, Resource, Status};
 use warren_registry::admission::Operation;
 
 use self::finding::Finding;
 use super::Asked;
 
+const POD_TEMPLATES: Resource = Resource {
+    group: "",
+    version: "v1",
+    kind: "PodTemplate",
+    plural: "podtemplates",
+    scope: Scope::Namespaced,
+};
 const PREFIX: &str = "pod-security.kubernetes.io/";
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,17 +45,34 @@ impl Level {
     }
 }
 
-/// What is wrong with a pod (`pod` is anything that has `metadata` and `spec` of one), in upstream's order.
-fn findings(level: Level, pod: &Value) -> Vec<Finding> {
-    match level {
-        Level::Privileged => Vec::new(),
-        Level::Baseline => baseline::findings(pod, level),
-        Level::Restricted => {
-            let mut all = baseline::findings(pod, level);
-            all.extend(restricted::findings(pod));
-            all
-        }
+/// A level as a version of Kubernetes understood it: checks came and changed over time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Policy {
+    level: Level,
+    /// The minor version; the greatest number for the latest.
+    minor: u16,
+}
+
+impl Policy {
+    fn is_restricted(self) -> bool {
+        self.level == Level::Restricted
     }
+
+    fn since(self, minor: u16) -> bool {
+        self.minor >= minor
+    }
+}
+
+/// What is wrong with a pod (`pod` is anything that has `metadata` and `spec` of one), in upstream's order.
+fn findings(policy: Policy, pod: &Value) -> Vec<Finding> {
+    if policy.level == Level::Privileged {
+        return Vec::new();
+    }
+    let mut all = baseline::findings(pod, policy);
+    if policy.is_restricted() {
+        all.extend(restricted::findings(pod, policy));
+    }
+    all
 }
 
 pub(super) fn validate(cx: &Asked<'_>, object: Option<&Value>) -> Result<(), Status> {
@@ -80,7 +104,7 @@ pub(super) fn validate(cx: &Asked<'_>, object: Option<&Value>) -> Result<(), Sta
 }
 
 /// `restricted:latest`, as messages name a level.
-fn level_of(meta: &Meta, mode: &str) -> Option<(Level, String)> {
+fn level_of(meta: &Meta, mode: &str) -> Option<(Policy, String)> {
     let label = meta.label(&format!("{PREFIX}{mode}"))?;
     // An unknown level counts as the strictest, as upstream fails closed.
     let level = Level::parse(label).unwrap_or(Level::Restricted);
@@ -90,24 +114,29 @@ fn level_of(meta: &Meta, mode: &str) -> Option<(Level, String)> {
     } else {
         "restricted"
     };
-    Some((level, format!("{name}:{version}")))
+    let minor = version.strip_prefix("v1.").and_then(|minor| minor.parse().ok());
+    let policy = Policy {
+        level,
+        minor: minor.unwrap_or(u16::MAX),
+    };
+    Some((policy, format!("{name}:{version}")))
 }
 
 fn enforce(cx: &Asked<'_>, namespace: &Meta, pod: &Value) -> Result<(), Status> {
-    let Some((level, name)) = level_of(namespace, "enforce") else {
+    let Some((policy, name)) = level_of(namespace, "enforce") else {
         return Ok(());
     };
-    match finding::join(&findings(level, pod)) {
+    match finding::join(&findings(policy, pod)) {
         None => Ok(()),
         Some(detail) => Err(cx.forbidden(pod, format!("violates PodSecurity {name:?}: {detail}"))),
     }
 }
 
 fn warn(cx: &Asked<'_>, namespace: &Meta, pod: &Value) {
-    let Some((level, name)) = level_of(namespace, "warn") else {
+    let Some((policy, name)) = level_of(namespace, "warn") else {
         return;
     };
-    if let Some(detail) = finding::join(&findings(level, pod)) {
+    if let Some(detail) = finding::join(&findings(policy, pod)) {
         cx.warnings
             .add(format!("would violate PodSecurity {name:?}: {detail}"));
     }
@@ -125,6 +154,8 @@ fn template<'v>(cx: &Asked<'_>, object: &'v Value) -> Option<&'v Value> {
     ];
     let pointer = if plain.iter().any(|resource| cx.writes(resource)) {
         "/spec/template"
+    } else if cx.writes(&POD_TEMPLATES) {
+        "/template"
     } else if cx.writes(&CRON_JOBS) {
         "/spec/jobTemplate/spec/template"
     } else {
@@ -183,6 +214,11 @@ fn containers(pod: &Value) -> impl Iterator<Item = &Value> {
     ]
     .into_iter()
     .flat_map(|list| pod.items(list))
+}
+
+/// Whether the pod's root is nobody on its node.
+fn is_in_user_namespace(pod: &Value) -> bool {
+    pod.at("/spec/hostUsers") == false
 }
 
 fn is_windows(pod: &Value) -> bool {

@@ -4,7 +4,7 @@ use serde_json::Value;
 use warren_apimachinery::value::ValueExt;
 
 use super::finding::{Finding, bad, containers_named, plural, quoted, sorted};
-use super::{containers, is_windows};
+use super::{Policy, containers, is_in_user_namespace, is_windows};
 
 const VOLUMES: [&str; 8] = [
     "configMap",
@@ -18,15 +18,17 @@ const VOLUMES: [&str; 8] = [
 ];
 
 /// What is wrong.
-pub(super) fn findings(pod: &Value) -> Vec<Finding> {
-    let is_linux = !is_windows(pod);
+pub(super) fn findings(pod: &Value, policy: Policy) -> Vec<Finding> {
+    // Since 1.25 what Windows does not know is not asked of its pods.
+    let is_asked = |since: u16| policy.since(since) && !(policy.since(25) && is_windows(pod));
+    let may_be_root = policy.since(35) && is_in_user_namespace(pod);
     let checks = [
-        is_linux.then(|| privilege_escalation(pod)).flatten(),
-        is_linux.then(|| capabilities(pod)).flatten(),
+        is_asked(8).then(|| privilege_escalation(pod)).flatten(),
+        is_asked(22).then(|| capabilities(pod)).flatten(),
         volumes(pod),
-        run_as_non_root(pod),
-        run_as_user(pod),
-        is_linux.then(|| seccomp(pod)).flatten(),
+        (!may_be_root).then(|| run_as_non_root(pod)).flatten(),
+        (policy.since(23) && !may_be_root).then(|| run_as_user(pod)).flatten(),
+        is_asked(19).then(|| seccomp(pod)).flatten(),
     ];
     checks.into_iter().flatten().collect()
 }
