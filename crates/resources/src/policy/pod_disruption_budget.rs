@@ -8,6 +8,8 @@ use warren_registry::strategy::{Column, Strategy, Traits};
 
 use crate::apps::workload::{at_most_all, count_or_percent, counts};
 use crate::check::{self, Errors};
+use crate::conditions;
+use crate::go_literal::go_literal;
 use crate::table::{age, columns, name};
 
 const BOUNDS: [&str; 2] = ["minAvailable", "maxUnavailable"];
@@ -36,11 +38,9 @@ impl Strategy for PodDisruptionBudget {
         let mut errors = Errors::new();
         let (path, spec) = (Path::new("spec"), object.field("spec"));
         if BOUNDS.iter().all(|field| !spec.field(field).is_null()) {
-            errors.push(Error::invalid(
-                &path,
-                spec.clone(),
-                "minAvailable and maxUnavailable cannot be both set",
-            ));
+            let problem = "minAvailable and maxUnavailable cannot be both set";
+            let shown = go_literal("PodDisruptionBudgetSpec", spec);
+            errors.push(Error::invalid(&path, spec.clone(), problem).shown_as(shown));
         }
         for field in BOUNDS {
             let (path, value) = (path.child(field), spec.field(field));
@@ -62,7 +62,8 @@ impl Strategy for PodDisruptionBudget {
     }
 
     fn validate_status_update(&self, new: &Value, _old: &Value) -> Vec<Error> {
-        let mut errors = Errors::new();
+        let path = Path::new("status.conditions");
+        let mut errors = conditions::check(&path, new.items("/status/conditions"));
         counts(
             &mut errors,
             &Path::new("status"),
@@ -117,7 +118,7 @@ mod tests {
         check(
             json!({"minAvailable": 1, "maxUnavailable": 1}),
             &[
-                "spec: Invalid value: {\"maxUnavailable\":1,\"minAvailable\":1}: minAvailable and maxUnavailable cannot be both set",
+                r#"spec: Invalid value: {"MinAvailable":1,"Selector":null,"MaxUnavailable":1,"UnhealthyPodEvictionPolicy":null}: minAvailable and maxUnavailable cannot be both set"#,
             ],
         );
         check(

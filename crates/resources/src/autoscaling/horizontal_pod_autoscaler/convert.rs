@@ -4,6 +4,9 @@
 use serde_json::{Value, json};
 use warren_apimachinery::value::ValueExt;
 
+use super::old_metrics::{from_old, to_old};
+use crate::go_literal::go_literal;
+
 const METRICS: &str = "autoscaling.alpha.kubernetes.io/metrics";
 const BEHAVIOR: &str = "autoscaling.alpha.kubernetes.io/behavior";
 const CONDITIONS: &str = "autoscaling.alpha.kubernetes.io/conditions";
@@ -13,22 +16,20 @@ const CURRENT: &str = "/status/currentCPUUtilizationPercentage";
 
 /// From v1 to v2.
 pub(super) fn to_v2(object: &mut Value) {
-    let mut metrics = Vec::new();
+    let mut metrics: Vec<Value> = take_list(object, METRICS).iter().map(from_old).collect();
     if let Some(target) = object.take_at(TARGET).filter(Value::is_number) {
         metrics.push(json!({"type": "Resource", "resource": {"name": "cpu",
             "target": {"type": "Utilization", "averageUtilization": target}}}));
     }
-    metrics.extend(take_list(object, METRICS));
     put_list(object, "/spec/metrics", metrics);
     if let Some(behavior) = take_annotation(object, BEHAVIOR) {
-        object.set("/spec/behavior", behavior);
+        object.set("/spec/behavior", in_json(behavior));
     }
-    let mut current = Vec::new();
+    let mut current: Vec<Value> = take_list(object, CURRENT_METRICS).iter().map(from_old).collect();
     if let Some(utilization) = object.take_at(CURRENT).filter(Value::is_number) {
         current.push(json!({"type": "Resource", "resource": {"name": "cpu",
             "current": {"averageUtilization": utilization}}}));
     }
-    current.extend(take_list(object, CURRENT_METRICS));
     put_list(object, "/status/currentMetrics", current);
     let conditions = take_list(object, CONDITIONS);
     put_list(object, "/status/conditions", conditions);
@@ -52,7 +53,8 @@ pub(super) fn to_v1(object: &mut Value) {
     }
     annotate(object, METRICS, others);
     if let Some(behavior) = object.take_at("/spec/behavior").filter(|value| !value.is_null()) {
-        annotate(object, BEHAVIOR, Some(behavior));
+        let text = go_literal("HorizontalPodAutoscalerBehavior", &behavior);
+        note(object, BEHAVIOR, text);
     }
     let (current, others) = split(
         object.take_at("/status/currentMetrics"),
@@ -79,15 +81,39 @@ fn split(metrics: Option<Value>, pointer: &str) -> (Option<Value>, Option<Value>
         .iter()
         .position(|metric| metric.text("/resource/name") == "cpu" && metric.at(pointer).is_number())
         .map(|at| others.remove(at).at(pointer).clone());
-    let others = (!others.is_empty()).then_some(Value::Array(others));
+    let others = (!others.is_empty()).then(|| others.iter().map(to_old).collect());
     (cpu, others)
 }
 
 fn annotate(object: &mut Value, key: &str, value: Option<Value>) {
-    let Some(value) = value else { return };
-    if let Some(annotations) = object.object_at("/metadata/annotations") {
-        annotations.insert(key.to_owned(), value.to_string().into());
+    if let Some(value) = value {
+        note(object, key, value.to_string());
     }
+}
+
+fn note(object: &mut Value, key: &str, text: String) {
+    if let Some(annotations) = object.object_at("/metadata/annotations") {
+        annotations.insert(key.to_owned(), text.into());
+    }
+}
+
+/// What upstream wrote by the names of Go's fields, by JSON's; what is not there is left out.
+fn in_json(value: Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let given = map.into_iter().filter(|(_, value)| !value.is_null());
+            let named = given.map(|(key, value)| (lowered(&key), in_json(value)));
+            Value::Object(named.collect())
+        }
+        Value::Array(items) => items.into_iter().map(in_json).collect(),
+        other => other,
+    }
+}
+
+fn lowered(key: &str) -> String {
+    let mut letters = key.chars();
+    let first = letters.next().map(|first| first.to_ascii_lowercase());
+    first.into_iter().chain(letters).collect()
 }
 
 /// What an annotation holds; one that can not be read is left where it is.
@@ -119,8 +145,9 @@ mod tests {
     fn what_v1_can_not_hold_survives_it() {
         let kept = json!({"metadata": {"name": "a"},
             "spec": {"maxReplicas": 3, "behavior": {"scaleUp": {}}, "metrics": [
-                {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}},
-                {"type": "Pods", "pods": {"metric": {"name": "m"}}}]},
+                {"type": "Pods", "pods": {"metric": {"name": "m"}, "target": {"type": "AverageValue", "averageValue": "1"}}},
+                {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}}
+                ]},
             "status": {"desiredReplicas": 1, "conditions": [{"type": "AbleToScale"}], "currentMetrics": [
                 {"type": "Resource", "resource": {"name": "cpu", "current": {"averageUtilization": 7}}}]}});
         let mut shown = kept.clone();

@@ -2,6 +2,7 @@
 
 mod convert;
 mod defaults;
+mod old_metrics;
 mod table;
 mod validate;
 
@@ -62,6 +63,12 @@ impl Strategy for HorizontalPodAutoscaler {
     }
 
     fn cells(&self, object: &Value, now: Timestamp) -> Vec<Value> {
+        // A row shows what v2 knows, whichever version it is asked for in.
+        if object.at("/spec/metrics").is_null() {
+            let mut whole = object.clone();
+            convert::to_v2(&mut whole);
+            return table::cells(&whole, now);
+        }
         table::cells(object, now)
     }
 }

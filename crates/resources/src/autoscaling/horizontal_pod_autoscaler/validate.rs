@@ -7,6 +7,7 @@ use warren_apimachinery::quantity::Quantity;
 use warren_apimachinery::value::ValueExt;
 
 use crate::check::{self, Errors};
+use crate::pod_template::container_resource_name;
 
 /// Each source: its field and its type.
 const SOURCES: &[(&str, &str)] = &[
@@ -34,12 +35,17 @@ pub(super) fn spec(errors: &mut Errors, spec: &Value) {
             "must be greater than or equal to 1",
         ));
     }
-    if maximum < 1 {
-        errors.push(Error::invalid(
+    match maximum {
+        0 => errors.push(Error::required(
             &path.child("maxReplicas"),
-            maximum,
-            "must be greater than 0",
-        ));
+            "must be set and greater than 0",
+        )),
+        below if below < 0 => errors.push(Error::invalid(
+            &path.child("maxReplicas"),
+            below,
+            "must be greater than or equal to 1",
+        )),
+        _ => {}
     }
     if minimum.is_some_and(|minimum| maximum < minimum) {
         errors.push(Error::invalid(
@@ -48,13 +54,19 @@ pub(super) fn spec(errors: &mut Errors, spec: &Value) {
             "must be greater than or equal to `minReplicas`",
         ));
     }
-    reference(
-        errors,
-        &path.child("scaleTargetRef"),
-        spec.field("scaleTargetRef"),
-    );
-    for (at, value) in spec.items("/metrics").iter().enumerate() {
+    let target = spec.field("scaleTargetRef");
+    reference(errors, &path.child("scaleTargetRef"), target);
+    api_version(errors, &path.child("scaleTargetRef.apiVersion"), target);
+    let metrics = spec.items("/metrics");
+    for (at, value) in metrics.iter().enumerate() {
         metric(errors, &path.child("metrics").index(at), value);
+    }
+    let counts_from_outside = |metric: &Value| matches!(metric.text("/type"), "Object" | "External");
+    if minimum == Some(0) && !metrics.iter().any(counts_from_outside) {
+        errors.push(Error::forbidden(
+            &path.child("metrics"),
+            "must specify at least one Object or External metric to support scaling to zero replicas",
+        ));
     }
     for direction in ["scaleUp", "scaleDown"] {
         let rules = spec.field("behavior").field(direction);
@@ -84,6 +96,19 @@ fn reference(errors: &mut Errors, path: &Path, reference: &Value) {
     }
 }
 
+/// What is scaled belongs to a group; what a metric describes need not.
+fn api_version(errors: &mut Errors, path: &Path, reference: &Value) {
+    let version = reference.text("/apiVersion");
+    let problem = match version.split('/').collect::<Vec<_>>().as_slice() {
+        [group, _] if !group.is_empty() => return,
+        [_, _, ..] if version.matches('/').count() > 1 => {
+            format!("unexpected GroupVersion string: {version}")
+        }
+        _ => "apiVersion must specify API group".to_owned(),
+    };
+    errors.push(Error::invalid(path, version, problem));
+}
+
 fn metric(errors: &mut Errors, path: &Path, metric: &Value) {
     let kind = metric.text("/type");
     if kind.is_empty() {
@@ -91,9 +116,8 @@ fn metric(errors: &mut Errors, path: &Path, metric: &Value) {
             &path.child("type"),
             "must specify a metric source type",
         ));
-    } else {
-        check::one_of(errors, &path.child("type"), kind, TYPES);
     }
+    check::one_of(errors, &path.child("type"), kind, TYPES);
     let present: Vec<&str> = SOURCES
         .iter()
         .map(|(field, _)| *field)
@@ -111,6 +135,10 @@ fn metric(errors: &mut Errors, path: &Path, metric: &Value) {
             &path.child(expected),
             "must populate information for the given metric source",
         ));
+    }
+    if expected.is_none() {
+        // Upstream finds out twice.
+        check::one_of(errors, &path.child("type"), kind, TYPES);
     }
     if present.len() != 1 {
         for other in present.iter().filter(|field| Some(**field) != expected) {
@@ -131,22 +159,10 @@ fn source(errors: &mut Errors, path: &Path, kind: &str, source: &Value) {
             &path.child("describedObject"),
             source.field("describedObject"),
         ),
-        "containerResource" if source.text("/container").is_empty() => {
-            errors.push(Error::required(
-                &path.child("container"),
-                "must specify a container",
-            ));
-        }
+        "resource" | "containerResource" => resource(errors, path, kind, source),
         _ => {}
     }
-    if matches!(kind, "resource" | "containerResource") {
-        if source.text("/name").is_empty() {
-            errors.push(Error::required(
-                &path.child("name"),
-                "must specify a resource name",
-            ));
-        }
-    } else {
+    if !matches!(kind, "resource" | "containerResource") {
         identifier(errors, &path.child("metric"), source.field("metric"));
     }
     metric_target(errors, &target_path, target);
@@ -186,13 +202,34 @@ fn source(errors: &mut Errors, path: &Path, kind: &str, source: &Value) {
     }
 }
 
+fn resource(errors: &mut Errors, path: &Path, kind: &str, source: &Value) {
+    let is_of_container = kind == "containerResource";
+    match source.text("/name") {
+        "" => errors.push(Error::required(
+            &path.child("name"),
+            "must specify a resource name",
+        )),
+        name if is_of_container => container_resource_name(errors, &path.child("name"), name),
+        _ => {}
+    }
+    if !is_of_container {
+        return;
+    }
+    match source.text("/container") {
+        "" => errors.push(Error::required(
+            &path.child("container"),
+            "must specify a container",
+        )),
+        container => check::dns_label(errors, &path.child("container"), container),
+    }
+}
+
 fn identifier(errors: &mut Errors, path: &Path, metric: &Value) {
     let name_path = path.child("name");
     match metric.text("/name") {
         "" => errors.push(Error::required(&name_path, "must specify a metric name")),
         name => check::text(errors, &name_path, name, name::path_segment(name)),
     }
-    check::label_selector(errors, &path.child("selector"), metric.field("selector"));
 }
 
 fn metric_target(errors: &mut Errors, path: &Path, target: &Value) {
@@ -201,6 +238,9 @@ fn metric_target(errors: &mut Errors, path: &Path, target: &Value) {
             &path.child("type"),
             "must specify a metric target type",
         )),
+        _ => {}
+    }
+    match target.text("/type") {
         "Utilization" | "Value" | "AverageValue" => {}
         other => errors.push(Error::invalid(
             &path.child("type"),
@@ -230,6 +270,7 @@ fn metric_target(errors: &mut Errors, path: &Path, target: &Value) {
 
 fn scaling_rules(errors: &mut Errors, path: &Path, rules: &Value) {
     let window = path.child("stabilizationWindowSeconds");
+    let tolerance_path = path.child("tolerance");
     match rules.int("/stabilizationWindowSeconds") {
         Some(seconds) if seconds < 0 => errors.push(Error::invalid(
             &window,
@@ -280,5 +321,14 @@ fn scaling_rules(errors: &mut Errors, path: &Path, rules: &Value) {
                 format!("must be less than or equal to {PERIOD_MAX}"),
             ));
         }
+    }
+    let tolerance = rules.field("tolerance");
+    let amount = Quantity::from_json(tolerance).unwrap_or(Quantity::ZERO);
+    if amount < Quantity::ZERO {
+        errors.push(Error::invalid(
+            &tolerance_path,
+            amount.to_string(),
+            check::NOT_NEGATIVE,
+        ));
     }
 }
