@@ -9,7 +9,7 @@ mod encode;
 mod table;
 mod wire;
 
-pub(crate) use decode::decode;
+pub(crate) use decode::{Refused, decode};
 use encode::TypeMeta;
 
 /// What stands before every message.
@@ -118,11 +118,21 @@ mod tests {
 
     #[test]
     fn what_is_malformed_is_refused() {
-        assert!(decode(b"{}").unwrap_err().contains("expected prefix"));
+        let malformed = |bytes| match decode(bytes) {
+            Err(Refused::Malformed(why)) => why,
+            other => panic!("{other:?}"),
+        };
+        assert!(malformed(b"{}").contains("expected prefix"));
+        assert_eq!(malformed(b""), "empty data");
+        assert_eq!(malformed(MAGIC), "empty body");
         let mut cut = sent("v1", "Pod", &bytes(1, b"abc"));
         cut.pop();
         assert!(decode(&cut).is_err());
-        assert!(decode(&sent("v9", "Pod", b"")).unwrap_err().contains("no kind"));
+        let unknown = Refused::UnknownKind {
+            api_version: "v9".to_owned(),
+            kind: "Pod".to_owned(),
+        };
+        assert_eq!(decode(&sent("v9", "Pod", b"")), Err(unknown));
     }
 
     /// Upstream's objects with every field set, each with the digest of its bytes in protobuf.
@@ -162,6 +172,18 @@ mod tests {
         assert_eq!(bytes, envelope("v1", "Namespace", &raw));
         assert_eq!(object(br#"{"apiVersion":"example.com/v1","kind":"Thing"}"#), None);
         assert_eq!(object(br#"{"apiVersion":"v1","kind":"Pod","spec":"text"}"#), None);
+    }
+
+    #[test]
+    fn the_schema_of_a_definition_comes_back_without_gos_zeros() {
+        let schema = json!({"type": "object", "properties": {"a": {"type": "array", "items": {"type": "string"}},
+            "b": {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0.0}},
+            "c": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}});
+        let definition = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": "a"}, "spec": {"versions": [{"name": "v1", "schema": {"openAPIV3Schema": schema}}]}});
+        let bytes = object(definition.to_string().as_bytes()).unwrap();
+        let value = decode(&bytes).unwrap();
+        assert_eq!(value["spec"]["versions"][0]["schema"]["openAPIV3Schema"], schema);
     }
 
     #[test]

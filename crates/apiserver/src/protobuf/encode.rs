@@ -145,7 +145,7 @@ impl<'de> Visitor<'de> for Writer<'_> {
         if self.message.form == Form::Either {
             return self.schema(map);
         }
-        if self.message.form != Form::Object {
+        if !matches!(self.message.form, Form::Object | Form::Sparse) {
             return Err(A::Error::custom("an object where a scalar is expected"));
         }
         let start = self.out.len();

@@ -83,6 +83,8 @@ pub(super) enum Form {
     List,
     /// `JSONSchemaPropsOrBool` and its likes: whichever field is set.
     Either,
+    /// `JSONSchemaProps`, which says something by having a field at all: what is unset must not come out as empty.
+    Sparse,
 }
 
 impl Form {
@@ -94,6 +96,7 @@ impl Form {
             "MicroTime" => Self::MicroTime,
             "RawExtension" | "FieldsV1" | "JSON" => Self::Embedded,
             "ExtraValue" | "Verbs" => Self::List,
+            "JSONSchemaProps" => Self::Sparse,
             "JSONSchemaPropsOrBool" | "JSONSchemaPropsOrArray" | "JSONSchemaPropsOrStringArray" => {
                 Self::Either
             }
