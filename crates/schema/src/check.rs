@@ -98,6 +98,11 @@ pub(crate) fn object_meta() -> Arc<Schema> {
     Ref::Named("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta".into()).get()
 }
 
+/// A number that has no fraction.
+pub(crate) fn whole(number: &serde_json::Number) -> Option<i64> {
+    words::converted_integer(&Value::Number(number.clone()), false)
+}
+
 /// Whether text is base64 as Go reads it.
 pub(crate) fn is_base64(text: &str) -> bool {
     base64::checked(text).is_ok()

@@ -49,6 +49,12 @@ impl Pruning {
                     self.node(&element, item, &format!("{path}[{index}]"));
                 }
             }
+            Value::Number(number) if number.is_f64() => {
+                // Go writes a float without a fraction as a whole number.
+                if let Some(whole) = check::whole(number) {
+                    *value = whole.into();
+                }
+            }
             _ => {}
         }
     }
