@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use warren_registry::strategy::Strategy;
 
+pub(crate) use self::persistent_volume::inline_volume;
 pub(crate) use self::service::{load_balancer_warnings, non_special_ip};
 
 /// The strategy of a resource of the group; `None` for one that has no file of its own.

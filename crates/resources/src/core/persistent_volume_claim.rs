@@ -35,7 +35,11 @@ impl Strategy for PersistentVolumeClaim {
 
     fn prepare_for_create(&self, object: &mut Value) {
         object.set("/status", json!({"phase": "Pending"}));
-        settle_data_source(object);
+        settle_data_source(object, None);
+    }
+
+    fn prepare_for_update(&self, new: &mut Value, old: &Value) {
+        settle_data_source(new, Some(old));
     }
 
     fn validate(&self, object: &Value) -> Vec<Error> {
@@ -126,10 +130,11 @@ pub(crate) fn access_modes(modes: &[Value]) -> String {
 
 /// `dataSource` and `dataSourceRef` say the same; whichever is given fills the other. Upstream drops what the old
 /// field could never hold, and what lies in another namespace.
-fn settle_data_source(claim: &mut Value) {
+fn settle_data_source(claim: &mut Value, old: Option<&Value>) {
     const SOURCE: &str = "/spec/dataSource";
     const REFERENCE: &str = "/spec/dataSourceRef";
-    if !claim.at(REFERENCE).text("/namespace").is_empty() {
+    let had = |pointer: &str| old.is_some_and(|old| !old.at(pointer).is_null());
+    if !had(REFERENCE) && !claim.at(REFERENCE).text("/namespace").is_empty() {
         claim.take_at(REFERENCE);
     }
     if claim.at(REFERENCE).is_null() {
@@ -138,8 +143,11 @@ fn settle_data_source(claim: &mut Value) {
             (source.text("/apiGroup"), source.text("/kind")),
             ("", "PersistentVolumeClaim") | ("snapshot.storage.k8s.io", "VolumeSnapshot")
         );
-        if !is_known {
+        if !is_known && !had(SOURCE) && !had(REFERENCE) {
             claim.take_at(SOURCE);
+            return;
+        }
+        if source.is_null() {
             return;
         }
         let source = source.clone();
@@ -269,8 +277,8 @@ fn data_sources_agree(errors: &mut Errors, path: &Path, spec: &Value) {
     } else {
         return;
     };
-    let shown = path.child("dataSource").to_string();
-    errors.push(Error::invalid(path, shown, problem));
+    // Upstream shows the path in place of the value, which prints as nothing.
+    errors.push(Error::invalid(path, Value::Null, problem).shown_as("{}"));
 }
 
 /// A claim is immutable, so that quotas hold; a bound one may grow, and an unbound one be bound.
@@ -365,27 +373,48 @@ fn status(errors: &mut Errors, path: &Path, status: &Value) {
     const RESIZING: &[&str] = &[
         "ControllerResizeInProgress",
         "ControllerResizeInfeasible",
-        "NodeResizePending",
         "NodeResizeInProgress",
         "NodeResizeInfeasible",
+        "NodeResizePending",
     ];
-    for list in ["capacity", "allocatedResources"] {
-        for (resource, value) in status.field(list).as_object().into_iter().flatten() {
-            let amount = Quantity::from_json(value).unwrap_or(Quantity::ZERO);
-            if amount < Quantity::ZERO {
-                errors.push(Error::invalid(
-                    &path.child(list).key(resource),
-                    amount.value(),
-                    "must be a valid resource quantity",
-                ));
-            }
-        }
+    for (resource, value) in status.field("capacity").as_object().into_iter().flatten() {
+        not_below_zero(errors, &path.child("capacity").key(resource), value);
     }
-    let resizing = status.field("allocatedResourceStatuses").as_object();
-    for (resource, state) in resizing.into_iter().flatten() {
+    let states_path = path.child("allocatedResourceStatuses");
+    let states = status.field("allocatedResourceStatuses").as_object();
+    for (resource, state) in states.into_iter().flatten() {
+        resizable(errors, &states_path, resource);
         if !RESIZING.contains(&state.as_str().unwrap_or_default()) {
-            let path = path.child("allocatedResourceStatus");
-            errors.push(Error::not_supported(&path, resource.as_str(), RESIZING));
+            errors.push(Error::not_supported(&states_path, resource.as_str(), RESIZING));
         }
     }
+    let amounts_path = path.child("allocatedResources");
+    let amounts = status.field("allocatedResources").as_object();
+    for (resource, value) in amounts.into_iter().flatten() {
+        if resizable(errors, &amounts_path, resource) {
+            not_below_zero(errors, &amounts_path.key(resource), value);
+        }
+    }
+}
+
+pub(super) fn not_below_zero(errors: &mut Errors, path: &Path, value: &Value) {
+    let amount = Quantity::from_json(value).unwrap_or(Quantity::ZERO);
+    if amount.value() < 0 {
+        errors.push(Error::invalid(
+            path,
+            amount.value(),
+            "must be a valid resource quantity",
+        ));
+    }
+}
+
+/// Whether a claim can have more of a resource: of upstream's own, storage alone.
+fn resizable(errors: &mut Errors, path: &Path, resource: &str) -> bool {
+    let wrong = errors.len();
+    check::qualified_name(errors, path, resource);
+    let is_native = !resource.contains('/') || resource.contains("kubernetes.io/");
+    if errors.len() == wrong && is_native && resource != "storage" {
+        errors.push(Error::not_supported(path, resource, &["storage"]));
+    }
+    errors.len() == wrong
 }

@@ -40,4 +40,6 @@ pub(crate) use selectors::merge_label_keys;
 pub(crate) use spec::{Of, pod_spec};
 pub(crate) use template::{always_restarted, default_template, template, template_metadata};
 pub(crate) use volumes::hosted_sources;
-pub(crate) use warnings::{pod_warnings, template_warnings, volume_warnings, workload_warnings};
+pub(crate) use warnings::{
+    node_label, pod_warnings, template_warnings, term_labels, volume_warnings, workload_warnings,
+};

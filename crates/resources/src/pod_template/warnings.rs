@@ -200,7 +200,8 @@ fn seccomp(warnings: &mut Vec<String>, path: &Path, template: &Value) {
     }
 }
 
-fn node_label(key: &str) -> Option<&'static str> {
+/// What upstream says of a node's label that should not be used any more.
+pub(crate) fn node_label(key: &str) -> Option<&'static str> {
     NODE_LABELS
         .iter()
         .find(|(known, _)| *known == key)
@@ -252,7 +253,8 @@ fn node_labels(warnings: &mut Vec<String>, path: &Path, spec: &Value) {
     }
 }
 
-fn term_labels(warnings: &mut Vec<String>, path: &Path, term: &Value) {
+/// Warns of such labels in a term of a node selector.
+pub(crate) fn term_labels(warnings: &mut Vec<String>, path: &Path, term: &Value) {
     for (at, expression) in term.items("/matchExpressions").iter().enumerate() {
         let key = expression.text("/key");
         if let Some(message) = node_label(key) {

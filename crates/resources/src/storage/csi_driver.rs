@@ -24,6 +24,26 @@ impl Strategy for CsiDriver {
         }
     }
 
+    /// Upstream counts changes, but starts at none.
+    fn prepare_for_update(&self, new: &mut Value, old: &Value) {
+        if !check::same(new.field("spec"), old.field("spec")) {
+            let generation = old.int("/metadata/generation").unwrap_or_default();
+            new.set("/metadata/generation", generation + 1);
+        }
+    }
+
+    fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
+        const REQUESTS: &str = "/spec/tokenRequests";
+        let kept = old.is_some_and(|old| check::same(new.at(REQUESTS), old.at(REQUESTS)));
+        if kept || new.items(REQUESTS).is_empty() || !new.at("/spec/serviceAccountTokenInSecrets").is_null() {
+            return Vec::new();
+        }
+        vec![
+            "spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to true to prevent possible logging of tokens in volume attributes"
+                .to_owned(),
+        ]
+    }
+
     fn validate(&self, object: &Value) -> Vec<Error> {
         let mut errors = Errors::new();
         let (path, spec) = (Path::new("spec"), object.field("spec"));
@@ -45,8 +65,16 @@ impl Strategy for CsiDriver {
                 &mut errors,
                 &path.child("volumeLifecycleModes"),
                 mode.as_str().unwrap_or_default(),
-                &["Ephemeral", "Persistent"],
+                &["Persistent", "Ephemeral"],
             );
+        }
+        let in_secrets = spec.field("serviceAccountTokenInSecrets");
+        if !in_secrets.is_null() && spec.items("/tokenRequests").is_empty() {
+            errors.push(Error::invalid(
+                &path.child("serviceAccountTokenInSecrets"),
+                in_secrets.clone(),
+                "serviceAccountTokenInSecrets is set but no tokenRequests are specified",
+            ));
         }
         let field = "nodeAllocatableUpdatePeriodSeconds";
         if let Some(seconds) = spec

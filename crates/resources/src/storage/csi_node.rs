@@ -8,9 +8,10 @@ use warren_registry::strategy::{Column, Strategy, Traits};
 
 use super::parameters::driver;
 use crate::check::{self, Errors};
+use crate::go_literal::go_literal;
 use crate::table::{age, columns, name};
 
-const NODE_ID_MAX: usize = 192;
+const NODE_ID_MAX: usize = 256;
 
 /// The strategy of CSI nodes.
 pub(crate) struct CsiNode;
@@ -55,8 +56,13 @@ impl Strategy for CsiNode {
         for before in old.items("/spec/drivers") {
             let same_name = |driver: &&Value| driver.text("/name") == before.text("/name");
             if let Some(now) = new.items("/spec/drivers").iter().find(same_name) {
-                let path = Path::new("spec.drivers");
-                check::immutable(&mut errors, &path, &fixed(now), &fixed(before));
+                let (now, before) = (fixed(now), fixed(before));
+                if !check::same(&now, &before) {
+                    errors.push(
+                        Error::invalid(&Path::new("spec.drivers"), Value::Null, check::IMMUTABLE)
+                            .shown_as(go_literal("CSINodeDriver", &now)),
+                    );
+                }
             }
         }
         errors

@@ -1,14 +1,12 @@
 //! How much storage a driver has for a class.
 
-use jiff::Timestamp;
 use serde_json::Value;
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::quantity::Quantity;
 use warren_apimachinery::value::ValueExt;
-use warren_registry::strategy::{Column, Strategy, Traits};
+use warren_registry::strategy::{Strategy, Traits};
 
 use crate::check::{self, Errors};
-use crate::table::{age, columns, name};
 
 /// The strategy of storage capacities.
 pub(crate) struct CsiStorageCapacity;
@@ -33,16 +31,13 @@ impl Strategy for CsiStorageCapacity {
             &Path::new("storageClassName"),
             object.text("/storageClassName"),
         );
-        for field in ["capacity", "maximumVolumeSize"] {
-            let value = object.field(field);
-            let is_negative = Quantity::from_json(value).is_ok_and(|quantity| quantity.sign() < 0);
-            if !value.is_null() && is_negative {
-                errors.push(Error::invalid(
-                    &Path::new(field),
-                    value.clone(),
-                    check::NOT_NEGATIVE,
-                ));
-            }
+        let capacity = object.field("capacity");
+        if Quantity::from_json(capacity).is_ok_and(|quantity| quantity.sign() < 0) {
+            errors.push(Error::invalid(
+                &Path::new("capacity"),
+                capacity.clone(),
+                check::NOT_NEGATIVE,
+            ));
         }
         errors
     }
@@ -55,22 +50,9 @@ impl Strategy for CsiStorageCapacity {
         errors
     }
 
-    fn columns(&self) -> &'static [Column] {
-        columns("csistoragecapacities.storage.k8s.io")
-    }
-
-    fn cells(&self, object: &Value, now: Timestamp) -> Vec<Value> {
-        let capacity = match object.field("capacity") {
-            Value::Null => "<unset>".into(),
-            Value::String(text) => text.as_str().into(),
-            number => number.to_string().into(),
-        };
-        vec![
-            name(object),
-            object.text("/storageClassName").into(),
-            capacity,
-            age(object, now),
-        ]
+    /// Upstream does not look at the rest again.
+    fn validate_replacement(&self, new: &Value, old: &Value) -> Vec<Error> {
+        self.validate_update(new, old)
     }
 }
 

@@ -8,6 +8,8 @@ mod storage_class;
 mod volume_attachment;
 mod volume_attributes_class;
 
+pub(crate) use self::parameters::driver;
+
 use std::sync::Arc;
 
 use warren_registry::strategy::Strategy;

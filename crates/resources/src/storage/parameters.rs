@@ -42,8 +42,10 @@ pub(super) fn provisioner(errors: &mut Errors, path: &Path, name: &str) {
 }
 
 /// The name of a CSI driver.
-pub(super) fn driver(errors: &mut Errors, path: &Path, name: &str) {
-    check::required(errors, path, name);
+pub(crate) fn driver(errors: &mut Errors, path: &Path, name: &str) {
+    if !check::required(errors, path, name) {
+        return;
+    }
     if name.len() > DRIVER_MAX {
         errors.push(Error::too_long(path, DRIVER_MAX));
     }

@@ -1,13 +1,16 @@
 //! Storage classes.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::Timestamp;
 use serde_json::Value;
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::value::ValueExt;
 use warren_registry::strategy::{Column, Strategy, Traits};
 
-use super::parameters::{parameters, provisioner, unchanged};
+use super::parameters::{parameters, provisioner};
 use crate::check::{self, Errors};
+use crate::pod_template::node_label;
 use crate::table::{age, columns};
 
 const DEFAULT_ANNOTATIONS: &[&str] = &[
@@ -55,16 +58,27 @@ impl Strategy for StorageClass {
 
     fn validate_update(&self, new: &Value, old: &Value) -> Vec<Error> {
         let mut errors = Errors::new();
-        for field in ["parameters", "provisioner", "reclaimPolicy"] {
-            unchanged(&mut errors, field, new.field(field), old.field(field));
+        for field in ["parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"] {
+            check::immutable(&mut errors, &Path::new(field), new.field(field), old.field(field));
         }
-        check::immutable(
-            &mut errors,
-            &Path::new("volumeBindingMode"),
-            new.field("volumeBindingMode"),
-            old.field("volumeBindingMode"),
-        );
         errors
+    }
+
+    /// Upstream does not look at the rest again.
+    fn validate_replacement(&self, new: &Value, old: &Value) -> Vec<Error> {
+        self.validate_update(new, old)
+    }
+
+    fn warnings(&self, new: &Value, _old: Option<&Value>) -> Vec<String> {
+        let mut warnings = Vec::new();
+        for (at, term) in new.items("/allowedTopologies").iter().enumerate() {
+            for (of, expression) in term.items("/matchLabelExpressions").iter().enumerate() {
+                let path = format!("allowedTopologies[{at}].matchLabelExpressions[{of}].key");
+                let message = node_label(expression.text("/key"));
+                warnings.extend(message.map(|message| format!("{path}: {message}")));
+            }
+        }
+        warnings
     }
 
     fn columns(&self) -> &'static [Column] {
@@ -98,6 +112,17 @@ pub(super) fn name_and_default(object: &Value, annotations: &[&str]) -> String {
     }
 }
 
+/// The keys of a term with their values, in no order.
+fn meaning(term: &Value) -> BTreeMap<&str, BTreeSet<&str>> {
+    let expressions = term.items("/matchLabelExpressions").iter();
+    expressions
+        .map(|expression| {
+            let values = expression.items("/values").iter().filter_map(Value::as_str);
+            (expression.text("/key"), values.collect())
+        })
+        .collect()
+}
+
 fn topologies(errors: &mut Errors, path: &Path, terms: &[Value]) {
     for (at, term) in terms.iter().enumerate() {
         let path = path.index(at).child("matchLabelExpressions");
@@ -105,7 +130,6 @@ fn topologies(errors: &mut Errors, path: &Path, terms: &[Value]) {
         for (at, expression) in term.items("/matchLabelExpressions").iter().enumerate() {
             let path = path.index(at);
             let (key, values) = (expression.text("/key"), expression.items("/values"));
-            check::qualified_name(errors, &path.child("key"), key);
             if values.is_empty() {
                 errors.push(Error::required(&path.child("values"), ""));
             }
@@ -114,12 +138,16 @@ fn topologies(errors: &mut Errors, path: &Path, terms: &[Value]) {
                     errors.push(Error::duplicate(&path.child("values").index(at), value.clone()));
                 }
             }
+            check::qualified_name(errors, &path.child("key"), key);
             if keys.contains(&key) {
                 errors.push(Error::duplicate(&path.child("key"), key));
             }
             keys.push(key);
         }
-        if terms.iter().take(at).any(|before| check::same(before, term)) {
+        // Upstream starts from as many empty terms as there are terms.
+        let empty = if keys.is_empty() { terms.len() } else { 0 };
+        let before = terms.iter().take(at).filter(|before| meaning(before) == meaning(term));
+        for _ in 0..before.count() + empty {
             errors.push(Error::duplicate(&path, ""));
         }
     }
@@ -169,9 +197,9 @@ mod tests {
         assert_eq!(
             found,
             [
-                "parameters: Forbidden: updates to parameters are forbidden.",
-                "provisioner: Forbidden: updates to provisioner are forbidden.",
-                "reclaimPolicy: Forbidden: updates to reclaimPolicy are forbidden.",
+                "parameters: Invalid value: {\"x\":\"2\"}: field is immutable",
+                "provisioner: Invalid value: \"a/c\": field is immutable",
+                "reclaimPolicy: Invalid value: \"Retain\": field is immutable",
                 "volumeBindingMode: Invalid value: \"WaitForFirstConsumer\": field is immutable",
             ]
         );

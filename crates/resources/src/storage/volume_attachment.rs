@@ -8,8 +8,12 @@ use warren_registry::strategy::{Column, Strategy, Traits};
 
 use super::parameters::driver;
 use crate::check::{self, Errors};
+use crate::core::inline_volume;
+use crate::go_literal::go_literal;
 use crate::table::{age, columns, name};
 
+const METADATA_MAX: usize = 256 * 1024;
+const MESSAGE_MAX: usize = 1024;
 const ONE_SOURCE: &str = "must specify exactly one of inlineVolumeSpec and persistentVolumeName";
 
 /// The strategy of volume attachments.
@@ -31,19 +35,10 @@ impl Strategy for VolumeAttachment {
     fn validate(&self, object: &Value) -> Vec<Error> {
         let mut errors = Errors::new();
         let (path, spec) = (Path::new("spec"), object.field("spec"));
-        check::required(&mut errors, &path.child("attacher"), spec.text("/attacher"));
+        driver(&mut errors, &path.child("attacher"), spec.text("/attacher"));
         source(&mut errors, &path.child("source"), spec.field("source"));
         check::dns_subdomain(&mut errors, &path.child("nodeName"), spec.text("/nodeName"));
-        errors
-    }
-
-    fn validate_create(&self, object: &Value) -> Vec<Error> {
-        let mut errors = Errors::new();
-        driver(
-            &mut errors,
-            &Path::new("spec.attacher"),
-            object.text("/spec/attacher"),
-        );
+        status(&mut errors, &Path::new("status"), object.field("status"));
         if let Some(volume) = object.at("/spec/source/persistentVolumeName").as_str() {
             let path = Path::new("spec.source.persistentVolumeName");
             check::dns_subdomain(&mut errors, &path, volume);
@@ -52,7 +47,19 @@ impl Strategy for VolumeAttachment {
     }
 
     fn validate_update(&self, new: &Value, old: &Value) -> Vec<Error> {
-        check::immutable_field("spec", new, old)
+        let mut errors = Errors::new();
+        if !check::same(new.field("spec"), old.field("spec")) {
+            errors.push(
+                Error::invalid(&Path::new("spec"), Value::Null, check::IMMUTABLE)
+                    .shown_as(go_literal("VolumeAttachmentSpec", new.field("spec"))),
+            );
+        }
+        errors
+    }
+
+    /// Upstream checks the whole object here, too.
+    fn validate_status_update(&self, new: &Value, old: &Value) -> Vec<Error> {
+        self.validate_replacement(new, old)
     }
 
     fn columns(&self) -> &'static [Column] {
@@ -80,7 +87,38 @@ fn source(errors: &mut Errors, path: &Path, source: &Value) {
             &path.child("persistentVolumeName"),
             "must specify non empty persistentVolumeName",
         )),
+        (None, false) => {
+            let path = path.child("inlineVolumeSpec");
+            inline_volume(errors, &path, source.field("inlineVolumeSpec"));
+        }
         _ => {}
+    }
+}
+
+fn status(errors: &mut Errors, path: &Path, status: &Value) {
+    let metadata = status.field("attachmentMetadata").as_object();
+    let size: usize = metadata
+        .into_iter()
+        .flatten()
+        .map(|(key, value)| key.len() + value.as_str().map_or(0, str::len))
+        .sum();
+    if size > METADATA_MAX {
+        errors.push(Error::too_long(&path.child("attachmentMetadata"), METADATA_MAX));
+    }
+    for field in ["attachError", "detachError"] {
+        let (path, error) = (path.child(field), status.field(field));
+        if error.text("/message").len() > MESSAGE_MAX {
+            // Upstream names the other limit.
+            errors.push(Error::too_long(&path.child("message"), METADATA_MAX));
+        }
+        if let Some(code) = error.int("/errorCode").filter(|code| *code < 0) {
+            let path = path.child("errorCode");
+            errors.push(Error::invalid(
+                &path,
+                code,
+                "must be between 0 and 2147483647, inclusive",
+            ));
+        }
     }
 }
 

@@ -36,6 +36,13 @@ impl Strategy for VolumeAttributesClass {
         errors
     }
 
+    /// Upstream looks at the change first.
+    fn validate_replacement(&self, new: &Value, old: &Value) -> Vec<Error> {
+        let mut errors = self.validate_update(new, old);
+        errors.extend(self.validate(new));
+        errors
+    }
+
     fn columns(&self) -> &'static [Column] {
         columns("volumeattributesclasses.storage.k8s.io")
     }
