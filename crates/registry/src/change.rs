@@ -255,9 +255,26 @@ impl Operation<'_> {
         self.complete(new);
         let generation = old.int("/metadata/generation").unwrap_or_default();
         let untouched = new.int("/metadata/generation").unwrap_or_default() == generation;
-        if strategy.traits().generation && untouched && differs_in_substance(new, old, strategy.traits()) {
+        let differs =
+            differs_in_substance(new, old, strategy.traits()) || self.differs_in_what_counts(new, old);
+        if strategy.traits().generation && untouched && differs {
             new.set("/metadata/generation", generation + 1);
         }
+    }
+}
+
+/// Metadata that counts for the generation of a kind.
+const COUNTED: [(&str, &str, &str); 2] = [
+    ("apps", "deployments", "/metadata/annotations"),
+    ("discovery.k8s.io", "endpointslices", "/metadata/labels"),
+];
+
+impl Operation<'_> {
+    fn differs_in_what_counts(&self, new: &Value, old: &Value) -> bool {
+        let kind = (self.definition.group.as_str(), self.definition.plural.as_str());
+        COUNTED
+            .iter()
+            .any(|(group, plural, at)| (*group, *plural) == kind && new.at(at) != old.at(at))
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::StreamExt;
 use http::{Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -24,6 +25,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::Role;
 use warren_apimachinery::{Status, StatusReason};
 use warren_apiserver::{ApiServer, Body, Connect, Hello, Limits, Route, Routed, Tunnel, serve};
 use warren_pki::{Authority, Issued};
@@ -311,6 +314,54 @@ async fn an_upgrade_is_handed_over_as_raw_bytes() {
     let mut back = Vec::new();
     stream.read_to_end(&mut back).await.unwrap();
     assert_eq!(back, b"hello");
+}
+
+fn socket(origin: Option<&str>, accept: &str) -> Request<Full<Bytes>> {
+    let path = "/api/v1/namespaces?watch=true&timeoutSeconds=1&fieldSelector=metadata.name%3Ddefault";
+    let mut request = Request::get(path)
+        .header(header::HOST, "localhost")
+        .header(header::ACCEPT, accept)
+        .header(header::CONNECTION, "Upgrade")
+        .header(header::UPGRADE, "websocket")
+        .header(header::SEC_WEBSOCKET_VERSION, "13")
+        .header(header::SEC_WEBSOCKET_KEY, "dGhlIHNhbXBsZSBub25jZQ==");
+    if let Some(origin) = origin {
+        request = request.header(header::ORIGIN, origin);
+    }
+    request.body(Full::default()).unwrap()
+}
+
+#[tokio::test]
+async fn a_watch_over_a_web_socket_is_a_message_an_event_and_a_farewell() {
+    let serving = Serving::start().await;
+    let admin = serving.admin();
+    let from_nowhere = socket(None, "application/json");
+    let refused = serving.send("http/1.1", Some(&admin), from_nowhere).await;
+    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+    for (accept, is_text) in [
+        ("application/json", true),
+        ("application/vnd.kubernetes.protobuf;stream=watch", false),
+    ] {
+        let request = socket(Some("http://localhost"), accept);
+        let response = serving.send("http/1.1", Some(&admin), request).await;
+        assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
+        assert_eq!(
+            response.headers()[header::SEC_WEBSOCKET_ACCEPT],
+            "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+        );
+        let io = TokioIo::new(hyper::upgrade::on(response).await.unwrap());
+        let mut events = WebSocketStream::from_raw_socket(io, Role::Client, None).await;
+        let first = events.next().await.unwrap().unwrap();
+        assert_eq!(first.is_text(), is_text);
+        if is_text {
+            let event: Value = serde_json::from_slice(&first.into_data()).unwrap();
+            assert_eq!(
+                (&event["type"], &event["object"]["metadata"]["name"]),
+                (&json!("ADDED"), &json!("default"))
+            );
+        }
+        assert!(events.next().await.unwrap().unwrap().is_close());
+    }
 }
 
 #[tokio::test]

@@ -189,3 +189,47 @@ async fn a_revision_that_is_gone_ends_the_watch_with_an_error_event() {
     );
     assert!(watch.next().await.is_none());
 }
+
+#[tokio::test]
+async fn a_crowd_sees_every_change_once_and_in_order() {
+    let client = Client::new();
+    put(&client, "a", "0").await;
+    let mut crowd = Vec::new();
+    for _ in 0..100 {
+        crowd.push(Watching::open(&client, "fieldSelector=metadata.name%3Da", "application/json").await);
+    }
+    for watching in &mut crowd {
+        assert_eq!(watching.told().await, is("ADDED", "a"));
+    }
+    let labels: Vec<String> = (1..=50).map(|at| at.to_string()).collect();
+    let write = async {
+        for label in &labels {
+            put(&client, "a", label).await;
+        }
+    };
+    let read = async {
+        for watching in &mut crowd {
+            for label in &labels {
+                let event = watching.next().await.unwrap();
+                assert_eq!(event["object"]["metadata"]["labels"]["l"], label.as_str());
+            }
+        }
+    };
+    tokio::join!(write, read);
+}
+
+#[tokio::test]
+async fn watchers_of_metadata_share_their_frames_and_each_gets_its_own_kind_of_event() {
+    let client = Client::new();
+    let accept = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+    put(&client, "a", "1").await;
+    let mut one = Watching::open(&client, "labelSelector=l%3D2", accept).await;
+    let mut all = Watching::open(&client, "", accept).await;
+    assert_eq!(all.told().await, is("ADDED", "a"));
+    put(&client, "a", "2").await;
+    put(&client, "a", "3").await;
+    assert_eq!(all.told().await, is("MODIFIED", "a"));
+    assert_eq!(all.told().await, is("MODIFIED", "a"));
+    assert_eq!(one.told().await, is("ADDED", "a"));
+    assert_eq!(one.told().await, is("DELETED", "a"));
+}
