@@ -88,12 +88,12 @@ fn flow_control(wanted: &BootstrapObject, mut present: Value) -> Option<Correcti
     {
         annotations.insert(AUTO_UPDATE_SPEC.to_owned(), is_ours.to_string().into());
     }
-    (present != before).then(|| {
-        Correction::Update(BootstrapObject {
-            resource: wanted.resource,
-            value: present,
-        })
-    })
+    let is_changed = present != before;
+    let update = Correction::Update(BootstrapObject {
+        resource: wanted.resource,
+        value: present,
+    });
+    is_changed.then_some(update)
 }
 
 /// What upstream cannot do without.

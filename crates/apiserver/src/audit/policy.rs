@@ -178,7 +178,8 @@ impl Rule {
                 .collect(),
             paths: texts(rule, "nonResourceURLs"),
         };
-        if !read.paths.is_empty() && !(read.resources.is_empty() && read.namespaces.is_empty()) {
+        let is_of_resources = !(read.resources.is_empty() && read.namespaces.is_empty());
+        if is_of_resources && !read.paths.is_empty() {
             return Err(
                 "nonResourceURLs: Invalid value: rules cannot apply to both regular resources and non-resource URLs"
                     .to_owned(),
