@@ -69,6 +69,9 @@ impl Try<'_> {
             MUTATE.iter().try_for_each(|step| step(&cx, &mut object))?;
         }
         VALIDATE.iter().try_for_each(|step| step(&cx, Some(&object)))?;
+        if self.operation != Operation::Delete && self.subresource.is_empty() {
+            super::resource_quota::check(&cx, &object)?;
+        }
         Ok((object, warnings.take()))
     }
 

@@ -1,6 +1,10 @@
 //! The resource.k8s.io group.
 
+mod claim_status;
+mod device;
+mod device_claim;
 mod device_class;
+mod part;
 mod resource_claim;
 mod resource_claim_template;
 mod resource_slice;

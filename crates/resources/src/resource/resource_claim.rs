@@ -6,10 +6,10 @@ use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::value::ValueExt;
 use warren_registry::strategy::{Column, Strategy, Traits};
 
+use super::{claim_status, device_claim};
 use crate::check::{self, Errors};
+use crate::go_literal::go_literal;
 use crate::table::{age, columns, name};
-
-const REQUESTS_MAX: usize = 32;
 
 /// The strategy of claims.
 pub(crate) struct ResourceClaim;
@@ -26,14 +26,22 @@ impl Strategy for ResourceClaim {
         object.set("/status", Map::new());
     }
 
-    fn validate(&self, object: &Value) -> Vec<Error> {
+    fn default(&self, object: &mut Value) {
+        device_claim::default(object, "/spec");
+    }
+
+    fn validate_create(&self, object: &Value) -> Vec<Error> {
         let mut errors = Errors::new();
-        requests(&mut errors, &Path::new("spec"), object.field("spec"));
+        device_claim::check(&mut errors, &Path::new("spec"), object.field("spec"));
         errors
     }
 
     fn validate_update(&self, new: &Value, old: &Value) -> Vec<Error> {
-        check::immutable_field("spec", new, old)
+        spec_stays("ResourceClaimSpec", new, old)
+    }
+
+    fn validate_status_update(&self, new: &Value, old: &Value) -> Vec<Error> {
+        claim_status::check(new, old)
     }
 
     fn columns(&self) -> &'static [Column] {
@@ -45,29 +53,13 @@ impl Strategy for ResourceClaim {
     }
 }
 
-/// Checks the requests of a claim's specification at `path`.
-pub(super) fn requests(errors: &mut Errors, path: &Path, spec: &Value) {
-    let (path, requests) = (path.child("devices.requests"), spec.items("/devices/requests"));
-    if requests.len() > REQUESTS_MAX {
-        errors.push(Error::too_many(&path, requests.len(), REQUESTS_MAX));
+/// Refuses another specification, which is shown as Go shows a struct of this type.
+pub(super) fn spec_stays(kind: &str, new: &Value, old: &Value) -> Errors {
+    let mut errors = check::immutable_field("spec", new, old);
+    if let Some(error) = errors.pop() {
+        errors.push(error.shown_as(go_literal(kind, new.field("spec"))));
     }
-    let mut seen = Vec::new();
-    for (at, request) in requests.iter().enumerate() {
-        let path = path.index(at);
-        let own_name = request.text("/name");
-        if check::required(errors, &path.child("name"), own_name) {
-            check::dns_label(errors, &path.child("name"), own_name);
-        }
-        if seen.contains(&own_name) {
-            errors.push(Error::duplicate(&path.child("name"), own_name));
-        }
-        seen.push(own_name);
-        let exactly = request.field("exactly");
-        if !exactly.is_null() {
-            let at = path.child("exactly.deviceClassName");
-            check::required(errors, &at, exactly.text("/deviceClassName"));
-        }
-    }
+    errors
 }
 
 fn state(claim: &Value) -> String {
@@ -98,21 +90,24 @@ mod tests {
     fn a_claim_stays_and_tells_its_state() {
         let old =
             json!({"spec": {"devices": {"requests": [{"name": "a", "exactly": {"deviceClassName": "c"}}]}}});
-        assert!(ResourceClaim.validate(&old).is_empty());
+        let mut old = old;
+        ResourceClaim.default(&mut old);
+        assert!(ResourceClaim.validate_create(&old).is_empty());
         let new =
             json!({"spec": {"devices": {"requests": [{"name": "b", "exactly": {"deviceClassName": "c"}}]}}});
         assert_eq!(ResourceClaim.validate_update(&new, &old).len(), 1);
-        let twice = json!({"spec": {"devices": {"requests": [{"name": "a"}, {"name": "a", "exactly": {}}]}}});
+        let twice = json!({"spec": {"devices": {"requests": [{"name": "a"}, {"name": "a", "exactly": {"count": 1, "allocationMode": "ExactCount"}}]}}});
         let found: Vec<String> = ResourceClaim
-            .validate(&twice)
+            .validate_create(&twice)
             .iter()
             .map(ToString::to_string)
             .collect();
         assert_eq!(
             found,
             [
-                "spec.devices.requests[1].name: Duplicate value: \"a\"",
+                "spec.devices.requests[0]: Required value: exactly one of `exactly` or `firstAvailable` is required",
                 "spec.devices.requests[1].exactly.deviceClassName: Required value",
+                "spec.devices.requests[1]: Duplicate value: \"a\"",
             ]
         );
         assert_eq!(state(&old), "pending");

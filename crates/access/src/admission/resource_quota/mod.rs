@@ -70,7 +70,7 @@ pub(super) async fn charge(
 }
 
 /// The quotas that the write spends something of, with their status as it will be; or why it may not.
-fn check(cx: &Asked<'_>, object: &Value) -> Result<Vec<Value>, Status> {
+pub(super) fn check(cx: &Asked<'_>, object: &Value) -> Result<Vec<Value>, Status> {
     let quotas: Vec<Value> = cx.all(&RESOURCE_QUOTAS, Some(&cx.key.namespace)).collect();
     quotas.iter().try_for_each(|quota| specified(cx, quota, object))?;
     let mut spent = Vec::new();
