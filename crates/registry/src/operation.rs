@@ -193,7 +193,7 @@ impl<'a> Operation<'a> {
             return Ok(());
         }
         Err(Status::invalid(
-            &self.definition.group,
+            &self.definition.storage.group,
             &self.definition.kind,
             object.text("/metadata/name"),
             errors,

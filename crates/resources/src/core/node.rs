@@ -1,20 +1,25 @@
 //! Nodes.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashSet};
 
 use jiff::Timestamp;
 use serde_json::Value;
 use smol_str::SmolStr;
-use warren_apimachinery::address;
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::value::ValueExt;
+use warren_apimachinery::{address, decode_json, name as names};
 use warren_registry::strategy::{Column, Strategy, Traits};
 
 use crate::check::{self, Errors};
+use crate::go_literal::go_literal;
 use crate::pod_template::{quantity_value, taints};
 use crate::table::{age, columns, name, or_none};
 
 const ROLE_PREFIX: &str = "node-role.kubernetes.io/";
+const TAINTS: &str = "scheduler.alpha.kubernetes.io/taints";
+const AVOID_PODS: &str = "scheduler.alpha.kubernetes.io/preferAvoidPods";
+
 /// The strategy of nodes. A node brings its status when it registers: the registry knows that.
 pub(crate) struct Node;
 
@@ -29,7 +34,10 @@ impl Strategy for Node {
     fn default(&self, object: &mut Value) {
         let first = object.at("/spec/podCIDRs/0").clone();
         match (object.text("/spec/podCIDR").to_owned(), first) {
-            (only, Value::Null) if !only.is_empty() => object.set("/spec/podCIDRs", vec![only]),
+            // Who writes the older field only means that one.
+            (only, first) if !only.is_empty() && first.as_str() != Some(&only) => {
+                object.set("/spec/podCIDRs", vec![only]);
+            }
             (only, first) if only.is_empty() && !first.is_null() => object.set("/spec/podCIDR", first),
             _ => {}
         }
@@ -38,15 +46,50 @@ impl Strategy for Node {
         }
     }
 
+    /// The feature that read these is gone.
+    fn prepare_for_create(&self, object: &mut Value) {
+        object.take_at("/spec/configSource");
+        object.take_at("/status/config");
+    }
+
+    fn prepare_for_update(&self, new: &mut Value, old: &Value) {
+        if old.at("/spec/configSource").is_null() {
+            new.take_at("/spec/configSource");
+        }
+    }
+
+    fn prepare_for_status_update(&self, new: &mut Value, old: &Value) {
+        if old.at("/status/config").is_null() {
+            new.take_at("/status/config");
+        }
+    }
+
     fn validate(&self, object: &Value) -> Vec<Error> {
         let mut errors = Errors::new();
+        annotations(&mut errors, object.at("/metadata/annotations"));
         taints(
             &mut errors,
             &Path::new("metadata.taints"),
             object.items("/spec/taints"),
         );
         resources(&mut errors, object);
+        declared_features(&mut errors, object);
         pod_cidrs(&mut errors, object);
+        errors
+    }
+
+    /// Upstream looks at most of it twice on update.
+    fn validate_replacement(&self, new: &Value, old: &Value) -> Vec<Error> {
+        let mut errors = self.validate(new);
+        annotations(&mut errors, new.at("/metadata/annotations"));
+        resources(&mut errors, new);
+        declared_features(&mut errors, new);
+        errors.extend(self.validate_update(new, old));
+        taints(
+            &mut errors,
+            &Path::new("metadata.taints"),
+            new.items("/spec/taints"),
+        );
         errors
     }
 
@@ -77,29 +120,31 @@ impl Strategy for Node {
 
     fn validate_status_update(&self, new: &Value, _old: &Value) -> Vec<Error> {
         let mut errors = Errors::new();
+        annotations(&mut errors, new.at("/metadata/annotations"));
         resources(&mut errors, new);
+        declared_features(&mut errors, new);
         let mut seen = HashSet::new();
         for (at, address) in new.items("/status/addresses").iter().enumerate() {
             if !seen.insert((address.text("/type"), address.text("/address"))) {
                 let path = Path::new("status.addresses").index(at);
-                errors.push(Error::duplicate(&path, address.clone()));
+                errors.push(Error::duplicate(&path, Value::Null).shown_as(go_literal("NodeAddress", address)));
             }
         }
         errors
     }
 
-    fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
+    fn warnings(&self, new: &Value, _old: Option<&Value>) -> Vec<String> {
         let mut warnings = Vec::new();
-        let newly =
-            |pointer: &str| !new.at(pointer).is_null() && old.is_none_or(|old| old.at(pointer).is_null());
-        if newly("/spec/configSource") {
-            warnings.push(
-                "spec.configSource: the feature is no longer supported, configSource is ignored".to_owned(),
-            );
+        if !new.at("/spec/configSource").is_null() {
+            warnings.push("spec.configSource: the feature is removed".to_owned());
         }
-        if newly("/spec/externalID") {
+        if !new.text("/spec/externalID").is_empty() {
             warnings
                 .push("spec.externalID: this field is deprecated, and is unused by Kubernetes".to_owned());
+        }
+        for (at, cidr) in new.items("/spec/podCIDRs").iter().enumerate() {
+            let path = format!("spec.podCIDRs[{at}]");
+            warnings.extend(address::cidr_warnings(&path, cidr.as_str().unwrap_or_default()));
         }
         warnings
     }
@@ -121,16 +166,20 @@ impl Strategy for Node {
             None | Some("") => "<unknown>",
             Some(text) => text,
         };
+        let kernel = match object.text("/status/nodeInfo/architecture") {
+            "" => info("kernelVersion").to_owned(),
+            architecture => format!("{} ({architecture})", info("kernelVersion")),
+        };
         vec![
             name(object),
             status(object).into(),
             or_none(&roles(object)),
             age(object, now),
             object.text("/status/nodeInfo/kubeletVersion").into(),
-            or_none(address(object, "InternalIP")),
-            or_none(address(object, "ExternalIP")),
+            or_none(address_of(object, "InternalIP")),
+            or_none(address_of(object, "ExternalIP")),
             info("osImage").into(),
-            info("kernelVersion").into(),
+            kernel.into(),
             info("containerRuntimeVersion").into(),
         ]
     }
@@ -166,7 +215,7 @@ fn roles(node: &Value) -> String {
     roles.into_iter().collect::<Vec<_>>().join(",")
 }
 
-fn address<'a>(node: &'a Value, kind: &str) -> &'a str {
+fn address_of<'a>(node: &'a Value, kind: &str) -> &'a str {
     node.items("/status/addresses")
         .iter()
         .find(|address| address.text("/type") == kind)
@@ -187,20 +236,95 @@ fn resources(errors: &mut Errors, node: &Value) {
 fn pod_cidrs(errors: &mut Errors, node: &Value) {
     let path = Path::new("spec.podCIDRs");
     let cidrs = node.items("/spec/podCIDRs");
-    let mut seen = HashSet::new();
+    let mut families = [0, 0];
     for (at, cidr) in cidrs.iter().enumerate() {
         let cidr = cidr.as_str().unwrap_or_default();
         check::text(errors, &path.index(at), cidr, address::cidr(cidr));
-        if !seen.insert(cidr) {
-            errors.push(Error::duplicate(&path.index(at), cidr));
-        }
+        let [v4, v6] = &mut families;
+        *(if cidr.contains(':') { v6 } else { v4 }) += 1;
     }
-    let v6 = seen.iter().filter(|cidr| cidr.contains(':')).count();
-    if cidrs.len() > 2 || (cidrs.len() == 2 && v6 != 1) {
+    if cidrs.len() > 1 && families != [1, 1] {
         errors.push(Error::invalid(
             &path,
             cidrs.to_vec(),
             "may specify no more than one CIDR for each IP family",
         ));
     }
+}
+
+/// Annotations from before there were fields, which upstream still reads.
+fn annotations(errors: &mut Errors, annotations: &Value) {
+    let path = Path::new("metadata.annotations");
+    let decode = |key: &str| {
+        let text = annotations.field(key).as_str().filter(|text| !text.is_empty())?;
+        Some(decode_json(text.as_bytes()).map(|decoded| decoded.value))
+    };
+    match decode(TAINTS) {
+        None => {}
+        Some(Err(error)) => errors.push(Error::invalid(&path, TAINTS, error.to_string())),
+        Some(Ok(list)) => taints(errors, &path.child(TAINTS), list.items("")),
+    }
+    match decode(AVOID_PODS) {
+        None => {}
+        Some(Err(error)) => errors.push(Error::invalid(
+            &path.child("AvoidPods"),
+            AVOID_PODS,
+            error.to_string(),
+        )),
+        Some(Ok(avoid)) => {
+            for (at, entry) in avoid.items("/preferAvoidPods").iter().enumerate() {
+                avoided_controller(errors, &path.child(AVOID_PODS).index(at), entry);
+            }
+        }
+    }
+}
+
+fn avoided_controller(errors: &mut Errors, path: &Path, entry: &Value) {
+    let controller = entry.at("/podSignature/podController");
+    let path = path.child("PodSignature");
+    if controller.is_null() {
+        errors.push(Error::required(&path, ""));
+    } else if controller.field("controller").as_bool() != Some(true) {
+        let path = path.child("PodController.Controller");
+        errors.push(Error::invalid(&path, false, "must point to a controller"));
+    }
+}
+
+fn declared_features(errors: &mut Errors, node: &Value) {
+    let path = Path::new("status.declaredFeatures");
+    let features: Vec<&str> = node
+        .items("/status/declaredFeatures")
+        .iter()
+        .map(|feature| feature.as_str().unwrap_or_default())
+        .collect();
+    for (at, feature) in features.iter().enumerate() {
+        if feature.len() > names::SUBDOMAIN_MAX {
+            let why = format!("invalid feature name {feature:?}: {}", names::too_long(names::SUBDOMAIN_MAX));
+            errors.push(Error::invalid(&path.index(at), *feature, why));
+        } else if !is_feature(feature) {
+            errors.push(Error::invalid(
+                &path.index(at),
+                *feature,
+                format!("invalid feature name {feature:?}: must start with an UpperCamelCase segment, with subsequent segments separated by '/' (e.g., MyFeature or MyFeature/mySubFeature), and contain only alphanumeric characters and slashes"),
+            ));
+        }
+        let Some(next) = features.get(at + 1) else {
+            continue;
+        };
+        let next_path = path.index(at + 1);
+        match feature.cmp(next) {
+            Ordering::Equal => errors.push(Error::duplicate(&next_path, *next)),
+            Ordering::Greater => errors.push(Error::invalid(
+                &next_path,
+                *next,
+                "list must be sorted alphabetically",
+            )),
+            Ordering::Less => {}
+        }
+    }
+}
+
+fn is_feature(feature: &str) -> bool {
+    let is_word = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric());
+    feature.starts_with(|c: char| c.is_ascii_uppercase()) && feature.split('/').all(is_word)
 }

@@ -7,6 +7,7 @@ use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::name;
 use warren_apimachinery::value::ValueExt;
 
+use crate::go_literal::go_literal;
 use crate::check::{self, Errors};
 
 const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
@@ -279,7 +280,7 @@ pub(crate) fn taints(errors: &mut Errors, path: &Path, taints: &[Value]) {
         }
         check::required_one_of(errors, &at.child("effect"), effect, EFFECTS);
         if !seen.insert((key, effect)) {
-            let mut error = Error::duplicate(&at, taint.clone());
+            let mut error = Error::duplicate(&at, Value::Null).shown_as(go_literal("Taint", taint));
             "taints must be unique by key and effect pair".clone_into(&mut error.detail);
             errors.push(error);
         }

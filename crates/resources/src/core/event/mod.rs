@@ -1,11 +1,13 @@
 //! Events of both groups: kept as core/v1, shown as events.k8s.io/v1 where that is asked for.
 
+mod validate;
+
 use jiff::Timestamp;
 use serde_json::Value;
 use smol_str::SmolStr;
-use warren_apimachinery::field::{Error, Path};
+use warren_apimachinery::field::Error;
 use warren_apimachinery::value::ValueExt;
-use warren_registry::strategy::{Column, Strategy, Traits};
+use warren_registry::strategy::{Column, NameRule, Strategy, Traits};
 
 use crate::table::{columns, since};
 
@@ -36,6 +38,10 @@ impl Strategy for Event {
     fn traits(&self) -> Traits {
         Traits {
             create_on_update: true,
+            name: match self.0 {
+                View::Core => NameRule::PathSegment,
+                View::Events => NameRule::DnsSubdomain,
+            },
             ..Traits::default()
         }
     }
@@ -49,25 +55,31 @@ impl Strategy for Event {
     fn convert_from_storage(&self, _version: &str, object: &mut Value) {
         if self.0 == View::Events {
             rename(object, |(events, core)| (core, events));
+            // Shown in the core group also where they are empty.
+            for field in ["/reportingController", "/reportingInstance"] {
+                if object.text(field).is_empty() {
+                    object.take_at(field);
+                }
+            }
         }
     }
 
     fn validate(&self, object: &Value) -> Vec<Error> {
-        let namespace = object.text("/metadata/namespace");
-        let about = object.text("/involvedObject/namespace");
-        let agrees = if about.is_empty() {
-            matches!(namespace, "" | "default")
-        } else {
-            namespace == about
-        };
-        if agrees {
-            return Vec::new();
+        validate::legacy(object, self.0)
+    }
+
+    fn validate_create(&self, object: &Value) -> Vec<Error> {
+        match self.0 {
+            View::Core => Vec::new(),
+            View::Events => validate::strict_create(object),
         }
-        vec![Error::invalid(
-            &Path::new("involvedObject.namespace"),
-            about,
-            "does not match event.namespace",
-        )]
+    }
+
+    fn validate_update(&self, new: &Value, old: &Value) -> Vec<Error> {
+        match self.0 {
+            View::Core => Vec::new(),
+            View::Events => validate::strict_update(new, old),
+        }
     }
 
     fn fields(&self, object: &Value) -> Box<[(SmolStr, SmolStr)]> {
@@ -102,6 +114,11 @@ impl Strategy for Event {
     }
 
     fn cells(&self, object: &Value, now: Timestamp) -> Vec<Value> {
+        if self.0 == View::Events {
+            let mut object = object.clone();
+            rename(&mut object, |(events, core)| (events, core));
+            return cells(&object, now);
+        }
         cells(object, now)
     }
 }
