@@ -13,6 +13,7 @@ use warren_schema::Schema;
 use crate::admission::{self, AdmissionRequest};
 use crate::change::Current;
 use crate::definition::Definition;
+use crate::subresource::reset_fields;
 use crate::{Registry, Request};
 
 /// One write of one object.
@@ -139,11 +140,6 @@ impl<'a> Operation<'a> {
     }
 
     fn own_as(&self, schema: &Schema, object: &mut Value, old: Option<&Value>) {
-        let reset: &[&[&str]] = if self.part == Part::Main && self.definition.strategy.traits().status {
-            &[&["status"]]
-        } else {
-            &[]
-        };
         warren_patch::update(OwnershipUpdate {
             schema,
             before: old,
@@ -152,9 +148,18 @@ impl<'a> Operation<'a> {
             api_version: &self.definition.api_version(self.cx.version),
             subresource: self.subresource().unwrap_or_default(),
             now: &time::format(self.registry.now()),
-            reset,
+            reset: self.reset_fields(),
             in_version: &|api_version, before, after| self.as_in(api_version, [before, after]),
         });
+    }
+
+    /// What nobody comes to own by a write to this part.
+    pub(crate) fn reset_fields(&self) -> &'static [&'static [&'static str]] {
+        reset_fields(
+            self.definition,
+            self.part,
+            self.registry.is_builtin(self.definition),
+        )
     }
 
     /// Objects of the client's version as another one has them, and its schema; `None` where it is not served.

@@ -142,11 +142,6 @@ impl Operation<'_> {
             .registry
             .schema(self.definition, self.cx.version)
             .ok_or_else(|| Status::internal("no schema for this kind"))?;
-        let reset: &[&[&str]] = match self.part {
-            Part::Main if self.definition.strategy.traits().status => &[&["status"]],
-            Part::Status => &[&["spec"]],
-            _ => &[],
-        };
         let applied = warren_patch::apply(Apply {
             schema: &schema,
             live,
@@ -157,7 +152,7 @@ impl Operation<'_> {
             subresource: self.subresource().unwrap_or_default(),
             force,
             now: &time::format(self.registry.now()),
-            reset,
+            reset: self.reset_fields(),
             in_version: &|api_version, before, after| self.as_in(api_version, [before, after]),
         })?;
         Ok(applied)

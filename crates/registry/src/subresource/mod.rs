@@ -3,6 +3,7 @@
 mod approval;
 mod binding;
 mod eviction;
+mod reset;
 mod resize;
 mod scale;
 mod scale_owners;
@@ -10,6 +11,7 @@ mod status;
 mod token;
 
 pub(crate) use approval::stamp_conditions;
+pub(crate) use reset::reset_fields;
 
 use std::sync::Arc;
 

@@ -38,10 +38,15 @@ const KEPT: [(&str, &str, &str); 2] = [
     ("", "pods", "/metadata/ownerReferences"),
 ];
 
+/// Whether the status of a built-in kind is written without any metadata.
+pub(super) fn is_alone(definition: &Definition) -> bool {
+    ALONE.contains(&(definition.group.as_str(), definition.plural.as_str()))
+}
+
 /// Takes everything from the old object that a write to the status may not change.
 pub(super) fn isolate(origin: Origin, definition: &Definition, new: &mut Value, old: &Value) {
     let kind = (definition.group.as_str(), definition.plural.as_str());
-    if origin == Origin::Custom || ALONE.contains(&kind) {
+    if origin == Origin::Custom || is_alone(definition) {
         return super::only(new, old, &["/status"]);
     }
     for (_, _, pointer) in KEPT.iter().filter(|(group, plural, _)| (*group, *plural) == kind) {
