@@ -60,6 +60,8 @@ impl<'a> From<&ColumnOf<'a>> for Definition<'a> {
 #[derive(Serialize)]
 struct Row {
     cells: Vec<Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    conditions: Vec<Value>,
     /// `null` where the client wants none.
     object: Option<Box<RawValue>>,
 }
@@ -124,6 +126,7 @@ impl Printer {
         };
         Row {
             cells: printed.strategy.cells(&value, now),
+            conditions: printed.strategy.row_conditions(&value),
             object: object
                 .and_then(|bytes| String::from_utf8(bytes.into()).ok())
                 .and_then(|text| RawValue::from_string(text).ok()),
@@ -143,6 +146,10 @@ pub(crate) fn of_one(
 ) -> Result<Bytes, Status> {
     let printer = Printer::new(cx, version)?;
     let revision: Value = serde_json::from_str(answer::metadata(bytes)).unwrap_or_default();
-    let metadata = json!({"resourceVersion": revision.get("resourceVersion")});
+    // What was only tried has no revision.
+    let metadata = match revision.get("resourceVersion") {
+        Some(revision) => json!({"resourceVersion": revision}),
+        None => json!({}),
+    };
     Ok(printer.print(served.definition, &metadata, std::iter::once(bytes), cx.now, true))
 }

@@ -181,6 +181,11 @@ pub trait Strategy: Send + Sync + 'static {
         None
     }
 
+    /// What a table says of a row as a whole, as `TableRowCondition`s: that a pod ended, for one.
+    fn row_conditions(&self, _object: &Value) -> Vec<Value> {
+        Vec::new()
+    }
+
     /// The cells of one object, one per column.
     fn cells(&self, object: &Value, _now: Timestamp) -> Vec<Value> {
         vec![

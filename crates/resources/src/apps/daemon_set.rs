@@ -9,7 +9,9 @@ use warren_registry::strategy::{Column, Strategy, Traits};
 use super::workload::{self, Words};
 use crate::check::{self, Errors};
 use crate::go_literal::go_literal;
-use crate::pod_template::{always_restarted, default_template, template, template_warnings};
+use crate::pod_template::{
+    always_restarted, default_template, drop_disabled_of_template, template, template_warnings,
+};
 use crate::table::{age, columns, containers_and_images, map_text, name, selector_text};
 
 const WORDS: Words = Words {
@@ -53,6 +55,7 @@ impl Strategy for DaemonSet {
     }
 
     fn prepare_for_create(&self, object: &mut Value) {
+        drop_disabled_of_template(object, "/spec/template");
         object.set(
             "/status",
             json!({"currentNumberScheduled": 0, "desiredNumberScheduled": 0, "numberMisscheduled": 0,
@@ -64,6 +67,7 @@ impl Strategy for DaemonSet {
     }
 
     fn prepare_for_update(&self, new: &mut Value, old: &Value) {
+        drop_disabled_of_template(new, "/spec/template");
         let mut generation = template_generation(old);
         if !check::same(new.at("/spec/template"), old.at("/spec/template")) {
             generation += 1;

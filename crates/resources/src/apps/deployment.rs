@@ -9,7 +9,7 @@ use warren_registry::strategy::{Column, Strategy, Traits};
 use super::workload::{self, Words};
 use crate::check::{self, Errors};
 use crate::go_literal::go_literal;
-use crate::pod_template::{default_template, workload_warnings};
+use crate::pod_template::{default_template, drop_disabled_of_template, workload_warnings};
 use crate::table::{age, columns, containers_and_images, name, selector_text};
 
 const WORDS: Words = Words {
@@ -42,7 +42,12 @@ impl Strategy for Deployment {
     }
 
     fn prepare_for_create(&self, object: &mut Value) {
+        drop_disabled_of_template(object, "/spec/template");
         object.set("/status", Map::new());
+    }
+
+    fn prepare_for_update(&self, new: &mut Value, _old: &Value) {
+        drop_disabled_of_template(new, "/spec/template");
     }
 
     fn validate(&self, object: &Value) -> Vec<Error> {

@@ -10,7 +10,7 @@ use warren_registry::strategy::{Column, Strategy, Traits};
 use super::replicas;
 use super::workload::{self, Words};
 use crate::check::{self, Errors};
-use crate::pod_template::{default_template, workload_warnings};
+use crate::pod_template::{default_template, drop_disabled_of_template, workload_warnings};
 use crate::table::{columns, selector_text};
 
 // Upstream names the deployment here, too.
@@ -36,7 +36,12 @@ impl Strategy for ReplicaSet {
     }
 
     fn prepare_for_create(&self, object: &mut Value) {
+        drop_disabled_of_template(object, "/spec/template");
         replicas::start_status(object);
+    }
+
+    fn prepare_for_update(&self, new: &mut Value, _old: &Value) {
+        drop_disabled_of_template(new, "/spec/template");
     }
 
     fn validate(&self, object: &Value) -> Vec<Error> {

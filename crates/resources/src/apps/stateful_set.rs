@@ -14,7 +14,8 @@ use crate::check::{self, Errors};
 use crate::core::persistent_volume_claim;
 use crate::go_literal::go_literal;
 use crate::pod_template::{
-    always_restarted, default_template, elements, template, template_metadata, workload_warnings,
+    always_restarted, default_template, drop_disabled_of_template, elements, template, template_metadata,
+    workload_warnings,
 };
 use crate::table::{age, columns, containers_and_images, name};
 
@@ -61,10 +62,12 @@ impl Strategy for StatefulSet {
     }
 
     fn prepare_for_update(&self, new: &mut Value, _old: &Value) {
+        drop_disabled_of_template(new, "/spec/template");
         new.take_at(UNAVAILABLE);
     }
 
     fn prepare_for_create(&self, object: &mut Value) {
+        drop_disabled_of_template(object, "/spec/template");
         object.take_at(UNAVAILABLE);
         object.set("/status", json!({"replicas": 0, "availableReplicas": 0}));
     }

@@ -110,9 +110,9 @@ pub(crate) fn at_most_all(errors: &mut Errors, path: &Path, value: &Value) {
 pub(crate) fn is_zero(value: &Value) -> bool {
     match value.as_str() {
         Some(text) => {
-            // What is no share at all counts for nothing.
-            let share = text.strip_suffix('%').map(str::parse::<i64>);
-            share.and_then(Result::ok).unwrap_or_default() == 0
+            // What is no number at all counts for nothing.
+            let number = text.strip_suffix('%').unwrap_or(text);
+            number.parse::<i64>().unwrap_or_default() == 0
         }
         None => value.as_i64().unwrap_or_default() == 0,
     }

@@ -11,7 +11,7 @@ use warren_registry::strategy::{Column, Strategy, Traits};
 use super::job::template_of_jobs;
 use super::time_zone;
 use crate::check::{self, Errors};
-use crate::pod_template::{default_template, workload_warnings};
+use crate::pod_template::{default_template, drop_disabled_of_template, workload_warnings};
 use crate::table::{age, columns, containers_and_images, name, or_none, selector_text, since};
 
 /// Jobs add eleven characters to the name, and a name has at most 63.
@@ -34,7 +34,12 @@ impl Strategy for CronJob {
     }
 
     fn prepare_for_create(&self, object: &mut Value) {
+        drop_disabled_of_template(object, "/spec/jobTemplate/spec/template");
         object.set("/status", Map::new());
+    }
+
+    fn prepare_for_update(&self, new: &mut Value, _old: &Value) {
+        drop_disabled_of_template(new, "/spec/jobTemplate/spec/template");
     }
 
     fn validate(&self, object: &Value) -> Vec<Error> {

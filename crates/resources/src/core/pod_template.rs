@@ -7,7 +7,7 @@ use warren_apimachinery::value::ValueExt;
 use warren_registry::strategy::{Column, Strategy, Traits};
 
 use crate::check::Errors;
-use crate::pod_template::{default_template, template, template_warnings};
+use crate::pod_template::{default_template, drop_disabled_of_template, template, template_warnings};
 use crate::table::{columns, containers_and_images, map_text, name};
 
 /// The strategy of pod templates.
@@ -23,6 +23,14 @@ impl Strategy for PodTemplate {
 
     fn default(&self, object: &mut Value) {
         default_template(object, "/template");
+    }
+
+    fn prepare_for_create(&self, object: &mut Value) {
+        drop_disabled_of_template(object, "/template");
+    }
+
+    fn prepare_for_update(&self, new: &mut Value, _old: &Value) {
+        drop_disabled_of_template(new, "/template");
     }
 
     fn validate(&self, object: &Value) -> Vec<Error> {

@@ -10,7 +10,9 @@ use warren_registry::strategy::{Column, Strategy, Traits};
 
 use crate::apps::replicas;
 use crate::check::{self, Errors};
-use crate::pod_template::{always_restarted, default_template, template, workload_warnings};
+use crate::pod_template::{
+    always_restarted, default_template, drop_disabled_of_template, template, workload_warnings,
+};
 use crate::table::{columns, map_text};
 
 /// The strategy of replication controllers.
@@ -38,7 +40,12 @@ impl Strategy for ReplicationController {
     }
 
     fn prepare_for_create(&self, object: &mut Value) {
+        drop_disabled_of_template(object, "/spec/template");
         replicas::start_status(object);
+    }
+
+    fn prepare_for_update(&self, new: &mut Value, _old: &Value) {
+        drop_disabled_of_template(new, "/spec/template");
     }
 
     fn validate(&self, object: &Value) -> Vec<Error> {

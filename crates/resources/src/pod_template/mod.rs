@@ -38,7 +38,9 @@ pub(crate) use restart::{all_may_restart, may_restart};
 pub(crate) use scheduling::{node_selector, taints, tolerations};
 pub(crate) use selectors::merge_label_keys;
 pub(crate) use spec::{Of, pod_spec};
-pub(crate) use template::{always_restarted, default_template, template, template_metadata};
+pub(crate) use template::{
+    always_restarted, default_template, drop_disabled_of_template, template, template_metadata,
+};
 pub(crate) use volumes::hosted_sources;
 pub(crate) use warnings::{
     node_label, pod_warnings, template_warnings, term_labels, volume_warnings, workload_warnings,

@@ -18,6 +18,15 @@ pub(crate) fn default_template(object: &mut Value, pointer: &str) {
     };
     if let Some(spec) = template.get_mut("spec") {
         default_pod_spec(spec);
+    }
+}
+
+/// Drops fields of features that are off from the template at a JSON pointer.
+pub(crate) fn drop_disabled_of_template(object: &mut Value, pointer: &str) {
+    if let Some(spec) = object
+        .pointer_mut(pointer)
+        .and_then(|template| template.get_mut("spec"))
+    {
         drop_disabled(spec);
     }
 }

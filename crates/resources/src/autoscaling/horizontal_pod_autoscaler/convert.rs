@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use warren_apimachinery::value::ValueExt;
 
 use super::old_metrics::{from_old, to_old};
+use crate::check::same;
 use crate::go_literal::go_literal;
 
 const METRICS: &str = "autoscaling.alpha.kubernetes.io/metrics";
@@ -22,8 +23,9 @@ pub(super) fn to_v2(object: &mut Value) {
             "target": {"type": "Utilization", "averageUtilization": target}}}));
     }
     put_list(object, "/spec/metrics", metrics);
-    if let Some(behavior) = take_annotation(object, BEHAVIOR) {
-        object.set("/spec/behavior", in_json(behavior));
+    let behavior = take_annotation(object, BEHAVIOR).map(in_json);
+    if let Some(behavior) = behavior.filter(|behavior| !same(behavior, &Value::Null)) {
+        object.set("/spec/behavior", behavior);
     }
     let mut current: Vec<Value> = take_list(object, CURRENT_METRICS).iter().map(from_old).collect();
     if let Some(utilization) = object.take_at(CURRENT).filter(Value::is_number) {
@@ -68,12 +70,14 @@ pub(super) fn to_v1(object: &mut Value) {
     annotate(
         object,
         CONDITIONS,
-        conditions.filter(|list| list.as_array().is_some_and(|list| !list.is_empty())),
+        conditions
+            .filter(|list| list.as_array().is_some_and(|list| !list.is_empty()))
+            .map(|list| list.to_string()),
     );
 }
 
 /// The CPU's utilisation, and the other metrics.
-fn split(metrics: Option<Value>, pointer: &str) -> (Option<Value>, Option<Value>) {
+fn split(metrics: Option<Value>, pointer: &str) -> (Option<Value>, Option<String>) {
     let mut others = metrics
         .and_then(|metrics| metrics.as_array().cloned())
         .unwrap_or_default();
@@ -81,13 +85,13 @@ fn split(metrics: Option<Value>, pointer: &str) -> (Option<Value>, Option<Value>
         .iter()
         .position(|metric| metric.text("/resource/name") == "cpu" && metric.at(pointer).is_number())
         .map(|at| others.remove(at).at(pointer).clone());
-    let others = (!others.is_empty()).then(|| others.iter().map(to_old).collect());
+    let others = (!others.is_empty()).then(|| to_old(&others));
     (cpu, others)
 }
 
-fn annotate(object: &mut Value, key: &str, value: Option<Value>) {
-    if let Some(value) = value {
-        note(object, key, value.to_string());
+fn annotate(object: &mut Value, key: &str, text: Option<String>) {
+    if let Some(text) = text {
+        note(object, key, text);
     }
 }
 
@@ -116,12 +120,11 @@ fn lowered(key: &str) -> String {
     first.into_iter().chain(letters).collect()
 }
 
-/// What an annotation holds; one that can not be read is left where it is.
+/// What an annotation holds; it goes in any case.
 fn take_annotation(object: &mut Value, key: &str) -> Option<Value> {
-    let text = object.at("/metadata/annotations").field(key).as_str()?;
-    let value = serde_json::from_str(text).ok()?;
-    object.object_at("/metadata/annotations")?.remove(key);
-    Some(value)
+    let annotations = object.pointer_mut("/metadata/annotations")?.as_object_mut()?;
+    let text = annotations.remove(key)?;
+    serde_json::from_str(text.as_str()?).ok()
 }
 
 fn take_list(object: &mut Value, key: &str) -> Vec<Value> {

@@ -1,6 +1,6 @@
 //! Metrics in the form that v1 has for them in an annotation: flat fields where v2 has targets and identifiers.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use warren_apimachinery::value::ValueExt;
 
 /// Which field of v2 a field of v1 stands for, in each source.
@@ -30,8 +30,8 @@ const FIELDS: &[(&str, &[(&str, &str)])] = &[
         "pods",
         &[
             ("metricName", "/metric/name"),
-            ("selector", "/metric/selector"),
             ("targetAverageValue", "/target/averageValue"),
+            ("selector", "/metric/selector"),
             ("currentAverageValue", "/current/averageValue"),
         ],
     ),
@@ -40,8 +40,8 @@ const FIELDS: &[(&str, &[(&str, &str)])] = &[
         &[
             ("target", "/describedObject"),
             ("metricName", "/metric/name"),
-            ("selector", "/metric/selector"),
             ("targetValue", "/target/value"),
+            ("selector", "/metric/selector"),
             ("averageValue", "/target/averageValue"),
             ("currentValue", "/current/value"),
         ],
@@ -59,51 +59,78 @@ const FIELDS: &[(&str, &[(&str, &str)])] = &[
     ),
 ];
 
-/// A metric of v2 in v1's form.
-pub(super) fn to_old(metric: &Value) -> Value {
-    convert(metric, |source, fields| {
-        let mut old = Map::new();
-        for (flat, pointer) in fields {
+/// Fields that v1 always writes.
+const ALWAYS: [(&str, &str); 2] = [("object", "targetValue"), ("pods", "targetAverageValue")];
+
+/// Metrics of v2 in v1's form, as text: its fields have an order of their own.
+pub(super) fn to_old(metrics: &[Value]) -> String {
+    let all: Vec<String> = metrics.iter().map(one_old).collect();
+    format!("[{}]", all.join(","))
+}
+
+fn one_old(metric: &Value) -> String {
+    let mut out = format!("{{\"type\":{}", metric.field("type"));
+    for (name, fields) in FIELDS {
+        let source = metric.field(name);
+        if source.is_null() {
+            continue;
+        }
+        let mut parts = Vec::new();
+        for (flat, pointer) in *fields {
             let value = source.at(pointer);
-            if !value.is_null() {
-                old.insert((*flat).to_owned(), value.clone());
+            match (*flat, value) {
+                ("target", object) => parts.push(format!("\"target\":{}", reference(object))),
+                (_, Value::Null) if ALWAYS.contains(&(*name, *flat)) && source.field("current").is_null() => {
+                    parts.push(format!("\"{flat}\":\"0\""));
+                }
+                (_, Value::Null) => {}
+                (flat, value) => parts.push(format!("\"{flat}\":{value}")),
             }
         }
-        Value::Object(old)
-    })
+        out.push_str(&format!(",\"{name}\":{{{}}}", parts.join(",")));
+    }
+    out.push('}');
+    out
+}
+
+fn reference(object: &Value) -> String {
+    let fields = ["kind", "name", "apiVersion"].into_iter();
+    let given = fields.filter(|field| !object.field(field).is_null());
+    let parts: Vec<String> = given
+        .map(|field| format!("\"{field}\":{}", object.field(field)))
+        .collect();
+    format!("{{{}}}", parts.join(","))
 }
 
 /// A metric of v1 in v2's form, the type of its target told from what it gives.
 pub(super) fn from_old(metric: &Value) -> Value {
-    convert(metric, |source, fields| {
-        let mut new = json!({});
-        for (flat, pointer) in fields {
-            let value = source.field(flat);
-            let is_nothing = matches!(*flat, "targetValue" | "currentValue") && value == "0";
-            if !value.is_null() && !is_nothing {
-                new.set(pointer, value.clone());
-            }
-        }
-        let has = |field: &str| !new.field("target").field(field).is_null();
-        let kind = match () {
-            () if has("averageUtilization") => "Utilization",
-            () if has("averageValue") => "AverageValue",
-            () => "Value",
-        };
-        if new.field("target").is_object() {
-            new.set("/target/type", kind);
-        }
-        new
-    })
-}
-
-fn convert(metric: &Value, source: impl Fn(&Value, &[(&str, &str)]) -> Value) -> Value {
     let mut out = json!({"type": metric.field("type")});
     for (name, fields) in FIELDS {
-        let given = metric.field(name);
-        if !given.is_null() {
-            out.set(&format!("/{name}"), source(given, fields));
+        let source = metric.field(name);
+        if !source.is_null() {
+            out.set(&format!("/{name}"), from_fields(source, fields));
         }
     }
     out
+}
+
+fn from_fields(source: &Value, fields: &[(&str, &str)]) -> Value {
+    let mut new = json!({});
+    for (flat, pointer) in fields {
+        let value = source.field(flat);
+        let is_nothing = matches!(*flat, "targetValue" | "currentValue") && value == "0";
+        if !value.is_null() && !is_nothing {
+            new.set(pointer, value.clone());
+        }
+    }
+    let has = |field: &str| !new.field("target").field(field).is_null();
+    let kind = match () {
+        () if has("averageUtilization") => "Utilization",
+        () if has("averageValue") => "AverageValue",
+        () => "Value",
+    };
+    if new.field("target").is_object() {
+        new.set("/target/type", kind);
+    }
+    new
 }

@@ -15,7 +15,7 @@ use warren_apimachinery::value::ValueExt;
 use warren_registry::strategy::{Column, Strategy, Traits};
 
 use crate::check::{Errors, same};
-use crate::pod_template::{default_template, elements, workload_warnings};
+use crate::pod_template::{default_template, drop_disabled_of_template, elements, workload_warnings};
 use crate::table::columns;
 
 pub(crate) use validate::template_of_jobs;
@@ -43,10 +43,15 @@ impl Strategy for Job {
     }
 
     fn prepare_for_create(&self, object: &mut Value) {
+        drop_disabled_of_template(object, "/spec/template");
         object.set("/status", Map::new());
         if object.at("/spec/manualSelector").as_bool() != Some(true) {
             generate_selector(object);
         }
+    }
+
+    fn prepare_for_update(&self, new: &mut Value, _old: &Value) {
+        drop_disabled_of_template(new, "/spec/template");
     }
 
     fn validate(&self, object: &Value) -> Vec<Error> {

@@ -1,12 +1,28 @@
 //! The addresses in a pod's status: of the pod and of its node, one of each family.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use warren_apimachinery::address;
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::value::ValueExt;
 
 use crate::check::{self, Errors};
 use crate::go_literal::go_literal;
+
+/// The pod's address stands twice, alone and first in the list; the one alone decides.
+pub(super) fn default(pod: &mut Value) {
+    let alone = pod.text("/status/podIP");
+    let first = pod.text("/status/podIPs/0/ip");
+    if alone == first {
+        return;
+    }
+    if alone.is_empty() {
+        let first = first.to_owned();
+        pod.set("/status/podIP", first);
+    } else {
+        let all = json!([{"ip": alone}]);
+        pod.set("/status/podIPs", all);
+    }
+}
 
 /// Checks `podIPs` and `hostIPs`.
 pub(super) fn validate(errors: &mut Errors, path: &Path, new: &Value, old: &Value) {

@@ -44,6 +44,7 @@ impl Strategy for Pod {
             default_pod_spec(spec);
             default_pod_only(spec);
         }
+        addresses::default(object);
     }
 
     fn prepare_for_create(&self, object: &mut Value) {
@@ -163,6 +164,10 @@ impl Strategy for Pod {
 
     fn cells(&self, object: &Value, now: Timestamp) -> Vec<Value> {
         table::cells(object, now)
+    }
+
+    fn row_conditions(&self, object: &Value) -> Vec<Value> {
+        table::conditions(object).into_iter().collect()
     }
 }
 

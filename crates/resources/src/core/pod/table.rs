@@ -1,7 +1,7 @@
 //! A pod's row in `kubectl get pods`.
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 use warren_apimachinery::time;
 use warren_apimachinery::value::ValueExt;
 
@@ -56,6 +56,17 @@ pub(super) fn cells(pod: &Value, now: Timestamp) -> Vec<Value> {
         or_none(pod.text("/status/nominatedNodeName")),
         readiness_gates(pod),
     ]
+}
+
+/// That the pod ended, and how.
+pub(super) fn conditions(pod: &Value) -> Option<Value> {
+    let phase = pod.text("/status/phase");
+    let message = match phase {
+        "Succeeded" => "The pod has completed successfully.",
+        "Failed" => "The pod failed.",
+        _ => return None,
+    };
+    Some(json!({"type": "Completed", "status": "True", "reason": phase, "message": message}))
 }
 
 fn is_sidecar(container: &Value) -> bool {
@@ -182,8 +193,6 @@ fn readiness_gates(pod: &Value) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn check(pod: Value, ready: &str, status: &str, restarts: &str) {
