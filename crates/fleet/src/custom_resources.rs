@@ -9,6 +9,7 @@ use warren_apimachinery::{ObjectKey, Resource, resource, time};
 use warren_reconciler::{Change, Cluster, Context, Next, Part, ReconcileError, Reconciler, Triggers};
 use warren_registry::definition::Definition;
 
+use crate::custom_resource_names::{self, Names};
 use crate::fleet::Fleet;
 use crate::tenant::Tenant;
 
@@ -23,10 +24,21 @@ pub(crate) fn serve(tenant: &Tenant) {
     let definitions: Vec<Arc<Definition>> = tenant
         .objects(&resource::CUSTOM_RESOURCE_DEFINITIONS)
         .iter()
-        .filter_map(|object| warren_resources::custom::definition(&object.to_value()).ok())
+        .map(|object| object.to_value())
+        .filter(has_its_names)
+        .filter_map(|crd| warren_resources::custom::definition(&crd).ok())
         .map(Arc::new)
         .collect();
     tenant.registry().set_custom(definitions);
+}
+
+/// Whether no other definition has its names, or it was served before that was so.
+fn has_its_names(crd: &Value) -> bool {
+    let is = |kind: &str, status: &str| {
+        let mut conditions = crd.items("/status/conditions").iter();
+        conditions.any(|condition| condition.text("/type") == kind && condition.text("/status") == status)
+    };
+    !is("NamesAccepted", "False") || is("Established", "True")
 }
 
 #[async_trait]
@@ -44,8 +56,13 @@ impl Reconciler for CustomResources {
         WATCHES
     }
 
-    fn triggers(&self, change: &Change, _: &dyn Cluster, out: &mut Triggers<'_>) {
+    fn triggers(&self, change: &Change, cluster: &dyn Cluster, out: &mut Triggers<'_>) {
         out.add(change.object.key());
+        if change.deleted {
+            // Its names are free for others.
+            let all = cluster.list(&resource::CUSTOM_RESOURCE_DEFINITIONS, None);
+            all.iter().for_each(|crd| out.add(crd.key()));
+        }
     }
 
     async fn reconcile(&self, cx: &Context, key: &ObjectKey) -> Result<Next, ReconcileError> {
@@ -61,7 +78,13 @@ impl Reconciler for CustomResources {
             return Ok(Next::Wait);
         };
         let crd = object.to_value();
-        let status = status(&crd, &time::format(cx.now));
+        let all = cx.cluster.list(&resource::CUSTOM_RESOURCE_DEFINITIONS, None);
+        let group = crd.text("/spec/group");
+        // A definition's name ends with its group: only rivals need to be read.
+        let rivals = all.iter().filter(|object| object.meta().name.ends_with(group));
+        let rivals: Vec<Value> = rivals.map(|object| object.to_value()).collect();
+        let names = custom_resource_names::settle(&crd, &rivals);
+        let status = status(&crd, names, &time::format(cx.now));
         if status != *crd.at("/status") {
             let patch = json!({"status": status});
             cx.cluster
@@ -72,9 +95,9 @@ impl Reconciler for CustomResources {
     }
 }
 
-fn status(crd: &Value, now: &str) -> Value {
+fn status(crd: &Value, names: Names, now: &str) -> Value {
     let mut status = crd.at("/status").clone();
-    status.set("/acceptedNames", crd.at("/spec/names").clone());
+    status.set("/acceptedNames", names.accepted);
     let stored = crd
         .items("/spec/versions")
         .iter()
@@ -87,7 +110,14 @@ fn status(crd: &Value, now: &str) -> Value {
         status.set("/storedVersions", versions);
     }
     let wrong = warren_resources::custom::definition(crd).err();
+    let was_established = crd
+        .items("/status/conditions")
+        .iter()
+        .any(|condition| condition.text("/type") == "Established" && condition.text("/status") == "True");
     let established = match &wrong {
+        None if names.conflict.is_some() && !was_established => {
+            ("False", "NotAccepted", "not all names are accepted".to_owned())
+        }
         None => (
             "True",
             "InitialNamesAccepted",
@@ -96,12 +126,15 @@ fn status(crd: &Value, now: &str) -> Value {
         Some(why) => ("False", "Installing", why.clone()),
     };
     let conditions = [
-        (
-            "NamesAccepted",
-            "True",
-            "NoConflicts",
-            "no conflicts found".to_owned(),
-        ),
+        match names.conflict {
+            None => (
+                "NamesAccepted",
+                "True",
+                "NoConflicts",
+                "no conflicts found".to_owned(),
+            ),
+            Some((reason, message)) => ("NamesAccepted", "False", reason, message),
+        },
         ("Established", established.0, established.1, established.2),
     ];
     let old = crd.items("/status/conditions");

@@ -4,6 +4,7 @@
 mod api_options;
 mod authority;
 mod bindings;
+mod custom_resource_names;
 mod custom_resources;
 mod error;
 mod feed;

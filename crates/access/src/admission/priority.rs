@@ -10,6 +10,9 @@ use super::Asked;
 
 const PREEMPT: &str = "PreemptLowerPriority";
 
+/// Upstream's registry keeps these from being deleted.
+const SYSTEM: [&str; 2] = ["system-node-critical", "system-cluster-critical"];
+
 struct Class {
     name: String,
     value: i64,
@@ -99,6 +102,13 @@ fn default_class(cx: &Asked<'_>) -> Class {
 }
 
 pub(super) fn validate(cx: &Asked<'_>, class: Option<&Value>) -> Result<(), Status> {
+    if cx.operation == Operation::Delete
+        && cx.writes(&PRIORITY_CLASSES)
+        && SYSTEM.contains(&cx.key.name.as_str())
+    {
+        let why = "this is a system priority class and cannot be deleted";
+        return Err(cx.forbidden(&Value::Null, why));
+    }
     let writes = cx.creates(&PRIORITY_CLASSES) || cx.updates(&PRIORITY_CLASSES);
     let Some(class) = class.filter(|class| writes && is_default(class)) else {
         return Ok(());
