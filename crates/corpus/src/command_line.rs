@@ -11,6 +11,8 @@ use crate::connection::Target;
 use crate::difference::differences;
 use crate::folder::{Answers, Folder};
 use crate::output::{say, tell};
+use crate::self_description::check_self_description;
+use crate::snapshot;
 use crate::verdict::{check, play_all};
 
 /// Sends one corpus of requests to API servers and compares their answers
@@ -42,6 +44,18 @@ enum Command {
         /// Only scenarios whose `area/topic: name` contains one of these
         filters: Vec<String>,
     },
+    /// Record what a real kube-apiserver says of itself: discovery, OpenAPI, bootstrap roles, table columns
+    Snapshot {
+        /// Its kubeconfig
+        #[arg(long, value_name = "FILE")]
+        kubeconfig: PathBuf,
+    },
+    /// Compare what Warren says of itself, in this process, with what was recorded, and list unrequested routes
+    Describe {
+        /// Bring the lists in `snapshots` to what is found
+        #[arg(long)]
+        rewrite_known: bool,
+    },
     /// Compare what Warren answers, in this process, with what was recorded
     Check {
         /// Bring known-differences.txt to what is found
@@ -62,6 +76,8 @@ pub fn run() -> ExitCode {
             match line.command {
                 Command::Record { kubeconfig, filters } => record(&folder, kubeconfig, &filters).await,
                 Command::Diff { left, right, filters } => diff(&folder, [left, right], &filters).await,
+                Command::Snapshot { kubeconfig } => snapshot(&folder, kubeconfig).await,
+                Command::Describe { rewrite_known } => describe(&folder, rewrite_known).await,
                 Command::Check {
                     rewrite_known,
                     filters,
@@ -151,6 +167,24 @@ async fn diff(folder: &Folder, [left, right]: [PathBuf; 2], filters: &[String]) 
         bail!("the corpus changed meanwhile");
     }
     Ok(differing == 0)
+}
+
+async fn snapshot(folder: &Folder, kubeconfig: PathBuf) -> anyhow::Result<bool> {
+    for (file, lines) in snapshot::take(&target(kubeconfig)?).await? {
+        let head = "Recorded from a kube-apiserver 1.36 by `warren-corpus snapshot`.";
+        folder.keep_lines(&format!("snapshots/{file}.txt"), head, lines.iter())?;
+        say(&format!("{file}: {} lines", lines.len()));
+    }
+    Ok(true)
+}
+
+async fn describe(folder: &Folder, rewrite: bool) -> anyhow::Result<bool> {
+    let problems = check_self_description(folder, rewrite).await?;
+    for problem in &problems {
+        say(problem);
+    }
+    say(&format!("{} findings", problems.len()));
+    Ok(problems.is_empty())
 }
 
 async fn report(folder: &Folder, filters: &[String], rewrite: bool) -> anyhow::Result<bool> {

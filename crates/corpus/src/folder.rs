@@ -1,14 +1,19 @@
 //! The corpus on disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use serde::Serialize;
 
 use crate::answer::Answer;
+use crate::every_kind::Row;
 use crate::known::Known;
 use crate::scenario::Scenario;
+
+/// The table of resources, and the area of what is made from it.
+const EVERY_KIND: &str = "every-kind";
 
 /// `requests`, `answers` and `known-differences.txt` in one folder.
 #[derive(Clone, Debug)]
@@ -39,7 +44,7 @@ impl Folder {
     /// The topics with a scenario whose `area/topic: name` contains one of `filters`; all, where there are none.
     pub(crate) fn topics(&self, filters: &[String]) -> anyhow::Result<Vec<Topic>> {
         let mut topics = Vec::new();
-        for name in names(&self.0.join("requests"), "yaml")? {
+        for name in self.names()? {
             let mut topic = self.topic(&name)?;
             topic.scenarios.retain(|scenario| {
                 let full = format!("{name}: {}", scenario.name);
@@ -52,7 +57,36 @@ impl Folder {
         Ok(topics)
     }
 
+    fn names(&self) -> anyhow::Result<Vec<String>> {
+        let mut found = names(&self.0.join("requests"), "yaml")?;
+        let groups: BTreeSet<String> = self
+            .rows()?
+            .iter()
+            .map(|row| format!("{EVERY_KIND}/{}", row.group()))
+            .collect();
+        found.extend(groups);
+        Ok(found)
+    }
+
+    /// The table that is made into the topics of `every-kind`.
+    fn rows(&self) -> anyhow::Result<Vec<Row>> {
+        let path = self.0.join("requests").join(EVERY_KIND).with_extension("yaml");
+        if !path.exists() {
+            return Ok(Vec::new());
+        }
+        let text = fs::read_to_string(&path)?;
+        serde_saphyr::from_str(&text).with_context(|| path.display().to_string())
+    }
+
     fn topic(&self, name: &str) -> anyhow::Result<Topic> {
+        if let Some(group) = name.strip_prefix("every-kind/") {
+            let rows = self.rows()?;
+            let own = rows.iter().filter(|row| row.group() == group);
+            return Ok(Topic {
+                name: name.to_owned(),
+                scenarios: own.map(Row::scenario).collect(),
+            });
+        }
         let path = self.0.join("requests").join(name).with_extension("yaml");
         let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
         let scenarios: Vec<Scenario> =
@@ -93,14 +127,17 @@ impl Folder {
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)?;
         }
-        // As a value first, so that keys are in order.
-        let mut text = serde_json::to_string_pretty(&sorted(&serde_json::to_value(&answers)?))?;
-        text.push('\n');
+        // As a value first, so that keys are in order. An indentation of one keeps the files small.
+        let value = sorted(&serde_json::to_value(&answers)?);
+        let mut text = Vec::new();
+        let formatter = serde_json::ser::PrettyFormatter::with_indent(b" ");
+        value.serialize(&mut serde_json::Serializer::with_formatter(&mut text, formatter))?;
+        text.push(b'\n');
         fs::write(&path, text).with_context(|| path.display().to_string())
     }
 
     fn answers_path(&self, topic: &str) -> PathBuf {
-        self.0.join("answers").join(topic).with_extension("json")
+        self.0.join("answers").join(format!("{topic}.json"))
     }
 
     /// The steps that are known to differ.
@@ -116,6 +153,38 @@ impl Folder {
     pub(crate) fn keep_known(&self, known: &Known) -> anyhow::Result<()> {
         fs::write(self.known_path(), known.to_text())?;
         Ok(())
+    }
+
+    /// The lines of a file, comments aside; none where it is not there.
+    pub(crate) fn lines(&self, path: &str) -> anyhow::Result<Vec<String>> {
+        let path = self.0.join(path);
+        if !path.exists() {
+            return Ok(Vec::new());
+        }
+        let text = fs::read_to_string(&path)?;
+        let lines = text
+            .lines()
+            .filter(|line| !line.starts_with('#') && !line.is_empty());
+        Ok(lines.map(str::to_owned).collect())
+    }
+
+    /// Writes lines below a comment.
+    pub(crate) fn keep_lines<'a>(
+        &self,
+        path: &str,
+        head: &str,
+        lines: impl Iterator<Item = &'a String>,
+    ) -> anyhow::Result<()> {
+        let mut text = format!("# {head}\n");
+        for line in lines {
+            text.push_str(line);
+            text.push('\n');
+        }
+        let path = self.0.join(path);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::write(&path, text).with_context(|| path.display().to_string())
     }
 
     fn known_path(&self) -> PathBuf {

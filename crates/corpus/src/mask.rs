@@ -14,7 +14,8 @@ use crate::substitution::Memory;
 
 /// Times as far from now are the scenario's own, not the server's clock.
 const NEAR: i64 = 2 * 24 * 3600;
-/// A ConfigMap in every namespace that one distribution's kube-controller-manager adds and upstream's does not.
+/// A ConfigMap in every namespace (and a source in every pod's token volume) that one distribution adds and upstream
+/// does not.
 const DISTRIBUTION: &str = "openshift-service-ca.crt";
 /// The headers that are compared.
 const HEADERS: [&str; 9] = [
@@ -124,7 +125,9 @@ impl Mask<'_> {
             }
             Value::Array(items) => items
                 .iter()
-                .filter(|item| item.text("/metadata/name") != DISTRIBUTION)
+                .filter(|item| {
+                    ![item.text("/metadata/name"), item.text("/configMap/name")].contains(&DISTRIBUTION)
+                })
                 .map(|item| self.value(key, item))
                 .collect(),
             Value::String(text) => Value::String(self.leaf(key, text)),
