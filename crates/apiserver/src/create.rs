@@ -49,7 +49,11 @@ async fn bindings(
     let pods = catalogue
         .resource("", "pods")
         .ok_or_else(Status::path_not_found)?;
-    let key = ObjectKey::namespaced(served.namespace(), binding.text("/metadata/name"));
+    let name = binding.text("/metadata/name");
+    if name.is_empty() {
+        return Err(Status::bad_request("Name parameter required."));
+    }
+    let key = ObjectKey::namespaced(served.namespace(), name);
     let answered = cx
         .registry()
         .post(request, pods, &key, "binding", binding)

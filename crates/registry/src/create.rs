@@ -55,11 +55,19 @@ pub(crate) enum Ownership {
 
 impl Operation<'_> {
     /// The way of a decoded object into the store.
-    pub(crate) async fn create(
-        &self,
-        mut object: Value,
-        ownership: Ownership,
-    ) -> Result<Arc<Object>, Refusal> {
+    pub(crate) async fn create(&self, object: Value, ownership: Ownership) -> Result<Arc<Object>, Refusal> {
+        let generates = !object.text("/metadata/generateName").is_empty();
+        let made = self.make(object, ownership).await;
+        made.map_err(|refusal| {
+            if generates {
+                not_generated(refusal)
+            } else {
+                refusal
+            }
+        })
+    }
+
+    async fn make(&self, mut object: Value, ownership: Ownership) -> Result<Arc<Object>, Refusal> {
         metadata::dedup_owners(&mut object, self.cx.warnings);
         if ownership == Ownership::Update {
             self.own(&mut object, None);
@@ -76,14 +84,7 @@ impl Operation<'_> {
                 return Err(refusal);
             }
         };
-        let generates = !object.text("/metadata/generateName").is_empty();
-        self.keep(object).await.map_err(|refusal| {
-            if generates {
-                not_generated(refusal)
-            } else {
-                refusal
-            }
-        })
+        self.keep(object).await
     }
 
     /// Prepares and validates a new object, and asks admission.

@@ -147,7 +147,12 @@ impl Operation<'_> {
             .await
     }
 
-    fn check_preconditions(&self, current: &Current, options: &DeleteOptions) -> Result<(), Status> {
+    /// The object must be the one that the options name, if they name one.
+    pub(crate) fn check_preconditions(
+        &self,
+        current: &Current,
+        options: &DeleteOptions,
+    ) -> Result<(), Status> {
         let meta = current.object.meta();
         if is_namespace(self.definition) {
             return check_namespace(meta, options);

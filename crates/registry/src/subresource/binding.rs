@@ -1,11 +1,12 @@
 //! `pods/binding` (and the legacy `bindings`): the scheduler's word on which node a pod runs.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{GroupResource, Status, time};
 use warren_storage::WriteKind;
 
+use super::pod_condition;
 use crate::admission;
 use crate::change::Current;
 use crate::commit::{Refusal, draft};
@@ -115,30 +116,13 @@ fn bound(pod: &Value, binding: &Value, now: &str) -> Result<Value, String> {
     bound.set("/spec/nodeName", binding.text("/target/name"));
     for pointer in ["/metadata/annotations", "/metadata/labels"] {
         let added = binding.at(pointer).as_object().filter(|map| !map.is_empty());
-        if let (Some(added), Some(map)) = (added, bound.object_at(pointer)) {
+        if let Some(added) = added
+            && let Some(map) = bound.object_at(pointer)
+        {
             map.extend(added.clone());
         }
     }
     bound.take_at("/status/nominatedNodeName");
-    set_scheduled(&mut bound, now);
+    pod_condition::set(&mut bound, "PodScheduled", None, now);
     Ok(bound)
-}
-
-fn set_scheduled(pod: &mut Value, now: &str) {
-    let condition = json!({
-        "type": "PodScheduled",
-        "status": "True",
-        "lastProbeTime": null,
-        "lastTransitionTime": now,
-    });
-    let mut conditions = pod.items("/status/conditions").to_vec();
-    let at = conditions
-        .iter()
-        .position(|condition| condition.text("/type") == "PodScheduled");
-    match at.and_then(|at| conditions.get_mut(at)) {
-        Some(was) if was.text("/status") == "True" => {}
-        Some(was) => *was = condition,
-        None => conditions.push(condition),
-    }
-    pod.set("/status/conditions", conditions);
 }

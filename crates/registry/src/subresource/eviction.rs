@@ -7,8 +7,10 @@ use warren_apimachinery::selector::LabelSelector;
 use warren_apimachinery::status::{Cause, Details};
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{Object, Status, StatusReason, resource, time};
+use warren_reconciler::DeleteOptions;
 use warren_storage::WriteKind;
 
+use super::pod_condition;
 use crate::admission;
 use crate::change::Current;
 use crate::commit::{Refusal, draft};
@@ -42,10 +44,11 @@ impl Operation<'_> {
                 let revision = pod.meta().revision.to_string();
                 options.resource_version.get_or_insert(revision);
             }
-            let result = self
-                .registry
-                .delete(self.cx, self.definition, self.key, options)
-                .await;
+            let result = match self.tell(options).await {
+                Ok(options) => self.finish(options).await,
+                Err(Refusal::Outrun) => continue,
+                Err(Refusal::Status(status)) => Err(status),
+            };
             match (result, verdict) {
                 (Ok(_), _) => return Ok(super::success()),
                 (Err(status), _) if asked.resource_version.is_some() => return Err(status),
@@ -57,6 +60,34 @@ impl Operation<'_> {
             }
         }
         Err(self.modified())
+    }
+
+    async fn finish(&self, options: DeleteOptions) -> Result<(), Status> {
+        let deleted = self.registry.delete(self.cx, self.definition, self.key, options);
+        deleted.await.map(drop)
+    }
+
+    /// Writes into the pod that it is evicted. Answers the options that still mean it.
+    async fn tell(&self, mut options: DeleteOptions) -> Result<DeleteOptions, Refusal> {
+        if self.cx.dry_run {
+            return Ok(options);
+        }
+        let current = self.existing()?;
+        // A pod's conflicts name its kind, not the resource.
+        self.check_preconditions(&current, &options)?;
+        let mut pod = current.value.clone();
+        let why = ("EvictionByEvictionAPI", "Eviction API: evicting");
+        let now = time::format(self.registry.now());
+        pod_condition::set(&mut pod, "DisruptionTarget", Some(why), &now);
+        let change = WriteKind::Update {
+            draft: draft(self.definition, pod),
+            expected: current.object.meta().revision,
+        };
+        let told = self.registry.commit(self.definition, self.key, change).await?;
+        if options.resource_version.is_some() {
+            options.resource_version = Some(told.meta().revision.to_string());
+        }
+        Ok(options)
     }
 
     /// Both versions of an `Eviction` say the same.

@@ -3,6 +3,7 @@
 mod approval;
 mod binding;
 mod eviction;
+mod pod_condition;
 mod reset;
 mod resize;
 mod scale;

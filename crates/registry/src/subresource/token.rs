@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{GroupResource, Object, ObjectKey, Resource, Status, resource, time};
+use warren_patch::OwnershipUpdate;
+use warren_schema::{builtin, definition_for};
 
 use crate::admission;
 use crate::decode::Expected;
@@ -35,6 +37,7 @@ impl Operation<'_> {
             request.set("/spec/expirationSeconds", DEFAULT_SECONDS);
         }
         check_expiration(&request)?;
+        self.own_request(&mut request);
         let (bound, node) = self.bound_object(request.at("/spec/boundObjectRef"))?;
         self.admit(admission::Operation::Create, Some(&request), None)
             .await?;
@@ -69,6 +72,25 @@ impl Operation<'_> {
             json!({"token": issued.token, "expirationTimestamp": time::format(issued.expires)}),
         );
         Ok(request)
+    }
+
+    /// Says who owns what of the request, as of any object that is written.
+    fn own_request(&self, request: &mut Value) {
+        let schema = definition_for(TOKEN_REQUEST.group, TOKEN_REQUEST.version, TOKEN_REQUEST.kind);
+        let Some(schema) = schema.and_then(builtin) else {
+            return;
+        };
+        warren_patch::update(OwnershipUpdate {
+            schema: &schema,
+            before: None,
+            after: request,
+            manager: self.cx.field_manager,
+            api_version: "authentication.k8s.io/v1",
+            subresource: "token",
+            now: &time::format(self.registry.now()),
+            reset: &[&["status"]],
+            in_version: &|_, _, _| None,
+        });
     }
 
     /// Looks up what the token shall be bound to, and the pod's node.
