@@ -21,6 +21,8 @@ use crate::answer;
 use crate::body::Body;
 use crate::cx::Cx;
 
+mod legacy;
+
 /// Documents of this many catalogues are kept.
 const KEPT: usize = 64;
 
@@ -82,12 +84,13 @@ impl Documents {
 pub(crate) fn root(cx: &Cx<'_>, core: bool) -> Result<Response<Body>, Status> {
     let catalogue = cx.registry().catalogue();
     let Some(encoding) = aggregated_encoding(cx) else {
-        let legacy = if core {
-            api_versions()
+        let document = if core {
+            legacy::api_versions()
         } else {
-            group_list(&catalogue)
+            legacy::group_list(&catalogue)
         };
-        let mut response = answer::value(cx, &legacy, StatusCode::OK)?;
+        let accepted = accept::object(cx.accept(), cx.wants_pretty(), Offer::Plain)?;
+        let mut response = answer::encoded(document, accepted.encoding, StatusCode::OK)?;
         response
             .headers_mut()
             .insert(header::VARY, HeaderValue::from_static("Accept"));
@@ -156,18 +159,10 @@ fn aggregated_type(encoding: Encoding) -> &'static str {
 pub(crate) fn group_or_version(cx: &Cx<'_>, path: &str) -> Option<Result<Response<Body>, Status>> {
     let catalogue = cx.registry().catalogue();
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
-    let value = match parts.as_slice() {
-        ["api", version] => resource_list(&catalogue, "", version)?,
-        ["apis", group] => {
-            let group = groups(&catalogue).into_iter().find(|g| g.name == *group)?;
-            let mut value = group_value(&group);
-            if let Some(map) = value.as_object_mut() {
-                map.insert("kind".to_owned(), "APIGroup".into());
-                map.insert("apiVersion".to_owned(), "v1".into());
-            }
-            value
-        }
-        ["apis", group, version] => resource_list(&catalogue, group, version)?,
+    let document = match parts.as_slice() {
+        ["api", version] => legacy::resource_list(&catalogue, "", version)?,
+        ["apis", group] => legacy::group(groups(&catalogue).iter().find(|g| g.name == *group)?),
+        ["apis", group, version] => legacy::resource_list(&catalogue, group, version)?,
         _ => return None,
     };
     let offer = match parts.as_slice() {
@@ -176,10 +171,7 @@ pub(crate) fn group_or_version(cx: &Cx<'_>, path: &str) -> Option<Result<Respons
         _ => Offer::Plain,
     };
     let accepted = accept::object(cx.accept(), cx.wants_pretty(), offer);
-    Some(
-        accepted
-            .and_then(|accepted| answer::encoded(answer::json(&value), accepted.encoding, StatusCode::OK)),
-    )
+    Some(accepted.and_then(|accepted| answer::encoded(document, accepted.encoding, StatusCode::OK)))
 }
 
 /// Upstream's router knows the versions of built-in groups, and what they produce.
@@ -198,7 +190,7 @@ pub(crate) struct Group<'a> {
     pub(crate) versions: Vec<(SmolStr, Vec<&'a Arc<Definition>>)>,
 }
 
-/// The groups in the order of the catalogue.
+/// The groups in the order of the catalogue; those of custom resources come last and by name.
 pub(crate) fn groups(catalogue: &Catalogue) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     for definition in catalogue.iter() {
@@ -220,6 +212,12 @@ pub(crate) fn groups(catalogue: &Catalogue) -> Vec<Group<'_>> {
             }
         }
     }
+    let is_custom = |group: &Group<'_>| {
+        let definitions = group.versions.iter().flat_map(|(_, definitions)| definitions);
+        let mut versions = definitions.flat_map(|definition| &definition.versions);
+        versions.all(|version| matches!(version.schema, Ref::Inline(_)))
+    };
+    groups.sort_by_cached_key(|group| is_custom(group).then(|| group.name.clone()));
     for group in &mut groups {
         group
             .versions
@@ -325,97 +323,4 @@ fn scope(definition: &Definition) -> &'static str {
         Scope::Namespaced => "Namespaced",
         Scope::Cluster => "Cluster",
     }
-}
-
-fn api_versions() -> Value {
-    json!({
-        "kind": "APIVersions",
-        "versions": ["v1"],
-        "serverAddressByClientCIDRs": [],
-    })
-}
-
-fn group_list(catalogue: &Catalogue) -> Value {
-    let list: Vec<Value> = groups(catalogue)
-        .iter()
-        .filter(|group| !group.name.is_empty())
-        .map(group_value)
-        .collect();
-    json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": list})
-}
-
-fn group_value(group: &Group<'_>) -> Value {
-    let versions: Vec<Value> = group
-        .versions
-        .iter()
-        .map(|(version, _)| json!({"groupVersion": format!("{}/{version}", group.name), "version": version}))
-        .collect();
-    json!({"name": group.name, "versions": versions, "preferredVersion": versions.first()})
-}
-
-fn resource_list(catalogue: &Catalogue, group: &str, version: &str) -> Option<Value> {
-    let definitions: Vec<_> = catalogue
-        .iter()
-        .filter(|definition| definition.group == group && definition.version(version).is_some())
-        .collect();
-    if definitions.is_empty() {
-        return None;
-    }
-    let mut resources: Vec<Value> = Vec::new();
-    for definition in definitions {
-        resources.push(legacy_resource(definition));
-        resources.extend(definition.subresources.iter().map(|part| {
-            let mut value = json!({
-                "name": format!("{}/{}", definition.plural, part.name),
-                "singularName": "",
-                "namespaced": definition.is_namespaced(),
-                "kind": part.kind.as_ref().map_or(&definition.kind, |kind| &kind.kind),
-                "verbs": part.verbs,
-            });
-            let foreign = part
-                .kind
-                .as_ref()
-                .filter(|kind| kind.group != group || kind.version != version);
-            if let (Some(kind), Some(map)) = (foreign, value.as_object_mut()) {
-                map.insert("group".into(), kind.group.as_str().into());
-                map.insert("version".into(), kind.version.as_str().into());
-            }
-            value
-        }));
-    }
-    resources.sort_by(|a, b| {
-        a.get("name")
-            .and_then(Value::as_str)
-            .cmp(&b.get("name").and_then(Value::as_str))
-    });
-    let group_version = if group.is_empty() {
-        version.to_owned()
-    } else {
-        format!("{group}/{version}")
-    };
-    Some(json!({
-        "kind": "APIResourceList",
-        "apiVersion": "v1",
-        "groupVersion": group_version,
-        "resources": resources,
-    }))
-}
-
-fn legacy_resource(definition: &Definition) -> Value {
-    let mut value = json!({
-        "name": definition.plural,
-        "singularName": definition.singular,
-        "namespaced": definition.is_namespaced(),
-        "kind": definition.kind,
-        "verbs": definition.verbs,
-    });
-    if let Some(map) = value.as_object_mut() {
-        if !definition.short_names.is_empty() {
-            map.insert("shortNames".into(), json!(definition.short_names));
-        }
-        if !definition.categories.is_empty() {
-            map.insert("categories".into(), json!(definition.categories));
-        }
-    }
-    value
 }

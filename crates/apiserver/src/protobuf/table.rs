@@ -270,13 +270,14 @@ impl Field {
 
 /// The message of a kind.
 pub(super) fn message_of(api_version: &str, kind: &str) -> Option<usize> {
-    let version = GroupVersion::parse(api_version)?;
+    // The core group's discovery names no version.
+    let version = GroupVersion::parse(if api_version.is_empty() { "v1" } else { api_version })?;
     let name = match kind {
         // Registered in every group and version.
         "CreateOptions" | "DeleteOptions" | "PatchOptions" | "UpdateOptions" | "WatchEvent" => {
             format!("{META}.{kind}")
         }
-        "APIVersions" | "PartialObjectMetadata" => format!("{META}.{kind}"),
+        "APIResourceList" | "APIVersions" | "PartialObjectMetadata" => format!("{META}.{kind}"),
         "PartialObjectMetadataList" => {
             format!("io.k8s.apimachinery.pkg.apis.meta.{}.{kind}", version.version)
         }

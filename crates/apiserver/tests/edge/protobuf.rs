@@ -187,7 +187,8 @@ async fn metadata_and_discovery_come_in_protobuf_too() {
     for (path, kind) in [
         ("/apis", "v1 APIGroupList"),
         ("/apis/apps", "v1 APIGroup"),
-        ("/api/v1", "v1 APIResourceList"),
+        ("/api/v1", " APIResourceList"),
+        ("/apis/apps/v1", "v1 APIResourceList"),
     ] {
         assert_eq!(
             opened(&client.read_as(path, PROTOBUF).await.bytes).0,
