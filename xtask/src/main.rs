@@ -10,10 +10,11 @@ use std::process::ExitCode;
 
 mod check;
 mod derive;
+mod fuzz;
 mod tidy;
 mod tools;
 
-const USAGE: &str = "usage: cargo xtask test | tidy | derive [protobuf] UNPACKED-DATA";
+const USAGE: &str = "usage: cargo xtask test | tidy | derive [protobuf] UNPACKED-DATA | fuzz [NAME|all SECONDS]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -26,6 +27,8 @@ fn main() -> ExitCode {
         ["test"] => check::run(),
         ["tidy"] => tidy::run(),
         ["derive", "protobuf", data] => derive::protobuf(std::path::Path::new(data)),
+        ["fuzz"] => fuzz::run("all", "60"),
+        ["fuzz", name, seconds] => fuzz::run(name, seconds),
         ["derive", data] => derive::run(std::path::Path::new(data)),
         _ => Err(anyhow::anyhow!(USAGE)),
     };

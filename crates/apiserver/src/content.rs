@@ -12,7 +12,7 @@ use warren_apimachinery::{Decoded, Status, StatusReason, decode_json, decode_yam
 
 use crate::accept::SERVED;
 use crate::body::Body;
-use crate::protobuf;
+use crate::protobuf::{self, Refused};
 
 /// Upstream's limit for a request's body.
 pub(crate) const LIMIT: usize = 3 * 1024 * 1024;
@@ -125,7 +125,15 @@ fn too_large() -> Status {
 /// # Errors
 /// 400 in upstream's words when it is malformed.
 pub(crate) fn object(bytes: &[u8], media: Media, kind: &str) -> Result<Decoded, Status> {
-    document(bytes, media).map_err(|why| unrecognized(kind, &why, bytes))
+    parse(bytes, media).map_err(|refused| match refused {
+        Refused::Malformed(why) => unrecognized(kind, &why, bytes),
+        Refused::UnknownKind {
+            ref api_version,
+            kind: ref sent,
+        } => Status::bad_request(format!(
+            "{sent} in version {api_version:?} cannot be handled as a {kind}: {refused}"
+        )),
+    })
 }
 
 /// Parses an object of any kind.
@@ -133,29 +141,31 @@ pub(crate) fn object(bytes: &[u8], media: Media, kind: &str) -> Result<Decoded, 
 /// # Errors
 /// What is wrong, in upstream's words.
 pub(crate) fn document(bytes: &[u8], media: Media) -> Result<Decoded, String> {
-    let decoded = match media {
-        Media::Json => {
-            json(bytes).map_err(|why| format!("couldn't get version/kind; json parse error: {why}"))?
-        }
-        Media::Yaml => decode_yaml(bytes).map_err(|why| why.to_string())?,
+    parse(bytes, media).map_err(|refused| refused.to_string())
+}
+
+fn parse(bytes: &[u8], media: Media) -> Result<Decoded, Refused> {
+    let mut decoded = match media {
+        Media::Json => json(bytes).map_err(|why| {
+            Refused::Malformed(format!("couldn't get version/kind; json parse error: {why}"))
+        })?,
+        Media::Yaml => decode_yaml(bytes).map_err(|why| Refused::Malformed(why.to_string()))?,
         Media::Protobuf => Decoded {
             value: protobuf::decode(bytes)?,
             duplicates: Vec::new(),
         },
     };
-    let mut decoded = decoded;
     // Nothing is an object without fields.
     if decoded.value.is_null() {
         decoded.value = Value::Object(Map::new());
     }
-    // Null is an object of which nothing is said.
-    if decoded.value.is_object() || decoded.value.is_null() {
+    if decoded.value.is_object() {
         return Ok(decoded);
     }
     let found = go_kind(&decoded.value);
-    Err(format!(
+    Err(Refused::Malformed(format!(
         "couldn't get version/kind; json parse error: json: cannot unmarshal {found} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}"
-    ))
+    )))
 }
 
 fn unrecognized(kind: &str, why: &str, bytes: &[u8]) -> Status {

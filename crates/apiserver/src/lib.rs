@@ -15,6 +15,7 @@ mod connect;
 mod content;
 mod create;
 mod cx;
+pub mod decoders;
 mod delete;
 mod discovery;
 mod duration;
