@@ -355,7 +355,7 @@ fn networks_and_security_are_checked() {
     check_container(
         json!({"securityContext": {"privileged": true, "allowPrivilegeEscalation": false}}),
         &[
-            "spec.containers[0].securityContext: Invalid value: {\"allowPrivilegeEscalation\":false,\"privileged\":true}: cannot set `allowPrivilegeEscalation` to false and `privileged` to true",
+            "spec.containers[0].securityContext: Invalid value: {\"Capabilities\":null,\"Privileged\":true,\"SELinuxOptions\":null,\"WindowsOptions\":null,\"RunAsUser\":null,\"RunAsGroup\":null,\"RunAsNonRoot\":null,\"ReadOnlyRootFilesystem\":null,\"AllowPrivilegeEscalation\":false,\"ProcMount\":null,\"SeccompProfile\":null,\"AppArmorProfile\":null}: cannot set `allowPrivilegeEscalation` to false and `privileged` to true",
         ],
     );
     check_spec(
@@ -394,10 +394,20 @@ fn pods_change_only_where_they_may() {
         none
     );
     let refused = update_of(old(), |pod| pod.set("/spec/nodeSelector/a", "b"));
+    assert_eq!(refused.len(), 1, "{refused:?}");
+    let (words, diff) = refused.first().unwrap().split_once('\n').unwrap();
     assert_eq!(
-        refused,
+        words,
+        "spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
+    );
+    let changed: Vec<&str> = diff.lines().filter(|line| line.starts_with(['-', '+'])).collect();
+    assert_eq!(
+        changed,
         [
-            "spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)\n  core.PodSpec{\n  \t... // 3 identical fields\n- \tNodeSelector: nil,\n+ \tNodeSelector: {\"a\":\"b\"},\n  \t... // 4 identical fields\n  }\n"
+            "- \"NodeSelector\": null,",
+            "+ \"NodeSelector\": {",
+            "+  \"a\": \"b\"",
+            "+ },"
         ]
     );
     let added = update_of(old(), |pod| {

@@ -50,7 +50,7 @@ fn pods_and_their_templates_are_warned_of() {
         json!({"metadata": {"name": "p"}, "spec": spec}),
         &[
             "spec.nodeSelector[beta.kubernetes.io/os]: deprecated since v1.14; use \"kubernetes.io/os\" instead",
-            "spec.volumes[0].gitRepo: deprecated in v1.11",
+            "spec.volumes[0].gitRepo: deprecated in v1.11, and disabled by default in v1.33+",
             "spec.imagePullSecrets[1].name: duplicate name \"a\"",
             "spec.containers[0].env[1]: hides previous definition of \"X\", which may be dropped when using apply",
             "spec.containers[1].resources.limits[memory]: fractional byte value \"100m\" is invalid, must be an integer",

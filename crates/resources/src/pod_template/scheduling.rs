@@ -7,8 +7,8 @@ use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::name;
 use warren_apimachinery::value::ValueExt;
 
-use crate::go_literal::go_literal;
 use crate::check::{self, Errors};
+use crate::go_literal::go_literal;
 
 const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
 const PREFERRED: &str = "preferredDuringSchedulingIgnoredDuringExecution";

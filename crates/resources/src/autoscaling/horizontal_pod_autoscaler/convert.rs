@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn what_v1_can_not_hold_survives_it() {
         let kept = json!({"metadata": {"name": "a"},
-            "spec": {"maxReplicas": 3, "behavior": {"scaleUp": {}}, "metrics": [
+            "spec": {"maxReplicas": 3, "behavior": {"scaleUp": {"selectPolicy": "Min", "policies": [], "stabilizationWindowSeconds": 0}}, "metrics": [
                 {"type": "Pods", "pods": {"metric": {"name": "m"}, "target": {"type": "AverageValue", "averageValue": "1"}}},
                 {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}}
                 ]},

@@ -233,12 +233,11 @@ fn identifier(errors: &mut Errors, path: &Path, metric: &Value) {
 }
 
 fn metric_target(errors: &mut Errors, path: &Path, target: &Value) {
-    match target.text("/type") {
-        "" => errors.push(Error::required(
+    if target.text("/type").is_empty() {
+        errors.push(Error::required(
             &path.child("type"),
             "must specify a metric target type",
-        )),
-        _ => {}
+        ));
     }
     match target.text("/type") {
         "Utilization" | "Value" | "AverageValue" => {}

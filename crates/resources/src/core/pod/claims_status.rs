@@ -69,11 +69,11 @@ fn extended_claim(errors: &mut Errors, path: &Path, status: &Value, spec: &Value
 /// A mapping belongs to a container of the pod that asks for the resource.
 fn mapped(errors: &mut Errors, path: &Path, mapping: &Value, spec: &Value) {
     let (name, resource) = (mapping.text("/containerName"), mapping.text("/resourceName"));
-    let all = spec
+    let mut all = spec
         .items("/initContainers")
         .iter()
         .chain(spec.items("/containers"));
-    match all.filter(|container| container.text("/name") == name).last() {
+    match all.rfind(|container| container.text("/name") == name) {
         None => errors.push(Error::invalid(
             &path.child("containerName"),
             name,
