@@ -141,7 +141,7 @@ async fn metrics_carry_upstreams_names() {
     client.get("/api/v1/namespaces/default").await;
     let text = client.get("/metrics").await.text();
     assert!(
-        text.contains(r#"apiserver_request_total{verb="GET",group="",version="v1",resource="namespaces""#),
+        text.contains(r#"apiserver_request_total{code="200",component="apiserver",dry_run="",group="",resource="namespaces""#),
         "{text}"
     );
 }
