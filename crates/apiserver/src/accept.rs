@@ -65,6 +65,8 @@ pub(crate) enum Offer {
     Builtin,
     /// Objects of a built-in kind: a list, or a watch of them.
     BuiltinList,
+    /// What is only posted to, such as a review: there are no rows of it.
+    Posted,
     /// What a custom resource definition defines: its objects have no form in protobuf.
     Custom,
     /// A `Status`, or a document of discovery: no other shape.
@@ -76,7 +78,7 @@ impl Offer {
         match (self, shape) {
             (Self::Custom, Shape::Whole) | (_, Shape::Table(_)) if encoding == Encoding::Protobuf => false,
             (_, Shape::Whole) => true,
-            (Self::Plain, _) => false,
+            (Self::Plain, _) | (Self::Posted, Shape::Table(_)) => false,
             _ => true,
         }
     }
@@ -226,7 +228,7 @@ fn names_any(header: &str, served: &str) -> bool {
 /// What upstream's router refuses for built-in resources: it knows no parameters, and of wildcards only `*/*`.
 fn check_route(header: &str, offer: Offer) -> Result<(), Status> {
     let produced = match offer {
-        Offer::Builtin => Cow::Borrowed(SERVED),
+        Offer::Builtin | Offer::Posted => Cow::Borrowed(SERVED),
         Offer::BuiltinList => Cow::Owned(format!("{SERVED}, {STREAMS}")),
         Offer::Custom | Offer::Plain => return Ok(()),
     };
@@ -299,6 +301,14 @@ mod tests {
             .ok()
             .map(|a| (a.encoding, a.shape));
         assert_eq!(got, expect, "{header} {offer:?}");
+    }
+
+    #[test]
+    fn there_are_no_rows_of_what_is_only_posted_to() {
+        let table = "application/json;as=Table;v=v1;g=meta.k8s.io";
+        check(table, Offer::Posted, None);
+        let whole = Some((Encoding::Json, Shape::Whole));
+        check(&format!("{table},application/json"), Offer::Posted, whole);
     }
 
     #[test]

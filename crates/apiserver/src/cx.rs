@@ -90,6 +90,7 @@ impl<'a> Cx<'a> {
         match (is_builtin, self.verb) {
             (false, _) => Offer::Custom,
             (true, "list" | "watch") => Offer::BuiltinList,
+            (true, _) if definition.is_review() => Offer::Posted,
             (true, _) => Offer::Builtin,
         }
     }

@@ -28,6 +28,10 @@ impl Strategy for Binding {
     }
 
     fn default(&self, object: &mut Value) {
+        // Typed clients write what they leave unset.
+        if object.at("/roleRef").is_object() && object.text("/roleRef/apiGroup").is_empty() {
+            object.set("/roleRef/apiGroup", GROUP);
+        }
         for subject in elements(object, "/subjects") {
             let is_person = matches!(subject.text("/kind"), "User" | "Group");
             if is_person && subject.text("/apiGroup").is_empty() {
@@ -157,6 +161,8 @@ mod tests {
             json!({"roleRef": role, "subjects": [{"kind": "User", "name": "u"}]}),
             &[],
         );
+        let unset = json!({"apiGroup": "", "kind": "ClusterRole", "name": "r"});
+        check(true, json!({"roleRef": unset}), &[]);
         check(
             false,
             json!({"roleRef": {"apiGroup": GROUP, "kind": "Role", "name": "r"}}),
