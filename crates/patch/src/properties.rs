@@ -188,7 +188,40 @@ fn others(list: &[Value], names: &[Value]) -> Vec<Value> {
         .collect()
 }
 
+/// The merge patch that makes `b` of `a`.
+fn difference(a: &Value, b: &Value) -> Value {
+    let (Value::Object(old), Value::Object(new)) = (a, b) else {
+        return b.clone();
+    };
+    let gone = old.keys().filter(|name| !new.contains_key(*name));
+    let gone = gone.map(|name| (name.clone(), Value::Null));
+    let set = new.iter().filter_map(|(name, value)| match old.get(name) {
+        Some(was) if was == value => None,
+        Some(was) => Some((name.clone(), difference(was, value))),
+        None => Some((name.clone(), value.clone())),
+    });
+    gone.chain(set).collect()
+}
+
 proptest! {
+    #[test]
+    fn the_merge_patch_between_two_objects_makes_one_of_the_other(a in object(), b in object()) {
+        let mut made = a.clone();
+        crate::merge_patch(&mut made, &difference(&a, &b)).unwrap();
+        prop_assert_eq!(made, b);
+    }
+
+    #[test]
+    fn the_json_patch_that_replaces_each_field_makes_one_of_the_other(a in object(), b in object()) {
+        let gone = a.as_object().unwrap().keys().map(|name| json!({"op": "remove", "path": format!("/{name}")}));
+        let set = b.as_object().unwrap().iter();
+        let set = set.map(|(name, value)| json!({"op": "add", "path": format!("/{name}"), "value": value}));
+        let patch: Value = gone.chain(set).collect();
+        let mut made = a.clone();
+        json_patch(&mut made, &patch).unwrap();
+        prop_assert_eq!(made, b);
+    }
+
     #[test]
     fn nothing_panics_on_arbitrary_json(a in any_json(), b in any_json(), c in any_json()) {
         let schema = deployment();
