@@ -1,6 +1,10 @@
 //! How the API of a virtual cluster is served beyond the defaults: fixed tokens, issuers, anonymous users, audit.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -17,8 +21,8 @@ use tokio_rustls::TlsAcceptor;
 use warren_apimachinery::UserInfo;
 use warren_apiserver::{ApiServer, Body, Hello, Peer};
 use warren_fleet::{
-    Anonymous, ApiOptions, AuditOptions, AuditPolicy, AuthenticationConfiguration, Embedded, Options, Rotation,
-    Tenant, cluster_id, namespace_of, virtual_cluster_id,
+    Anonymous, ApiOptions, AuditOptions, AuditPolicy, AuthenticationConfiguration, Embedded, Options,
+    Rotation, Tenant, cluster_id, namespace_of, virtual_cluster_id,
 };
 use warren_pki::{Authority, TokenSigner, jwks, server_config};
 
@@ -101,7 +105,9 @@ async fn issuer(signer: Arc<TokenSigner>) -> (String, String) {
     let own = url.clone();
     tokio::spawn(async move {
         while let Ok((stream, _)) = socket.accept().await {
-            let Ok(stream) = acceptor.accept(stream).await else { continue };
+            let Ok(stream) = acceptor.accept(stream).await else {
+                continue;
+            };
             let (url, signer) = (own.clone(), Arc::clone(&signer));
             let answer = service_fn(move |request: Request<hyper::body::Incoming>| {
                 let document = match request.uri().path() {
@@ -154,7 +160,10 @@ async fn an_issuer_of_tokens_is_trusted_as_the_configuration_says() {
         token(&|claims| claims["aud"] = json!("other")),
         token(&|claims| claims["exp"] = json!(1)),
         token(&|claims| claims["iss"] = json!("https://localhost:1")),
-        TokenSigner::generate().unwrap().sign(&json!({"iss": url, "aud": "warren"})).unwrap(),
+        TokenSigner::generate()
+            .unwrap()
+            .sign(&json!({"iss": url, "aud": "warren"}))
+            .unwrap(),
     ] {
         assert_eq!(who(&tenant, Some(&wrong)).await, Err(401));
     }
@@ -189,10 +198,20 @@ async fn requests_are_written_down_by_the_policy() {
         let body = json!({"metadata": {"name": name}, "data": {}}).to_string();
         send(&tenant, "POST", &path, Some("s3cret"), &body).await;
     }
-    send(&tenant, "GET", "/api/v1/namespaces/default/secrets/none", Some("s3cret"), "").await;
+    send(
+        &tenant,
+        "GET",
+        "/api/v1/namespaces/default/secrets/none",
+        Some("s3cret"),
+        "",
+    )
+    .await;
     embedded.stop().await;
     let log = std::fs::read_to_string(&path).unwrap();
-    let events: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     let told: Vec<(&str, &str, u64, bool, bool)> = events
         .iter()
         .map(|event| {
