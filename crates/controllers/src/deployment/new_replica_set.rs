@@ -73,7 +73,7 @@ impl Pass<'_> {
             let object = self
                 .cx
                 .cluster
-                .merge_patch(&DEPLOYMENTS, &key, Part::Main, patch)
+                .merge_patch(&DEPLOYMENTS, &key, Part::Status, patch)
                 .await?;
             self.refresh(object)?;
         }

@@ -8,7 +8,7 @@ use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::value::ValueExt;
 use warren_registry::strategy::{Column, Strategy, Traits};
 
-use super::job::template_of_jobs;
+use super::job::{default_conditions, template_of_jobs};
 use super::time_zone;
 use crate::check::{self, Errors};
 use crate::pod_template::{default_template, drop_disabled_of_template, workload_warnings};
@@ -31,6 +31,7 @@ impl Strategy for CronJob {
 
     fn default(&self, object: &mut Value) {
         default_template(object, "/spec/jobTemplate/spec/template");
+        default_conditions(object, "/spec/jobTemplate/spec/podFailurePolicy/rules");
     }
 
     fn prepare_for_create(&self, object: &mut Value) {

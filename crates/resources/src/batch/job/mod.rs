@@ -90,6 +90,17 @@ impl Strategy for Job {
     }
 }
 
+/// A condition that a failure policy names is looked for as true, unless it says otherwise.
+pub(super) fn default_conditions(owner: &mut Value, rules: &str) {
+    for rule in elements(owner, rules) {
+        for condition in elements(rule, "/onPodConditions") {
+            if condition.text("/status").is_empty() {
+                condition.set("/status", "True");
+            }
+        }
+    }
+}
+
 fn default_job(job: &mut Value) {
     if !job.field("spec").is_object() {
         return;
@@ -121,13 +132,7 @@ fn default_job(job: &mut Value) {
             job.set(&format!("/spec/{field}"), value);
         }
     }
-    for rule in elements(job, "/spec/podFailurePolicy/rules") {
-        for condition in elements(rule, "/onPodConditions") {
-            if condition.text("/status").is_empty() {
-                condition.set("/status", "True");
-            }
-        }
-    }
+    default_conditions(job, "/spec/podFailurePolicy/rules");
     let labels = job.at("/spec/template/metadata/labels").clone();
     let has_labels = !same(&labels, &Value::Null);
     if has_labels && same(job.at("/metadata/labels"), &Value::Null) {
