@@ -61,7 +61,8 @@ impl<'a> Taken<'a> {
     fn add(&mut self, names: &'a Value) {
         let texts = |fields: [&str; 2]| fields.map(|field| names.field(field).as_str().unwrap_or_default());
         self.resources.extend(texts(["plural", "singular"]));
-        self.resources.extend(names.items("/shortNames").iter().filter_map(Value::as_str));
+        self.resources
+            .extend(names.items("/shortNames").iter().filter_map(Value::as_str));
         self.kinds.extend(texts(["kind", "listKind"]));
         self.resources.remove("");
         self.kinds.remove("");
@@ -80,7 +81,12 @@ fn put(accepted: &mut Map<String, Value>, field: &str, value: &Value) {
 fn rejected(wanted: &Value, before: &Value, used: &HashSet<&str>) -> Option<String> {
     let one = std::slice::from_ref(wanted);
     let names = wanted.as_array().map_or(one, Vec::as_slice);
-    let had = |name: &str| before == name || before.as_array().is_some_and(|all| all.iter().any(|had| had == name));
+    let had = |name: &str| {
+        before == name
+            || before
+                .as_array()
+                .is_some_and(|all| all.iter().any(|had| had == name))
+    };
     let refused: Vec<String> = names
         .iter()
         .filter_map(Value::as_str)
@@ -111,7 +117,10 @@ mod tests {
         assert_eq!(&alone.accepted, second.at("/spec/names"));
         let names = settle(&second, &[first, second.clone()]);
         let (reason, message) = names.conflict.unwrap();
-        assert_eq!((reason, message.as_str()), ("KindConflict", "\"Foo\" is already in use"));
+        assert_eq!(
+            (reason, message.as_str()),
+            ("KindConflict", "\"Foo\" is already in use")
+        );
         assert_eq!(
             names.accepted,
             json!({"plural": "bars", "singular": "bar", "kind": "", "listKind": "BarList"})

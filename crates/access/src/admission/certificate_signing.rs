@@ -52,13 +52,11 @@ pub(super) fn validate(cx: &Asked<'_>, request: Option<&Value>) -> Result<(), St
         }
     }
     let signs = is_request(cx, Operation::Update, "status")
-        && cx
-            .old
-            .is_some_and(|old| {
-                ["/status/certificate", "/status/conditions"]
-                    .iter()
-                    .any(|field| old.at(field) != request.at(field))
-            });
+        && cx.old.is_some_and(|old| {
+            ["/status/certificate", "/status/conditions"]
+                .iter()
+                .any(|field| old.at(field) != request.at(field))
+        });
     let signer = cx.old.unwrap_or(request).text("/spec/signerName");
     if signs && !may(cx, "sign", signer) {
         let why = format!("user not permitted to sign requests with signerName {signer:?}");

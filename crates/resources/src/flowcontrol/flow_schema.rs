@@ -22,7 +22,6 @@ impl Strategy for FlowSchema {
         Traits {
             generation: true,
             status: true,
-            unconditional_update: false,
             ..Traits::default()
         }
     }

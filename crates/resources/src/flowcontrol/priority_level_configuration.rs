@@ -24,7 +24,6 @@ impl Strategy for PriorityLevelConfiguration {
         Traits {
             generation: true,
             status: true,
-            unconditional_update: false,
             ..Traits::default()
         }
     }
@@ -37,8 +36,7 @@ impl Strategy for PriorityLevelConfiguration {
                 }
             }
         };
-        let is_exempt = object.text("/spec/type") == "Exempt";
-        if is_exempt || object.at("/spec/exempt").is_object() {
+        if object.at("/spec/exempt").is_object() {
             let fields = [("nominalConcurrencyShares", 0), ("lendablePercent", 0)];
             fill(object, "/spec/exempt", &fields);
         }

@@ -124,7 +124,11 @@ fn probe_hosts(pod: &Value) -> Option<Finding> {
             .map(str::to_owned)
             .collect()
     };
-    let names = sorted(bad(containers(pod), |container| !hosts(container).is_empty()).into_iter().map(str::to_owned));
+    let names = sorted(
+        bad(containers(pod), |container| !hosts(container).is_empty())
+            .into_iter()
+            .map(str::to_owned),
+    );
     let found = sorted(containers(pod).flat_map(hosts));
     (!names.is_empty()).then(|| {
         let verb = if names.len() == 1 { "uses" } else { "use" };

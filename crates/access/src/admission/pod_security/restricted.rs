@@ -27,7 +27,9 @@ pub(super) fn findings(pod: &Value, policy: Policy) -> Vec<Finding> {
         is_asked(22).then(|| capabilities(pod)).flatten(),
         volumes(pod),
         (!may_be_root).then(|| run_as_non_root(pod)).flatten(),
-        (policy.since(23) && !may_be_root).then(|| run_as_user(pod)).flatten(),
+        (policy.since(23) && !may_be_root)
+            .then(|| run_as_user(pod))
+            .flatten(),
         is_asked(19).then(|| seccomp(pod)).flatten(),
     ];
     checks.into_iter().flatten().collect()

@@ -4,7 +4,14 @@ use super::*;
 
 fn check(level: Level, spec: Value, expect: Option<&str>) {
     assert_eq!(
-        finding::join(&findings(Policy { level, minor: u16::MAX }, &json!({"spec": spec}))).as_deref(),
+        finding::join(&findings(
+            Policy {
+                level,
+                minor: u16::MAX
+            },
+            &json!({"spec": spec})
+        ))
+        .as_deref(),
         expect
     );
 }

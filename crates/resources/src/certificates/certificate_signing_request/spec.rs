@@ -43,7 +43,8 @@ const LEGACY: &str = "kubernetes.io/legacy-unknown";
 pub(super) fn check(errors: &mut Errors, spec: &Value, old: &Value) {
     let path = Path::new("spec");
     if let Err(why) = pem::request(spec.text("/request")) {
-        errors.push(Error::invalid(&path.child("request"), spec.text("/request"), why));
+        let request = spec.field("request").clone();
+        errors.push(Error::invalid(&path.child("request"), request, why));
     }
     usages(errors, &path.child("usages"), spec.items("/usages"));
     let (signer_path, signer) = (path.child("signerName"), spec.text("/signerName"));
