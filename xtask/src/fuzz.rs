@@ -34,7 +34,12 @@ pub(crate) fn run(name: &str, seconds: &str) -> Result<()> {
         if Path::new(&seeds).exists() {
             command.arg(&seeds);
         }
-        command.args(["--", &format!("-max_total_time={seconds}"), MAX_LENGTH, "-timeout=5"]);
+        command.args([
+            "--",
+            &format!("-max_total_time={seconds}"),
+            MAX_LENGTH,
+            "-timeout=5",
+        ]);
         let status = command.status().context("cargo fuzz: is cargo-fuzz installed?")?;
         if !status.success() {
             bail!("{target} found something: see fuzz/artifacts/{target}");

@@ -64,7 +64,8 @@ fn has_parameters(header: Option<&str>) -> bool {
         let is_parameter = part
             .split_once('=')
             .is_some_and(|(name, value)| !name.is_empty() && !name.ends_with(' ') && !value.is_empty());
-        if !is_parameter && !(is_last && part.is_empty()) {
+        let is_end = is_last && part.is_empty();
+        if !(is_parameter || is_end) {
             return false;
         }
     }

@@ -6,11 +6,13 @@ use serde_json::Value;
 
 mod decode;
 mod encode;
+mod field;
 mod table;
+mod type_meta;
 mod wire;
 
 pub(crate) use decode::{Refused, decode};
-use encode::TypeMeta;
+use type_meta::TypeMeta;
 
 /// What stands before every message.
 const MAGIC: &[u8] = b"k8s\0";

@@ -3,19 +3,17 @@
 //! The bytes are those of Go's encoder: fields by number, maps by key, and the fields that Go's structs always have
 //! written with their zero when JSON leaves them out.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use warren_apimachinery::time;
 
-use super::table::{Field, Form, INLINED, Kind, Message, Place, Repeat, TABLE};
+use super::field::{Single, Whole, not_fitting};
+use super::table::{Form, INLINED, Kind, Message, Place, Repeat, TABLE};
 use super::wire;
 
 /// Appends the message that `json` describes.
@@ -37,11 +35,11 @@ pub(super) fn message(number: usize, json: &[u8], out: &mut Vec<u8>) -> Result<(
 }
 
 /// Appends one message's content; the caller encloses it.
-struct Writer<'w> {
-    out: &'w mut Vec<u8>,
+pub(super) struct Writer<'w> {
+    pub(super) out: &'w mut Vec<u8>,
     /// Where fields are put into their order; empty between messages.
-    scratch: &'w mut Vec<u8>,
-    message: &'static Message,
+    pub(super) scratch: &'w mut Vec<u8>,
+    pub(super) message: &'static Message,
 }
 
 /// A field that was written: which, and where its bytes stand.
@@ -204,10 +202,6 @@ impl Writer<'_> {
     }
 }
 
-fn not_fitting<E: Error>() -> E {
-    E::custom("JSON of another shape than the message")
-}
-
 fn micro(at: Timestamp) -> (i64, u64) {
     let nanos = at.as_nanosecond();
     let seconds = nanos.div_euclid(1_000_000_000);
@@ -277,323 +271,5 @@ impl Visitor<'_> for Key {
 
     fn visit_str<E>(self, name: &str) -> Result<Option<Place>, E> {
         Ok(self.0.place(name))
-    }
-}
-
-/// Appends a field with all that it repeats, heads included.
-struct Whole<'w> {
-    out: &'w mut Vec<u8>,
-    scratch: &'w mut Vec<u8>,
-    field: &'static Field,
-}
-
-impl<'de> DeserializeSeed<'de> for Whole<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        match self.field.repeat {
-            Repeat::List | Repeat::Map => json.deserialize_any(self),
-            Repeat::Always | Repeat::Optional => Single {
-                out: self.out,
-                scratch: self.scratch,
-                field: self.field,
-            }
-            .deserialize(json),
-        }
-    }
-}
-
-impl<'de> Visitor<'de> for Whole<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the values of {}", self.field.name)
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        if self.field.repeat != Repeat::List {
-            return Err(not_fitting());
-        }
-        while items
-            .next_element_seed(Single {
-                out: self.out,
-                scratch: self.scratch,
-                field: self.field,
-            })?
-            .is_some()
-        {}
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        if self.field.repeat != Repeat::Map {
-            return Err(not_fitting());
-        }
-        let start = self.out.len();
-        let mut entries: Vec<(Cow<'de, str>, Range<usize>)> = Vec::new();
-        while let Some(Text(key)) = map.next_key::<Text<'de>>()? {
-            let from = self.out.len();
-            wire::put_bytes(self.out, 1, key.as_bytes());
-            map.next_value_seed(Value {
-                out: &mut *self.out,
-                scratch: &mut *self.scratch,
-                kind: self.field.kind,
-                number: 2,
-                keeps_null: true,
-            })?;
-            wire::enclose(self.out, self.field.number, from);
-            entries.push((key, from..self.out.len()));
-        }
-        if !entries.is_sorted_by(|a, b| a.0 < b.0) {
-            entries.sort_by(|a, b| a.0.cmp(&b.0));
-            self.scratch.clear();
-            for (_, bytes) in entries {
-                self.scratch
-                    .extend_from_slice(self.out.get(bytes).unwrap_or_default());
-            }
-            self.out.truncate(start);
-            self.out.extend_from_slice(self.scratch);
-        }
-        Ok(())
-    }
-}
-
-/// Text that is borrowed where JSON has no escapes in it.
-struct Text<'de>(Cow<'de, str>);
-
-impl<'de> Deserialize<'de> for Text<'de> {
-    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        struct Take;
-        impl<'de> Visitor<'de> for Take {
-            type Value = Text<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("text")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-        }
-        json.deserialize_str(Take)
-    }
-}
-
-/// Appends one value of a field, with its head.
-struct Single<'w> {
-    out: &'w mut Vec<u8>,
-    scratch: &'w mut Vec<u8>,
-    field: &'static Field,
-}
-
-impl<'de> DeserializeSeed<'de> for Single<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        Value {
-            out: self.out,
-            scratch: self.scratch,
-            kind: self.field.kind,
-            number: self.field.number,
-            // Among the items of a list, null is a zero, else it is as if unset.
-            keeps_null: self.field.repeat == Repeat::List,
-        }
-        .deserialize(json)
-    }
-}
-
-/// Appends one value as the field `number`.
-struct Value<'w> {
-    out: &'w mut Vec<u8>,
-    scratch: &'w mut Vec<u8>,
-    kind: Kind,
-    number: u64,
-    keeps_null: bool,
-}
-
-impl<'de> DeserializeSeed<'de> for Value<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        let Kind::Message(inner) = self.kind else {
-            return json.deserialize_any(self);
-        };
-        let message = TABLE.get(inner).ok_or_else(not_fitting)?;
-        let start = self.out.len();
-        let present = Present {
-            out: &mut *self.out,
-            scratch: self.scratch,
-            message,
-        };
-        let is_present = match message.form {
-            // Raw values cannot be optional.
-            Form::Embedded => {
-                let from = present.out.len();
-                Writer::from(present).deserialize(json)?;
-                self.out.len() > from
-            }
-            _ => json.deserialize_option(present)?,
-        };
-        if is_present {
-            wire::enclose(self.out, self.number, start);
-        } else if self.keeps_null {
-            self.out.extend_from_slice(&message.zero);
-            wire::enclose(self.out, self.number, start);
-        }
-        Ok(())
-    }
-}
-
-impl Visitor<'_> for Value<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a scalar")
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        match self.kind {
-            Kind::Text if self.keeps_null => wire::put_bytes(self.out, self.number, b""),
-            Kind::Bool | Kind::Int if self.keeps_null => wire::put_number(self.out, self.number, 0),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
-        match self.kind {
-            Kind::Bool => wire::put_number(self.out, self.number, u64::from(value)),
-            _ => return Err(not_fitting()),
-        }
-        Ok(())
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
-        match self.kind {
-            // Negative numbers are sign-extended to 64 bits on the wire.
-            Kind::Int => wire::put_number(self.out, self.number, value.cast_unsigned()),
-            Kind::Double => wire::put_double(self.out, self.number, value as f64),
-            _ => return Err(not_fitting()),
-        }
-        Ok(())
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
-        match self.kind {
-            Kind::Int => wire::put_number(self.out, self.number, value),
-            Kind::Double => wire::put_double(self.out, self.number, value as f64),
-            _ => return Err(not_fitting()),
-        }
-        Ok(())
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
-        match self.kind {
-            Kind::Double => wire::put_double(self.out, self.number, value),
-            Kind::Int if value.fract() == 0.0 => {
-                wire::put_number(self.out, self.number, (value as i64).cast_unsigned());
-            }
-            _ => return Err(not_fitting()),
-        }
-        Ok(())
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
-        match self.kind {
-            Kind::Text => wire::put_bytes(self.out, self.number, text.as_bytes()),
-            Kind::Bytes => {
-                let bytes = STANDARD.decode(text).map_err(E::custom)?;
-                wire::put_bytes(self.out, self.number, &bytes);
-            }
-            _ => return Err(not_fitting()),
-        }
-        Ok(())
-    }
-}
-
-/// Appends a message's content unless it is null; answers whether it was there.
-struct Present<'w> {
-    out: &'w mut Vec<u8>,
-    scratch: &'w mut Vec<u8>,
-    message: &'static Message,
-}
-
-impl<'w> From<Present<'w>> for Writer<'w> {
-    fn from(present: Present<'w>) -> Self {
-        Self {
-            out: present.out,
-            scratch: present.scratch,
-            message: present.message,
-        }
-    }
-}
-
-impl<'de> Visitor<'de> for Present<'_> {
-    type Value = bool;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a message or null")
-    }
-
-    fn visit_none<E>(self) -> Result<bool, E> {
-        Ok(false)
-    }
-
-    fn visit_unit<E>(self) -> Result<bool, E> {
-        Ok(false)
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, json: D) -> Result<bool, D::Error> {
-        Writer::from(self).deserialize(json)?;
-        Ok(true)
-    }
-}
-
-/// What an object says it is. Absent parts are empty.
-#[derive(Default)]
-pub(super) struct TypeMeta {
-    pub(super) api_version: String,
-    pub(super) kind: String,
-}
-
-impl TypeMeta {
-    /// Reads no further than the second of the two, which stand first in what is stored.
-    pub(super) fn of(json: &[u8]) -> Self {
-        let mut meta = Self::default();
-        // It ends early on purpose, which is an error to the deserializer.
-        let _ = serde_json::Deserializer::from_slice(json).deserialize_map(&mut meta);
-        meta
-    }
-}
-
-impl<'de> Visitor<'de> for &mut TypeMeta {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while self.api_version.is_empty() || self.kind.is_empty() {
-            let Some(Text(key)) = map.next_key::<Text<'de>>()? else {
-                break;
-            };
-            match key.as_ref() {
-                "apiVersion" => self.api_version = map.next_value()?,
-                "kind" => self.kind = map.next_value()?,
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(())
     }
 }
