@@ -139,14 +139,39 @@ impl Connection {
         Ok(response.into_body())
     }
 
+    /// Sends a patch and reads the answer to its end.
+    pub(crate) async fn patch(
+        &mut self,
+        path: &str,
+        content_type: &'static str,
+        body: Bytes,
+    ) -> anyhow::Result<()> {
+        let response = self.send_as(Method::PATCH, path, content_type, body).await?;
+        if !response.status().is_success() {
+            return Err(refusal(response).await);
+        }
+        response.into_body().collect().await?;
+        Ok(())
+    }
+
     async fn send(&mut self, method: Method, path: &str, body: Bytes) -> anyhow::Result<Response<Incoming>> {
+        self.send_as(method, path, "application/json", body).await
+    }
+
+    async fn send_as(
+        &mut self,
+        method: Method,
+        path: &str,
+        content_type: &'static str,
+        body: Bytes,
+    ) -> anyhow::Result<Response<Incoming>> {
         let target = &self.target;
         let mut request = Request::builder()
             .method(method)
             .header(ACCEPT, HeaderValue::from_static("application/json"))
             .header(USER_AGENT, HeaderValue::from_static("warren-bench"));
         if !body.is_empty() {
-            request = request.header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            request = request.header(CONTENT_TYPE, HeaderValue::from_static(content_type));
         }
         if let Some(authorization) = &target.authorization {
             request = request.header(AUTHORIZATION, authorization);

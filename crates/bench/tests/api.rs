@@ -14,6 +14,7 @@ async fn bench(fleet: &TestFleet, more: &[&str]) -> anyhow::Result<Output> {
         "--count=40",
         "--list-objects=30",
         "--lists=2",
+        "--patches=3",
         "--watchers=3",
         "--changes=5",
     ]);
@@ -38,6 +39,8 @@ fn check(output: &Output) -> anyhow::Result<()> {
         ("get", 40),
         ("update", 40),
         ("list", 2),
+        ("patch", 3),
+        ("apply", 3),
         ("watch", 15),
         ("delete", 40),
     ];

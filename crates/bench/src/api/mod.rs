@@ -1,4 +1,4 @@
-//! `warren-bench api`: what the API of a cluster bears, verb by verb, on ConfigMaps in namespaces of its own.
+//! `warren-bench api`: what the API of a cluster bears, verb by verb, on ConfigMaps in namespaces of its own, and patches of a Deployment.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,17 +14,19 @@ use crate::connection::{Connection, Protocol, Target};
 use crate::output::{Output, tell};
 
 mod config_map;
+mod deployment;
 mod fan_out;
 mod list;
 mod load;
 mod report;
 
 pub(crate) use config_map::ConfigMaps;
+use deployment::Deployment;
 pub(crate) use fan_out::Crowd;
 use load::{Extent, Load};
 pub(crate) use report::Report;
 
-/// Drive the API of any kubeconfig through create, get, update, list, watch and delete
+/// Drive the API of any kubeconfig through create, get, update, list, patch, watch and delete
 ///
 /// Every client has a connection of its own and sends its next request when the last one is answered. The client is
 /// hyper over rustls, on one thread, and does not read what it is sent.
@@ -54,6 +56,9 @@ pub(crate) struct Api {
     /// How many lists are measured, one after another
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     lists: u32,
+    /// How many patches of each type a Deployment is given, one after another
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    patches: u32,
     /// How many watchers see every change
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     watchers: u32,
@@ -131,6 +136,11 @@ impl Api {
         report.verb("list", listed);
         report.fact("listObjects", json!(self.list_objects));
         report.fact("listBytes", json!(bytes));
+        tell("patch …");
+        let deployment = Deployment::new(&maps.list_namespace());
+        let (merges, applies) = deployment.measure(target, self.patches).await?;
+        report.verb("patch", merges);
+        report.verb("apply", applies);
         tell("watch …");
         let crowd = Crowd::gather(target, maps, self.watchers).await?;
         let seen = crowd.measure(maps, self.changes).await?;
