@@ -48,7 +48,7 @@ pub fn definition(crd: &Value) -> Result<Definition, String> {
     let stored = stored.ok_or("no version is the storage version")?;
     let mut versions = served
         .iter()
-        .map(|version| self::version(version))
+        .map(|version| self::version(crd, version))
         .collect::<Result<Vec<_>, _>>()?;
     versions.sort_by_key(|version| std::cmp::Reverse(priority(&version.name)));
     let kind = SmolStr::new(names.text("/kind"));
@@ -90,14 +90,35 @@ pub fn definition(crd: &Value) -> Result<Definition, String> {
     })
 }
 
-fn version(version: &Value) -> Result<Version, String> {
+fn version(crd: &Value, version: &Value) -> Result<Version, String> {
     let name = version.text("/name");
     Ok(Version {
         name: name.into(),
         schema: Ref::Inline(schema(version)?),
-        deprecation: (version.at("/deprecated") == &Value::Bool(true))
-            .then(|| version.text("/deprecationWarning").to_owned()),
+        deprecation: is_true(version, "deprecated").then(|| deprecation(crd, version)),
     })
+}
+
+/// What users of a deprecated version read: its own words, else what upstream says for it.
+fn deprecation(crd: &Value, version: &Value) -> String {
+    if let Some(own) = version.field("deprecationWarning").as_str() {
+        return own.to_owned();
+    }
+    let (group, kind) = (crd.text("/spec/group"), crd.text("/spec/names/kind"));
+    let name = version.text("/name");
+    let newer = crd
+        .items("/spec/versions")
+        .iter()
+        .filter(|other| is_true(other, "served") && !is_true(other, "deprecated"))
+        .map(|other| other.text("/name"))
+        .filter(|other| priority(other) > priority(name))
+        .max_by_key(|other| priority(other));
+    let instead = newer.map_or_else(String::new, |newer| format!("; use {group}/{newer} {kind}"));
+    format!("{group}/{name} {kind} is deprecated{instead}")
+}
+
+fn is_true(value: &Value, field: &str) -> bool {
+    value.field(field) == &Value::Bool(true)
 }
 
 /// The compiled schema of a version; `metadata` is the API's own whatever the schema says of it.
@@ -221,6 +242,35 @@ mod tests {
             jiff::Timestamp::UNIX_EPOCH,
         );
         assert_eq!(cells, [json!("a"), json!(2)]);
+    }
+
+    #[test]
+    fn a_deprecated_version_says_so_and_what_to_use() {
+        let check = |deprecated: &[(usize, Value)], expect: [Option<&str>; 2]| {
+            let mut crd = crd();
+            for (at, warning) in deprecated {
+                crd.set(&format!("/spec/versions/{at}/deprecated"), true);
+                crd.set(
+                    &format!("/spec/versions/{at}/deprecationWarning"),
+                    warning.clone(),
+                );
+            }
+            let definition = definition(&crd).unwrap();
+            let told = definition
+                .versions
+                .iter()
+                .map(|version| version.deprecation.as_deref());
+            assert_eq!(told.collect::<Vec<_>>(), expect);
+        };
+        let kind = crd().text("/spec/names/kind").to_owned();
+        let group = crd().text("/spec/group").to_owned();
+        let old = format!("{group}/v1alpha1 {kind} is deprecated");
+        let instead = format!("{old}; use {group}/v1 {kind}");
+        let alpha = usize::from(crd().text("/spec/versions/0/name") != "v1alpha1");
+        check(&[(alpha, json!(null))], [None, Some(&instead)]);
+        check(&[(alpha, json!("Go away"))], [None, Some("Go away")]);
+        let both = [(alpha, json!(null)), (1 - alpha, json!("Old"))];
+        check(&both, [Some("Old"), Some(&old)]);
     }
 
     #[test]
