@@ -40,8 +40,8 @@ pub(crate) fn answer(cx: &Cx<'_>, path: &str) -> Result<Response<Body>, Status> 
         "/flagz" => zpages::flagz(cx),
         "/api" | "/api/" => discovery::root(cx, true),
         "/apis" | "/apis/" => discovery::root(cx, false),
-        "/openapi/v2" => openapi::v2(cx),
-        "/openapi/v3" | "/openapi/v3/" => openapi::index(cx),
+        "/openapi/v2" => Ok(openapi::v2(cx)),
+        "/openapi/v3" | "/openapi/v3/" => Ok(openapi::index(cx)),
         "/.well-known/openid-configuration" => {
             let document = openid_configuration(ISSUER, &format!("{ISSUER}/openid/v1/jwks"));
             Ok(for_an_hour("application/json", &document))
@@ -64,7 +64,7 @@ fn for_an_hour(media: &'static str, document: &Value) -> Response<Body> {
 
 fn other(cx: &Cx<'_>, path: &str) -> Result<Response<Body>, Status> {
     if let Some(group_version) = path.strip_prefix("/openapi/v3/") {
-        return openapi::v3(cx, group_version);
+        return Ok(openapi::v3(cx, group_version));
     }
     if let Some(found) = discovery::group_or_version(cx, path) {
         return found;

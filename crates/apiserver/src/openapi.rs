@@ -8,14 +8,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
+use jiff::SignedDuration;
 use warren_apimachinery::resource::CUSTOM_RESOURCE_DEFINITIONS;
 use warren_apimachinery::value::ValueExt;
-use warren_apimachinery::{GroupVersionKind, ObjectKey, Status, Value};
+use warren_apimachinery::{GroupVersionKind, ObjectKey, Value};
 use warren_registry::definition::{Definition, Version};
 use warren_schema::Ref;
 use warren_schema::openapi::{self, ResourceDoc, Shape, SubresourceDoc};
 
-use crate::accept::{self, not_acceptable};
+use crate::accept;
 use crate::answer;
 use crate::body::Body;
 use crate::cx::Cx;
@@ -23,7 +24,7 @@ use crate::discovery::groups;
 use crate::nonresource::KUBERNETES_VERSION;
 
 /// How many bytes of documents are kept.
-const KEPT: usize = 8 * 1024 * 1024;
+const KEPT: usize = 12 * 1024 * 1024;
 const JSON: &str = "application/json";
 
 /// Documents by hash, the oldest first.
@@ -60,13 +61,10 @@ const PROTOBUF: (&str, &str) = (
 );
 
 /// `/openapi/v2`, as JSON or as client-go's protobuf.
-///
-/// # Errors
-/// 406
-pub(crate) fn v2(cx: &Cx<'_>) -> Result<Response<Body>, Status> {
+pub(crate) fn v2(cx: &Cx<'_>) -> Response<Body> {
     let protobuf = wants_protobuf(cx);
-    if !protobuf {
-        check_json(cx)?;
+    if !protobuf && !takes_json(cx) {
+        return answer::nothing(StatusCode::NOT_ACCEPTABLE);
     }
     let catalogue = cx.registry().catalogue();
     let docs: Vec<ResourceDoc> = groups(&catalogue)
@@ -78,13 +76,13 @@ pub(crate) fn v2(cx: &Cx<'_>) -> Result<Response<Body>, Status> {
     let make = || openapi::v2(&docs, release());
     let documents = &cx.server.openapi;
     if protobuf {
-        let hash = format!("v2-protobuf-{hash}");
+        let hash = openapi::hash_of(&format!("v2 in protobuf of {hash}"));
         let bytes = documents.find_or_make(&hash, || openapi::v2_protobuf(&make()));
-        return Ok(document(cx, &hash, PROTOBUF.1, bytes));
+        return document(cx, &hash, PROTOBUF.1, bytes);
     }
-    let hash = format!("v2-{hash}");
+    let hash = openapi::hash_of(&format!("v2 of {hash}"));
     let bytes = documents.find_or_make(&hash, make);
-    Ok(document(cx, &hash, JSON, bytes))
+    document(cx, &hash, JSON, bytes)
 }
 
 fn wants_protobuf(cx: &Cx<'_>) -> bool {
@@ -94,11 +92,10 @@ fn wants_protobuf(cx: &Cx<'_>) -> bool {
 }
 
 /// `/openapi/v3`: the documents that there are.
-///
-/// # Errors
-/// 406
-pub(crate) fn index(cx: &Cx<'_>) -> Result<Response<Body>, Status> {
-    check_json(cx)?;
+pub(crate) fn index(cx: &Cx<'_>) -> Response<Body> {
+    if !takes_json(cx) {
+        return answer::nothing(StatusCode::NOT_ACCEPTABLE);
+    }
     let catalogue = cx.registry().catalogue();
     let mut listed: Vec<(String, String)> = openapi::V3_OTHERS
         .iter()
@@ -118,18 +115,12 @@ pub(crate) fn index(cx: &Cx<'_>) -> Result<Response<Body>, Status> {
     }
     let pairs = listed.iter().map(|(path, hash)| (path.as_str(), hash.as_str()));
     let bytes = Bytes::from(openapi::index(pairs));
-    Ok(answer::with(
-        StatusCode::OK,
-        "application/json",
-        Body::full(bytes),
-    ))
+    // Upstream names no type here, and Go's server takes JSON for text.
+    answer::with(StatusCode::OK, "text/plain; charset=utf-8", Body::full(bytes))
 }
 
 /// `/openapi/v3/{path}` of one group and version.
-///
-/// # Errors
-/// 406
-pub(crate) fn v3(cx: &Cx<'_>, asked: &str) -> Result<Response<Body>, Status> {
+pub(crate) fn v3(cx: &Cx<'_>, asked: &str) -> Response<Body> {
     let catalogue = cx.registry().catalogue();
     let groups = groups(&catalogue);
     let found = groups.iter().find_map(|group| {
@@ -151,18 +142,42 @@ pub(crate) fn v3(cx: &Cx<'_>, asked: &str) -> Result<Response<Body>, Status> {
         None => fixed(cx, asked.trim_end_matches('/')),
     };
     let Some((hash, bytes)) = made else {
-        return Ok(answer::nothing(StatusCode::NOT_FOUND));
+        return answer::nothing(StatusCode::NOT_FOUND);
     };
-    check_json(cx)?;
-    let mut response = document(cx, &hash, JSON, bytes);
-    if cx.query.text("hash") == hash {
-        // The address names the content, so it never changes.
-        response.headers_mut().insert(
-            header::CACHE_CONTROL,
-            HeaderValue::from_static("public, immutable, max-age=31536000"),
-        );
+    if !takes_json(cx) {
+        return answer::nothing(StatusCode::NOT_ACCEPTABLE);
     }
-    Ok(response)
+    let wanted = cx.query.text("hash");
+    let mut response = document(cx, &hash, JSON, bytes);
+    if wanted.is_empty() {
+        return response;
+    }
+    if wanted != hash {
+        return moved(response, asked, &hash);
+    }
+    // The address names the content, so it never changes.
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("public, immutable"),
+    );
+    let next_year = cx.now + SignedDuration::from_hours(365 * 24);
+    let next_year = next_year.strftime("%a, %d %b %Y %H:%M:%S UTC").to_string();
+    if let Ok(next_year) = HeaderValue::try_from(next_year) {
+        headers.insert(header::EXPIRES, next_year);
+    }
+    response
+}
+
+/// Sends a client whose address names content that is no more to the one that names what is.
+fn moved(document: Response<Body>, asked: &str, hash: &str) -> Response<Body> {
+    let mut response = document.map(|_| Body::empty());
+    *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
+    let location = format!("/openapi/v3/{asked}?hash={hash}");
+    if let Ok(location) = HeaderValue::try_from(location) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
 }
 
 /// A document that is the same in every cluster: of a built-in group, or of no group. With its hash.
@@ -206,7 +221,7 @@ fn document(cx: &Cx<'_>, hash: &str, media_type: &'static str, bytes: Bytes) -> 
         .get(header::IF_NONE_MATCH)
         .is_some_and(|tags| *tags == tag);
     let mut response = if known {
-        answer::with(StatusCode::NOT_MODIFIED, media_type, Body::empty())
+        answer::nothing(StatusCode::NOT_MODIFIED)
     } else {
         answer::with(StatusCode::OK, media_type, Body::full(bytes))
     };
@@ -217,22 +232,17 @@ fn document(cx: &Cx<'_>, hash: &str, media_type: &'static str, bytes: Bytes) -> 
     response
 }
 
-/// Whether the client takes JSON.
-fn check_json(cx: &Cx<'_>) -> Result<(), Status> {
+/// Whether the client takes JSON. One that does not gets 406 and no more.
+fn takes_json(cx: &Cx<'_>) -> bool {
     let header = cx.accept().unwrap_or("*/*");
-    let takes = accept::clauses(header).iter().any(|clause| {
+    accept::clauses(header).iter().any(|clause| {
         matches!(
             (clause.main, clause.sub),
             ("application", "json" | "*") | ("*", "*")
         ) || (clause.main == "application"
             && clause.sub.starts_with("com.github.proto-openapi.spec")
             && clause.sub.ends_with("+json"))
-    });
-    if takes {
-        Ok(())
-    } else {
-        Err(not_acceptable("application/json"))
-    }
+    })
 }
 
 /// What is published of the resources of one group and version.

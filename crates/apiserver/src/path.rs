@@ -45,7 +45,7 @@ pub(crate) fn parse(path: &str) -> Target {
 }
 
 fn resource_path(path: &str) -> Option<ResourcePath> {
-    let mut parts = path.trim_matches('/').split('/');
+    let mut parts = path.trim_end_matches('/').strip_prefix('/')?.split('/');
     let (group, version) = match parts.next()? {
         "api" => ("", parts.next()?),
         "apis" => (parts.next()?, parts.next()?),

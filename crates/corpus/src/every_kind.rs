@@ -253,6 +253,7 @@ impl Row {
             accept: None,
             headers: Default::default(),
             mask,
+            also_headers: Vec::new(),
             unordered: Vec::new(),
             until: Default::default(),
         };

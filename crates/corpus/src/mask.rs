@@ -1,5 +1,6 @@
 //! Takes out of an answer what differs each time: uids, times, revisions, addresses, made-up names, keys.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use base64::Engine;
@@ -36,6 +37,11 @@ static PATTERNS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         (
             r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
             "$$uid",
+        ),
+        (r"\b[0-9A-F]{64,128}\b", "$$hash"),
+        (
+            r"\b[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d (GMT|UTC)",
+            "$$date $1",
         ),
         // Where a build kept its sources.
         (r#"in scheme "[^"]*""#, r#"in scheme "$$scheme""#),
@@ -78,9 +84,9 @@ pub(crate) struct Mask<'a> {
 
 impl Mask<'_> {
     /// The headers that are compared.
-    pub(crate) fn headers(&self, headers: &HeaderMap) -> std::collections::BTreeMap<String, String> {
-        let mut kept = std::collections::BTreeMap::new();
-        for name in HEADERS {
+    pub(crate) fn headers(&self, headers: &HeaderMap, also: &[String]) -> BTreeMap<String, String> {
+        let mut kept = BTreeMap::new();
+        for name in HEADERS.into_iter().chain(also.iter().map(String::as_str)) {
             let values: Vec<String> = headers
                 .get_all(name)
                 .iter()

@@ -87,7 +87,11 @@ async fn answer(
         tokio::time::sleep(PAUSE).await;
     };
     if let Some(name) = &step.name {
-        memory.keep(name, &parsed);
+        let etag = raw
+            .headers
+            .get(http::header::ETAG)
+            .and_then(|etag| etag.to_str().ok());
+        memory.keep(name, &parsed, etag.unwrap_or_default());
     }
     mask::generated(&parsed, &mut memory.generated);
     let sent = format!("{path} {}", String::from_utf8_lossy(&payload));
@@ -96,7 +100,7 @@ async fn answer(
         request: label,
         sent: step.digest(),
         code: raw.code,
-        headers: mask.headers(&raw.headers),
+        headers: mask.headers(&raw.headers, &step.also_headers),
         body: mask.body(&raw.body),
     };
     for pointer in &step.mask {

@@ -31,7 +31,7 @@ pub(crate) struct Scenario {
 pub(crate) struct Step {
     /// `METHOD /path?query`.
     pub(crate) request: String,
-    /// What later steps call its answer: `$uid(NAME)`, `$rv(NAME)`, `$name(NAME)`, `$continue(NAME)`.
+    /// What later steps call its answer: `$uid(NAME)`, `$rv(NAME)`, `$name(NAME)`, `$continue(NAME)`, `$etag(NAME)`.
     #[serde(default, rename = "as", skip_serializing_if = "Option::is_none")]
     pub(crate) name: Option<String>,
     /// The body, sent as JSON.
@@ -55,6 +55,9 @@ pub(crate) struct Step {
     /// Pointers into the answer that are not compared; `*` stands for any item or field, `headers/NAME` for a header.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) mask: Vec<String>,
+    /// Headers that are compared beside those that always are, such as `etag`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) also_headers: Vec<String>,
     /// Pointers to lists whose order means nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) unordered: Vec<String>,

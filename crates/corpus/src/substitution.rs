@@ -10,7 +10,7 @@ use warren_apimachinery::value::ValueExt;
 
 #[expect(clippy::unwrap_used, reason = "a constant, tried by every run")]
 static REFERENCE: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"\$(uid|rv|name|continue|token)\(([^)]*)\)").unwrap());
+    LazyLock::new(|| Regex::new(r"\$(uid|rv|name|continue|token|etag)\(([^)]*)\)").unwrap());
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -18,6 +18,7 @@ pub(crate) struct Memory {
     /// The scenario's namespace.
     pub(crate) namespace: String,
     answers: BTreeMap<String, Value>,
+    etags: BTreeMap<String, String>,
     /// Names that the server made up, and what is shown for them.
     pub(crate) generated: Vec<(String, String)>,
 }
@@ -33,11 +34,12 @@ impl Memory {
     }
 
     /// Keeps an answer for later steps, as it came.
-    pub(crate) fn keep(&mut self, name: &str, body: &Value) {
+    pub(crate) fn keep(&mut self, name: &str, body: &Value, etag: &str) {
         self.answers.insert(name.to_owned(), body.clone());
+        self.etags.insert(name.to_owned(), etag.to_owned());
     }
 
-    /// Puts `$ns`, `$uid(…)`, `$rv(…)`, `$name(…)`, `$continue(…)` and `$token(…)` into a text.
+    /// Puts `$ns`, `$uid(…)`, `$rv(…)`, `$name(…)`, `$continue(…)`, `$token(…)` and `$etag(…)` into a text.
     pub(crate) fn fill(&self, text: &str) -> anyhow::Result<String> {
         let mut filled = String::new();
         let mut rest = text;
@@ -55,6 +57,7 @@ impl Memory {
                 "rv" => answer.text("/metadata/resourceVersion"),
                 "name" => answer.text("/metadata/name"),
                 "continue" => answer.text("/metadata/continue"),
+                "etag" => self.etags.get(step).map_or("", String::as_str),
                 _ => answer.text("/status/token"),
             };
             let (before, _) = rest.split_at(whole.start());
