@@ -385,6 +385,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_as_large_as_a_body_may_be_is_read_or_refused_in_time() {
+        const LIMIT: usize = 3 * 1024 * 1024;
+        let labels: String = (0..100_000).map(|at| format!("\"k{at}\":\"v\",")).collect();
+        let doubled = format!("{{{labels}\"k1\":\"w\"}}");
+        let began = std::time::Instant::now();
+        assert_eq!(decode_json("[".repeat(LIMIT).as_bytes()).unwrap_err(), {
+            DecodeError::Json("invalid character '[' exceeded max depth".to_owned())
+        });
+        assert!(decode_json("{\"a\":".repeat(LIMIT / 5).as_bytes()).is_err());
+        assert!(decode_json(format!("[{}0]", "0,".repeat(LIMIT / 2)).as_bytes()).is_ok());
+        assert!(decode_yaml("[".repeat(LIMIT).as_bytes()).is_err());
+        assert!(decode_yaml("- ".repeat(LIMIT / 2).as_bytes()).is_err());
+        assert_eq!(decode_json(doubled.as_bytes()).unwrap().duplicates.len(), 1);
+        assert_eq!(decode_yaml(doubled.as_bytes()).unwrap().duplicates.len(), 1);
+        // Far above what it takes, far below what a quadratic reader takes.
+        assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
+    }
+
+    #[test]
     fn quotes_the_beginning_of_a_body_as_upstream_does() {
         assert_eq!(summary(b""), "<empty>");
         assert_eq!(summary(b"{not json"), "{not json");

@@ -125,7 +125,11 @@ impl Scanner<'_> {
 
     fn enter(&mut self, inside: Inside) -> Result<(), String> {
         if self.nested.len() >= GO_MAX_DEPTH {
-            return Err("exceeded max depth".to_owned());
+            let opening = match inside {
+                Inside::Array => b'[',
+                Inside::Object => b'{',
+            };
+            return bad(opening, "exceeded max depth");
         }
         self.nested.push(inside);
         Ok(())
