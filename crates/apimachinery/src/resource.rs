@@ -180,6 +180,7 @@ resources! {
     CRON_JOBS = "batch" "v1" "CronJob" "cronjobs" Namespaced;
     ENDPOINT_SLICES = "discovery.k8s.io" "v1" "EndpointSlice" "endpointslices" Namespaced;
     INGRESSES = "networking.k8s.io" "v1" "Ingress" "ingresses" Namespaced;
+    SERVICE_CIDRS = "networking.k8s.io" "v1" "ServiceCIDR" "servicecidrs" Cluster;
     NETWORK_POLICIES = "networking.k8s.io" "v1" "NetworkPolicy" "networkpolicies" Namespaced;
     POD_DISRUPTION_BUDGETS = "policy" "v1" "PodDisruptionBudget" "poddisruptionbudgets" Namespaced;
     HORIZONTAL_POD_AUTOSCALERS = "autoscaling" "v2" "HorizontalPodAutoscaler" "horizontalpodautoscalers" Namespaced;

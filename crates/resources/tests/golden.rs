@@ -18,6 +18,7 @@ use serde_json::{Map, Value, json};
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{Status, field};
 use warren_registry::definition::Definition;
+use warren_registry::reserve::service;
 use warren_schema::Schema;
 
 use recorded::{Address, OBJECTS, REQUESTS, differences, strip_pod};
@@ -89,6 +90,7 @@ impl Target {
         if traits.generation {
             object.set("/metadata/generation", 1);
         }
+        self.settle_addresses(&mut object, None);
         strategy.prepare_for_create(&mut object);
         let mut errors = strategy.validate(&object);
         errors.extend(strategy.validate_create(&object));
@@ -102,10 +104,17 @@ impl Target {
         if strategy.traits().status {
             new.set("/status", old.field("status").clone());
         }
+        self.settle_addresses(&mut new, Some(old));
         strategy.prepare_for_update(&mut new, old);
-        let mut errors = strategy.validate(&new);
-        errors.extend(strategy.validate_update(&new, old));
-        errors
+        strategy.validate_replacement(&new, old)
+    }
+
+    /// What the registry does to services before their strategy sees them.
+    fn settle_addresses(&self, new: &mut Value, old: Option<&Value>) {
+        if self.definition.plural == "services" {
+            service::normalize(new, old);
+            service::default_families(new, old);
+        }
     }
 
     /// As a client of the request's version reads it.

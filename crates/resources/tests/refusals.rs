@@ -428,7 +428,9 @@ fn pods_change_only_where_they_may() {
 #[test]
 fn services_are_checked() {
     let service = |spec: Value| {
-        let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"}, "spec": spec});
+        let mut service =
+            json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"}, "spec": spec});
+        warren_registry::reserve::service::normalize(&mut service, None);
         refusals("", "services", service)
     };
     assert_eq!(service(json!({})), ["spec.ports: Required value"]);
@@ -451,7 +453,7 @@ fn services_are_checked() {
         service(json!({"ports": [{"port": 80, "name": "a"}, {"port": 80, "name": "a"}]})),
         [
             "spec.ports[1].name: Duplicate value: \"a\"",
-            "spec.ports[1]: Duplicate value: {\"AppProtocol\":null,\"Name\":\"\",\"NodePort\":0,\"Port\":80,\"Protocol\":\"TCP\",\"TargetPort\":0}",
+            "spec.ports[1]: Duplicate value: {\"Name\":\"\",\"Protocol\":\"TCP\",\"AppProtocol\":null,\"Port\":80,\"TargetPort\":0,\"NodePort\":0}",
         ]
     );
     assert_eq!(

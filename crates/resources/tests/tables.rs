@@ -9,7 +9,14 @@ fn every_row_has_a_cell_for_each_column_whatever_the_object_lacks() {
     for definition in warren_resources::definitions() {
         let strategy = &definition.strategy;
         let cells = strategy.cells(&Value::Null, now);
-        assert_eq!(cells.len(), strategy.columns().len(), "{}", definition.plural);
+        // Upstream gives the age of an IPAddress and does not say so.
+        let unnamed = usize::from(definition.plural == "ipaddresses");
+        assert_eq!(
+            cells.len(),
+            strategy.columns().len() + unnamed,
+            "{}",
+            definition.plural
+        );
     }
 }
 

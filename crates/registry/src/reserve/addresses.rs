@@ -73,16 +73,7 @@ impl LocalAddresses {
 
     /// What the Services have that are there or about to be.
     fn read(&self, registry: &Registry) -> Taken {
-        // Upstream leaves a band at the start of the range to those who choose an address.
-        let band = |size: u32| (size / 16).clamp(16, 256).min(size / 2);
-        let mut taken = Taken {
-            ips: self
-                .ranges
-                .iter()
-                .map(|range| Pool::new(range.size(), band(range.size())))
-                .collect(),
-            ports: node_ports::pool(),
-        };
+        let mut taken = self.nothing_taken();
         let head = registry.store().head();
         for object in head.list(&resource::SERVICES.group_resource(), None) {
             let value = object.to_value();
@@ -96,6 +87,16 @@ impl LocalAddresses {
             }
         }
         taken
+    }
+
+    fn nothing_taken(&self) -> Taken {
+        // Upstream leaves a band at the start of the range to those who choose an address.
+        let band = |size: u32| (size / 16).clamp(16, 256).min(size / 2);
+        let pool = |range: &Cidr| Pool::new(range.size(), band(range.size()));
+        Taken {
+            ips: self.ranges.iter().map(pool).collect(),
+            ports: node_ports::pool(),
+        }
     }
 
     /// Which range an address is of, and its number there.
@@ -134,13 +135,16 @@ impl LocalAddresses {
         old: Option<&Value>,
         dry_run: bool,
     ) -> Result<(), Status> {
-        let configured: Vec<Family> = self.ranges.iter().map(|range| range.family()).collect();
-        families::settle(new, old, &configured)
-            .map_err(|errors| refusal(new.text("/metadata/name"), &errors))?;
+        self.settle_families(new, old)?;
         for at in lacking(new, old) {
             self.allocate_ip(taken, new, at, dry_run)?;
         }
         Ports::new(&mut taken.ports, dry_run).allocate(new, old)
+    }
+
+    fn settle_families(&self, new: &mut Value, old: Option<&Value>) -> Result<(), Status> {
+        let configured: Vec<Family> = self.ranges.iter().map(|range| range.family()).collect();
+        families::settle(new, old, &configured).map_err(|errors| refusal(new.text("/metadata/name"), &errors))
     }
 
     /// The address of the family at `at`: the one that is asked for, or any.
@@ -193,6 +197,21 @@ impl LocalAddresses {
     }
 }
 
+/// For a cluster whose addresses come from another one with these ranges: settles the families as that one would,
+/// and on a dry run shows what it could give, without asking it.
+///
+/// # Errors
+/// What cannot be had from these ranges.
+pub fn foresee(ranges: &[Cidr], new: &mut Value, old: Option<&Value>, dry_run: bool) -> Result<(), Status> {
+    service::normalize(new, old);
+    let ranges = LocalAddresses::of(ranges.to_vec());
+    if dry_run {
+        let mut taken = ranges.nothing_taken();
+        return ranges.allocate(&mut taken, new, old, true);
+    }
+    ranges.settle_families(new, old)
+}
+
 fn take(pool: &mut Pool, range: Cidr, asked: &str, dry_run: bool) -> Result<(), String> {
     let number = address::parse_ip(asked).and_then(|ip| range.number(ip));
     let result = match number {
@@ -202,9 +221,10 @@ fn take(pool: &mut Pool, range: Cidr, asked: &str, dry_run: bool) -> Result<(), 
         Some(number) => pool.take(number),
     };
     result.map_err(|denied| match denied {
-        Denied::OutOfRange => {
+        Denied::OutOfRange if dry_run => {
             format!("the provided IP ({asked}) is not in the valid range. The range of valid IPs is {range}")
         }
+        Denied::OutOfRange => "the provided network does not match the current range".to_owned(),
         Denied::Taken | Denied::Exhausted => "provided IP is already allocated".to_owned(),
     })
 }
@@ -267,5 +287,42 @@ impl Reserve for LocalAddresses {
             service::cluster_ips(old).filter(|ip| !kept_ips.contains(ip)),
             service::node_ports(old).filter(|port| !kept_ports.contains(port)),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv6Addr;
+
+    use super::*;
+
+    fn ranges() -> [Cidr; 2] {
+        let six = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 0);
+        [Cidr::new([10, 96, 0, 0], 16), Cidr::new(six, 112)]
+    }
+
+    #[test]
+    fn a_cluster_of_two_families_gives_an_address_of_each() {
+        let mut service = json!({"spec": {"type": "ClusterIP", "ipFamilyPolicy": "RequireDualStack"}});
+        foresee(&ranges(), &mut service, None, true).unwrap();
+        assert_eq!(service.at("/spec/ipFamilies"), &json!(["IPv4", "IPv6"]));
+        assert!(service.text("/spec/clusterIPs/0").starts_with("10.96."));
+        assert!(service.text("/spec/clusterIPs/1").starts_with("fd00::"));
+        assert_eq!(service.at("/spec/clusterIP"), service.at("/spec/clusterIPs/0"));
+    }
+
+    #[test]
+    fn a_service_gets_its_second_address_when_it_asks_for_it_and_loses_it_by_saying_so() {
+        let old = json!({"spec": {"type": "ClusterIP", "clusterIP": "10.96.0.9", "clusterIPs": ["10.96.0.9"],
+            "ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack"}});
+        let mut new = old.clone();
+        new.set("/spec/ipFamilyPolicy", "PreferDualStack");
+        foresee(&ranges(), &mut new, Some(&old), true).unwrap();
+        assert_eq!(new.items("/spec/clusterIPs").len(), 2);
+        assert_eq!(lacking(&new, Some(&old)), 1..2);
+        let both = new.clone();
+        new.set("/spec/ipFamilyPolicy", "SingleStack");
+        foresee(&ranges(), &mut new, Some(&both), true).unwrap();
+        assert_eq!(new.at("/spec/clusterIPs"), &json!(["10.96.0.9"]));
     }
 }

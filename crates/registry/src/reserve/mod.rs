@@ -15,7 +15,7 @@ use warren_apimachinery::{Status, field};
 use crate::Registry;
 use crate::definition::Definition;
 
-pub use addresses::LocalAddresses;
+pub use addresses::{LocalAddresses, foresee};
 pub use range::{Cidr, Family};
 
 /// Reserves and releases what objects need beyond themselves. A cluster of its own allocates from its ranges;

@@ -50,6 +50,12 @@ impl Cidr {
         Self(address::Cidr { address, bits }.masked())
     }
 
+    /// Reads `10.96.0.0/16`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let address::Cidr { address, bits } = address::Cidr::parse(text)?;
+        Some(Self::new(address, bits))
+    }
+
     /// Its family.
     pub fn family(self) -> Family {
         if self.0.address.is_ipv4() {

@@ -128,3 +128,25 @@ async fn a_dry_run_takes_nothing() {
     cluster.dry_run = false;
     cluster.create("services", service("s", spec)).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_refused_write_gives_back_what_it_took_and_nothing_else() {
+    let cluster = Cluster::new();
+    let spec = json!({"clusterIP": "10.96.0.7", "ports": ports()});
+    assert!(
+        cluster
+            .create("services", service("No Name", spec))
+            .await
+            .is_err()
+    );
+    let spec = json!({"clusterIP": "10.96.0.7", "ports": ports()});
+    cluster
+        .create("services", service("s", spec.clone()))
+        .await
+        .unwrap();
+    let other = json!({"clusterIP": "10.96.0.8", "ports": ports()});
+    cluster.create("services", service("t", other)).await.unwrap();
+    let stolen = json!({"metadata": {"labels": {"no key": "x"}}, "spec": {"clusterIP": "10.96.0.7"}});
+    assert!(cluster.merge("services", "t", stolen).await.is_err());
+    assert!(cluster.create("services", service("u", spec)).await.is_err());
+}

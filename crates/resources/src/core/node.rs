@@ -127,7 +127,8 @@ impl Strategy for Node {
         for (at, address) in new.items("/status/addresses").iter().enumerate() {
             if !seen.insert((address.text("/type"), address.text("/address"))) {
                 let path = Path::new("status.addresses").index(at);
-                errors.push(Error::duplicate(&path, Value::Null).shown_as(go_literal("NodeAddress", address)));
+                errors
+                    .push(Error::duplicate(&path, Value::Null).shown_as(go_literal("NodeAddress", address)));
             }
         }
         errors
@@ -299,7 +300,10 @@ fn declared_features(errors: &mut Errors, node: &Value) {
         .collect();
     for (at, feature) in features.iter().enumerate() {
         if feature.len() > names::SUBDOMAIN_MAX {
-            let why = format!("invalid feature name {feature:?}: {}", names::too_long(names::SUBDOMAIN_MAX));
+            let why = format!(
+                "invalid feature name {feature:?}: {}",
+                names::too_long(names::SUBDOMAIN_MAX)
+            );
             errors.push(Error::invalid(&path.index(at), *feature, why));
         } else if !is_feature(feature) {
             errors.push(Error::invalid(

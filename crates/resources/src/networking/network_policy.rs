@@ -204,7 +204,7 @@ mod tests {
         check(ports(json!({"port": 80, "endPort": 90, "protocol": "TCP"})), &[]);
         check(
             ports(json!({"port": 80, "endPort": 70})),
-            &["spec.ingress[0].ports[0].endPort: Invalid value: 70: must be greater than or equal to `port`"],
+            &["spec.ingress[0].ports[0].endPort: Invalid value: 80: must be greater than or equal to `port`"],
         );
         check(
             ports(json!({"port": "http", "endPort": 70})),

@@ -192,7 +192,7 @@ mod tests {
                 "spec.fsGroupPolicy: Unsupported value: \"All\": supported values: \"File\", \"None\", \"ReadWriteOnceWithFSType\"",
                 "spec.tokenRequests[0].expirationSeconds: Invalid value: 60: may not specify a duration less than 10 minutes",
                 "spec.tokenRequests[1].audience: Duplicate value: \"a\"",
-                "spec.volumeLifecycleModes: Unsupported value: \"Once\": supported values: \"Ephemeral\", \"Persistent\"",
+                "spec.volumeLifecycleModes: Unsupported value: \"Once\": supported values: \"Persistent\", \"Ephemeral\"",
             ]
         );
     }

@@ -146,7 +146,10 @@ fn topologies(errors: &mut Errors, path: &Path, terms: &[Value]) {
         }
         // Upstream starts from as many empty terms as there are terms.
         let empty = if keys.is_empty() { terms.len() } else { 0 };
-        let before = terms.iter().take(at).filter(|before| meaning(before) == meaning(term));
+        let before = terms
+            .iter()
+            .take(at)
+            .filter(|before| meaning(before) == meaning(term));
         for _ in 0..before.count() + empty {
             errors.push(Error::duplicate(&path, ""));
         }

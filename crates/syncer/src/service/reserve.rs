@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use warren_apimachinery::status::Details;
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{GroupResource, Object, ObjectKey, Status, StatusReason, resource};
 use warren_reconciler::{Cluster, DeleteOptions, Part};
 use warren_translate::Virtual;
 
-use super::rule::{host_service, is_own_api, replaced};
+use super::rule::{host_service, is_own_api, keep_addresses, replaced};
 use crate::applied::APPLIED;
 use crate::binding::Binding;
 use crate::sides::ours;
@@ -31,7 +32,11 @@ pub async fn reserve(
     if old.is_some_and(|old| old.at("/spec") == service.at("/spec")) {
         return Ok(());
     }
-    let wanted = host_service(binding, service);
+    let mut wanted = host_service(binding, service);
+    if old.is_none() {
+        // Addresses that the tenant asks for are asked of the host.
+        keep_addresses(&mut wanted, service);
+    }
     let key = ObjectKey::namespaced(wanted.text("/metadata/namespace"), wanted.text("/metadata/name"));
     let answered = match host.get(&resource::SERVICES, &key) {
         None => host.create(&resource::SERVICES, wanted).await,
@@ -141,12 +146,27 @@ fn translated(service: &Value, status: &Status) -> Status {
             _ => "the host cluster cannot take it now".to_owned(),
         }
     } else {
-        causes
-            .iter()
-            .map(|cause| format!("{}: {}", cause.field, cause.message))
-            .collect::<Vec<_>>()
-            .join(", ")
+        let mut said: Vec<String> = Vec::new();
+        for cause in &causes {
+            let text = format!("{}: {}", cause.field, cause.message);
+            if !said.contains(&text) {
+                said.push(text);
+            }
+        }
+        match said.as_slice() {
+            [only] => only.clone(),
+            all => format!("[{}]", all.join(", ")),
+        }
     };
+    if reason == StatusReason::Invalid {
+        let details = Details {
+            name: service.text("/metadata/name").to_owned(),
+            kind: "Service".to_owned(),
+            causes,
+            ..Details::default()
+        };
+        return refusal(service, reason, &why).with_details(details);
+    }
     refusal(service, reason, &why).with_causes(causes)
 }
 

@@ -37,6 +37,7 @@ const KEPT: &[&str] = &[
     "loadBalancerIP",
     "loadBalancerSourceRanges",
     "allocateLoadBalancerNodePorts",
+    "healthCheckNodePort",
     "publishNotReadyAddresses",
 ];
 

@@ -56,7 +56,11 @@ fn who_and_what(errors: &mut Errors, event: &Value, view: View) {
 
 fn at_most(errors: &mut Errors, path: &Path, text: &str, max: usize) {
     if text.len() > max {
-        errors.push(Error::invalid(path, "", format!("can have at most {max} characters")));
+        errors.push(Error::invalid(
+            path,
+            "",
+            format!("can have at most {max} characters"),
+        ));
     }
 }
 
@@ -124,7 +128,11 @@ pub(super) fn strict_update(new: &Value, old: &Value) -> Errors {
         if check::same(now, old.field(field)) {
             continue;
         }
-        let shown = if *field == "reportingComponent" { "reportingController" } else { field };
+        let shown = if *field == "reportingComponent" {
+            "reportingController"
+        } else {
+            field
+        };
         errors.push(
             Error::invalid(&Path::new(shown), now.clone(), check::IMMUTABLE).shown_as(go_literal(kind, now)),
         );

@@ -10,8 +10,8 @@ use warren_registry::strategy::{Column, Strategy, Traits};
 
 use self::sources::{SOURCES, source};
 use super::persistent_volume_claim::{
-    VOLUME_MODES, access_modes, not_below_zero, annotation_warning, or_unset, positive_quantity, storage_class,
-    validate_access_modes,
+    VOLUME_MODES, access_modes, annotation_warning, not_below_zero, or_unset, positive_quantity,
+    storage_class, validate_access_modes,
 };
 use crate::check::{self, Errors, same};
 use crate::diff::diff;
@@ -133,7 +133,11 @@ impl Strategy for PersistentVolume {
 /// The annotation is older than the field, and known to some sources only.
 fn mount_options(errors: &mut Errors, volume: &Value) {
     let given = !volume.at("/metadata/annotations").field(MOUNT_OPTIONS).is_null();
-    if given && !WITH_MOUNT_OPTIONS.iter().any(|kind| !volume.field("spec").field(kind).is_null()) {
+    if given
+        && !WITH_MOUNT_OPTIONS
+            .iter()
+            .any(|kind| !volume.field("spec").field(kind).is_null())
+    {
         errors.push(Error::forbidden(
             &Path::new("metadata.annotations").child(MOUNT_OPTIONS),
             "may not specify mount options for this volume type",

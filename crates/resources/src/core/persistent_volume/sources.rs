@@ -75,15 +75,25 @@ fn own_rules(errors: &mut Errors, path: &Path, kind: &str, source: &Value) {
             )),
             Some(namespace) => check::dns_label(errors, &path.child("endpointsNamespace"), namespace),
         },
-        // Upstream words this shorter than in pods, and lets the secret be anywhere.
-        "iscsi" => {
-            for error in errors.iter_mut() {
-                if error.detail.starts_with("must be valid format") {
-                    "must be valid format".clone_into(&mut error.detail);
-                }
-            }
-        }
+        "iscsi" => iscsi(errors, path, source),
         _ => {}
+    }
+}
+
+/// Upstream words this shorter than in pods, and the secret has a name.
+fn iscsi(errors: &mut Errors, path: &Path, iscsi: &Value) {
+    for error in errors.iter_mut() {
+        if error.detail.starts_with("must be valid format") {
+            "must be valid format".clone_into(&mut error.detail);
+        }
+    }
+    let name_path = path.child("secretRef.name");
+    let is_known = errors.iter().any(|error| error.path == name_path);
+    let secret = iscsi.field("secretRef");
+    if !secret.is_null() && secret.text("/name").is_empty() && !is_known {
+        let initiator = path.child("initiatorname");
+        let before = errors.iter().position(|error| error.path == initiator);
+        errors.insert(before.unwrap_or(errors.len()), Error::required(&name_path, ""));
     }
 }
 

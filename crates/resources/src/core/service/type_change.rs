@@ -26,11 +26,11 @@ pub(super) fn drop_fields_of_the_old_type(new: &mut Value, old: &Value) {
         drop_unchanged(new, &["/spec/ipFamilies"]);
         drop_unchanged(new, &["/spec/ipFamilyPolicy"]);
     }
-    if lost(may_have_node_ports, new) {
-        if port_node_ports(new).all(|port| port_node_ports(old).any(|was| was == port)) {
-            for port in elements(new, "/spec/ports") {
-                port.take_at("/nodePort");
-            }
+    let no_new_port =
+        |new: &Value| port_node_ports(new).all(|port| port_node_ports(old).any(|was| was == port));
+    if lost(may_have_node_ports, new) && no_new_port(new) {
+        for port in elements(new, "/spec/ports") {
+            port.take_at("/nodePort");
         }
     }
     if lost(needs_health_check, new) {
