@@ -341,9 +341,15 @@ impl State {
         }
         match part {
             Part::Status => {
-                let status = new.at("/status").clone();
+                // As the server does for most kinds: the annotations are written along with the status.
+                let written = new;
                 new = old.clone();
-                new.set("/status", status);
+                for part in ["/status", "/metadata/annotations"] {
+                    let value = written.at(part);
+                    if !value.is_null() {
+                        new.set(part, value.clone());
+                    }
+                }
             }
             Part::Main => {
                 new.set("/status", old.at("/status").clone());
