@@ -210,3 +210,30 @@ fn either(mut map: Map<String, Value>) -> Value {
     }
     map.remove("allows").unwrap_or(Value::Bool(false))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::wire;
+    use super::*;
+
+    #[test]
+    fn messages_that_nest_without_end_are_refused() {
+        let schema = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps";
+        let message = TABLE.find(schema).unwrap();
+        let not = TABLE
+            .get(message)
+            .unwrap()
+            .fields
+            .iter()
+            .find(|field| field.name == "not");
+        let mut bytes = Vec::new();
+        for _ in 0..DEPTH - 1 {
+            wire::enclose(&mut bytes, not.unwrap().number, 0);
+        }
+        assert!(message_value(message, &bytes, 0).is_some());
+        for _ in 0..2_000 {
+            wire::enclose(&mut bytes, not.unwrap().number, 0);
+        }
+        assert!(message_value(message, &bytes, 0).is_none());
+    }
+}
