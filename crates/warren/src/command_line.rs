@@ -23,7 +23,7 @@ pub(crate) struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Up(up::Up),
+    Up(Box<up::Up>),
     Create(create::Create),
     #[command(visible_alias = "ls")]
     List(list::List),
