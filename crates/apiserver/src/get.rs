@@ -5,6 +5,7 @@ use warren_apimachinery::status::{Cause, Details};
 use warren_apimachinery::{Revision, Status, StatusReason};
 use warren_reconciler::Part;
 
+use crate::accept::Shape;
 use crate::answer;
 use crate::body::Body;
 use crate::cx::{Cx, Served};
@@ -28,7 +29,11 @@ pub(crate) fn part(cx: &Cx<'_>, served: &Served<'_>, part: Part) -> Result<Respo
     check_revision(cx)?;
     let object = cx.registry().read_part(served.definition, part, &served.key())?;
     if is_own_kind(part) {
-        answer::encoded(object.bytes().clone(), accepted.encoding, StatusCode::OK)
+        let bytes = match &accepted.shape {
+            Shape::Metadata(version) => answer::partial(object.bytes(), version),
+            Shape::Whole | Shape::Table(_) => object.bytes().clone(),
+        };
+        answer::encoded(bytes, accepted.encoding, StatusCode::OK)
     } else {
         answer::shaped(cx, served, &object, StatusCode::OK, &accepted)
     }

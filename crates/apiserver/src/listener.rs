@@ -110,7 +110,10 @@ impl Connection {
         let _open = Running::start(Arc::clone(&self.server.connections));
         // Answers are small and often: waiting to fill packets only adds latency.
         let _ = stream.set_nodelay(true);
-        let handshake = tokio::time::timeout(self.limits.handshake, self.handshake(stream, hello));
+        // What greeting a client takes is boxed, and so is each protocol: the task of a connection that only watches is
+        // as small as what it still does.
+        let handshake = Box::pin(self.handshake(stream, hello));
+        let handshake = tokio::time::timeout(self.limits.handshake, handshake);
         let Ok(Some((stream, hello))) = handshake.await else {
             return;
         };
@@ -118,7 +121,7 @@ impl Connection {
         let is_h2 = session.alpn_protocol() == Some(b"h2");
         let certificates = presented(session);
         let peer = Arc::new(Peer::new(hello, certificates));
-        self.speak(TokioIo::new(stream), peer, is_h2).await;
+        Box::pin(self.speak(TokioIo::new(stream), peer, is_h2)).await;
     }
 
     async fn handshake(&self, stream: TcpStream, mut hello: Hello) -> Option<(TlsStream<TcpStream>, Hello)> {
@@ -171,16 +174,14 @@ impl Connection {
         });
         // Errors of a connection are the client's: it went away, or spoke nonsense.
         if is_h2 {
-            let connection = http2().serve_connection(io, service);
-            let mut connection = std::pin::pin!(connection);
+            let mut connection = Box::pin(http2().serve_connection(io, service));
             tokio::select! {
                 _ = connection.as_mut() => return,
                 () = stop.stopped() => connection.as_mut().graceful_shutdown(),
             }
             let _ = connection.await;
         } else {
-            let connection = http1().serve_connection(io, service).with_upgrades();
-            let mut connection = std::pin::pin!(connection);
+            let mut connection = Box::pin(http1().serve_connection(io, service).with_upgrades());
             tokio::select! {
                 _ = connection.as_mut() => {}
                 () = stop.stopped() => {

@@ -290,9 +290,10 @@ fn too_many() -> Response<Body> {
 fn timeout(query: &Query) -> Result<Duration, Status> {
     match query.text("timeout") {
         "" => Ok(TIMEOUT),
-        text => crate::duration::parse(text)
+        // A negative one is no timeout of the client's, as upstream takes it.
+        text => crate::duration::parse(text.trim_start_matches('-'))
             .map(|asked| {
-                if asked.is_zero() {
+                if asked.is_zero() || text.starts_with('-') {
                     TIMEOUT
                 } else {
                     asked.min(TIMEOUT)

@@ -40,7 +40,7 @@ const MIN_LIFE: Duration = Duration::from_secs(1800);
 /// From so many watchers of a resource on, deliveries are spaced.
 const CROWD: usize = 64;
 /// How long a watch rests for each watcher of its resource.
-const REST_PER_WATCHER: Duration = Duration::from_micros(10);
+const REST_PER_WATCHER: Duration = Duration::from_micros(20);
 /// The longest rest: what a change may wait to be told.
 const MAX_REST: Duration = Duration::from_millis(20);
 /// How many bytes of events are put into one piece.
