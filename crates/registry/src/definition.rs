@@ -49,6 +49,9 @@ pub struct Version {
     pub schema: Ref,
     /// The warning that goes with each use of a deprecated version.
     pub deprecation: Option<String>,
+    /// Whether defaults are filled in when objects are read, too: a custom resource's schema may have changed since
+    /// they were written.
+    pub defaults_on_read: bool,
 }
 
 /// A subresource, as discovery tells it.

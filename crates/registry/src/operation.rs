@@ -49,7 +49,13 @@ impl<'a> Operation<'a> {
     /// The object as it now is.
     pub(crate) fn current(&self) -> Option<Current> {
         let found = self.registry.store.latest(&self.definition.storage, self.key);
-        found.map(Current::of)
+        found.map(|object| {
+            let mut current = Current::of(object);
+            let version = &self.definition.storage_version.version;
+            self.registry
+                .default_as_read(self.definition, version, &mut current.value);
+            current
+        })
     }
 
     /// The object as it now is, or 404.

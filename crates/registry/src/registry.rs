@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use jiff::Timestamp;
+use serde_json::Value;
 use warren_apimachinery::{Object, ObjectKey, Status};
 use warren_storage::Store;
 
@@ -118,16 +119,44 @@ impl Registry {
             .is_some_and(|visible| visible.meta().revision == object.meta().revision)
     }
 
-    /// The bytes a client of `version` receives: the stored ones, converted where the version is another.
+    /// The bytes a client of `version` receives: the stored ones, converted where the version is another, with the
+    /// defaults that a custom resource got since.
     pub fn answer(&self, definition: &Definition, version: &str, object: &Object) -> Bytes {
         if definition.is_stored_as(version) {
-            return object.bytes().clone();
+            return self.stored(definition, version, object);
         }
         let mut value = object.to_value();
         definition.strategy.convert_from_storage(version, &mut value);
         definition.stamp(version, &mut value);
+        self.default_as_read(definition, version, &mut value);
         if let Some(schema) = self.schema(definition, version) {
             schema.complete(&mut value);
+        }
+        warren_apimachinery::object::to_json(&value).into()
+    }
+
+    /// Gives an object that was kept the defaults that its schema got since.
+    pub(crate) fn default_as_read(&self, definition: &Definition, version: &str, value: &mut Value) {
+        if let Some(version) = definition.version(version)
+            && version.defaults_on_read
+        {
+            version.schema.get().default(value);
+        }
+    }
+
+    /// The stored bytes where nothing is missing in them.
+    fn stored(&self, definition: &Definition, version: &str, object: &Object) -> Bytes {
+        if !definition
+            .version(version)
+            .is_some_and(|version| version.defaults_on_read)
+        {
+            return object.bytes().clone();
+        }
+        let stored = object.to_value();
+        let mut value = stored.clone();
+        self.default_as_read(definition, version, &mut value);
+        if value == stored {
+            return object.bytes().clone();
         }
         warren_apimachinery::object::to_json(&value).into()
     }

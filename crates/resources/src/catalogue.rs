@@ -106,6 +106,7 @@ fn version(entry: &Entry) -> Version {
         name: entry.version.clone(),
         schema: Ref::Named(entry.schema.clone()),
         deprecation: entry.deprecation.clone(),
+        defaults_on_read: false,
     }
 }
 

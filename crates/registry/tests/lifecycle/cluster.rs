@@ -85,6 +85,7 @@ fn definition(group: &str, kind: &str, plural: &str, toy: Toy) -> Definition {
             name: "v1".into(),
             schema: Ref::Named(name.into()),
             deprecation: None,
+            defaults_on_read: false,
         }]),
         storage_version: GroupVersionKind {
             group: group.into(),

@@ -96,7 +96,19 @@ fn version(crd: &Value, version: &Value) -> Result<Version, String> {
         name: name.into(),
         schema: Ref::Inline(schema(version)?),
         deprecation: is_true(version, "deprecated").then(|| deprecation(crd, version)),
+        defaults_on_read: has_default(version.at("/schema/openAPIV3Schema")),
     })
+}
+
+/// Whether a schema gives a default to any field.
+fn has_default(schema: &Value) -> bool {
+    let Some(map) = schema.as_object() else {
+        return false;
+    };
+    let properties = schema.field("properties").as_object();
+    let children = properties.into_iter().flat_map(serde_json::Map::values);
+    let elements = [schema.field("items"), schema.field("additionalProperties")];
+    map.contains_key("default") || children.chain(elements).any(has_default)
 }
 
 /// What users of a deprecated version read: its own words, else what upstream says for it.
