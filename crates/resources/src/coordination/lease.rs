@@ -77,9 +77,7 @@ mod tests {
 
     #[test]
     fn durations_and_counts_are_checked() {
-        let errors = Lease.validate(
-            &json!({"spec": {"leaseDurationSeconds": 0, "leaseTransitions": -1}}),
-        );
+        let errors = Lease.validate(&json!({"spec": {"leaseDurationSeconds": 0, "leaseTransitions": -1}}));
         let found: Vec<String> = errors.iter().map(ToString::to_string).collect();
         assert_eq!(
             found,

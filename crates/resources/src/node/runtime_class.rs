@@ -67,7 +67,9 @@ impl Strategy for RuntimeClass {
 
 /// No two tolerations are the same but for how long they hold.
 fn unique(errors: &mut Errors, path: &Path, tolerations: &[Value]) {
-    let key = |toleration: &Value| ["key", "operator", "value", "effect"].map(|field| toleration.field(field).clone());
+    let key = |toleration: &Value| {
+        ["key", "operator", "value", "effect"].map(|field| toleration.field(field).clone())
+    };
     let mut seen = Vec::new();
     for (at, toleration) in tolerations.iter().enumerate() {
         let key = key(toleration);
