@@ -90,6 +90,10 @@ async fn patches_that_make_no_sense_are_refused() {
             "strategic-merge-patch+json",
             "apply-patch+yaml",
         ] {
+            // Upstream takes it for a patch that changes nothing.
+            if body == "null" && matches!(media, "json-patch+json" | "strategic-merge-patch+json") {
+                continue;
+            }
             refused(
                 &client,
                 Method::PATCH,
