@@ -288,10 +288,8 @@ mod tests {
     use super::*;
 
     fn masked(value: Value, sent: &str) -> Value {
-        let memory = Memory {
-            generated: vec![("a-x7x7x".to_owned(), "a-$suffix".to_owned())],
-            ..Memory::new("corpus-1234".to_owned())
-        };
+        let mut memory = Memory::new("corpus-1234".to_owned());
+        memory.generated = vec![("a-x7x7x".to_owned(), "a-$suffix".to_owned())];
         Mask {
             memory: &memory,
             sent,
