@@ -14,7 +14,8 @@ mod fuzz;
 mod tidy;
 mod tools;
 
-const USAGE: &str = "usage: cargo xtask test | tidy | derive [protobuf] UNPACKED-DATA | fuzz [NAME|all SECONDS]";
+const USAGE: &str =
+    "usage: cargo xtask test | tidy | derive [protobuf] UNPACKED-DATA | fuzz [NAME|all SECONDS]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
