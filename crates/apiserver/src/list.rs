@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use warren_apimachinery::object::json_prefix;
 use warren_apimachinery::{Object, Status, StatusReason};
 
-use crate::accept::{Accepted, Encoding, Shape};
+use crate::accept::{Accepted, Encoding, Offer, Shape};
 use crate::answer;
 use crate::body::{Body, opening};
 use crate::cx::{Cx, Served};
@@ -100,9 +100,14 @@ pub(crate) fn answered(
             return answer::encoded(table, accepted.encoding, StatusCode::OK);
         }
     };
+    let mut metadata = page.metadata;
+    if accepted.shape == Shape::Whole && cx.offer() == Offer::Custom {
+        // Upstream's untyped lists always have one.
+        metadata.entry("continue").or_insert_with(|| "".into());
+    }
     let head = format!(
         r#"{{"kind":"{kind}","apiVersion":"{api_version}","metadata":{},"items":["#,
-        Value::Object(page.metadata)
+        Value::Object(metadata)
     );
     let tail = Bytes::from_static(b"]}\n");
     if accepted.encoding == Encoding::Json {

@@ -160,8 +160,11 @@ fn go_on(
 
 /// The state of the collection at a revision: kept for the pages of a list, or as its last events tell it.
 fn at(cx: &Cx<'_>, served: &Served<'_>, revision: Revision, current: Snapshot) -> Option<Snapshot> {
-    cx.cluster
-        .pages
+    let pages = &cx.cluster.pages;
+    if pages.is_compacted(revision, current.revision()) {
+        return None;
+    }
+    pages
         .at(revision, current)
         .or_else(|| cx.registry().store().rewind(&served.definition.storage, revision))
 }

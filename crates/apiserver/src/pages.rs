@@ -22,17 +22,60 @@ const KEPT: usize = 16;
 /// As long as upstream's compaction lets a token live.
 const LIFETIME: Duration = Duration::from_secs(5 * 60);
 
-/// The snapshots that continue tokens of one cluster name. Costs nothing while empty.
+/// How often a revision is noted.
+const NOTED: Duration = Duration::from_secs(60);
+
+/// The snapshots that continue tokens of one cluster name, and how old its revisions are. Costs nothing while empty.
 #[derive(Default)]
-pub(crate) struct Pages(Mutex<VecDeque<(Instant, Snapshot)>>);
+pub(crate) struct Pages {
+    kept: Mutex<VecDeque<(Instant, Snapshot)>>,
+    ages: Mutex<Ages>,
+}
+
+/// When revisions were current, as far back as lists of them are answered: upstream compacts every five minutes what is
+/// older, whatever its store could still tell.
+#[derive(Default)]
+struct Ages(VecDeque<(Instant, Revision)>);
+
+impl Ages {
+    /// Whether a revision is too old by now, when another is current.
+    fn is_compacted(&mut self, asked: Revision, current: Revision, now: Instant) -> bool {
+        let is_due = self
+            .0
+            .back()
+            .is_none_or(|(at, revision)| *revision != current && now.duration_since(*at) >= NOTED);
+        if is_due {
+            self.0.push_back((now, current));
+        }
+        // The newest of those that are old enough decides; the others say nothing more.
+        while self
+            .0
+            .get(1)
+            .is_some_and(|(at, _)| now.duration_since(*at) >= LIFETIME)
+        {
+            self.0.pop_front();
+        }
+        let oldest = self
+            .0
+            .front()
+            .filter(|(at, _)| now.duration_since(*at) >= LIFETIME);
+        oldest.is_some_and(|(_, revision)| asked < *revision)
+    }
+}
 
 impl Pages {
     /// Keeps a snapshot for the pages that follow, from the first of them on: asking again does not lengthen its life.
     pub(crate) fn keep(&self, snapshot: &Snapshot) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         keep(&mut kept, snapshot.clone(), Instant::now(), |a, b| {
             a.revision() == b.revision()
         });
+    }
+
+    /// Whether lists of a revision are answered no more.
+    pub(crate) fn is_compacted(&self, asked: Revision, current: Revision) -> bool {
+        let mut ages = self.ages.lock().unwrap_or_else(PoisonError::into_inner);
+        ages.is_compacted(asked, current, Instant::now())
     }
 
     /// The snapshot of a revision: the current one if it is that, or one that was kept.
@@ -40,7 +83,7 @@ impl Pages {
         if current.revision() == revision {
             return Some(current);
         }
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.iter()
             .find(|(since, snapshot)| since.elapsed() < LIFETIME && snapshot.revision() == revision)
             .map(|(_, snapshot)| snapshot.clone())
@@ -200,6 +243,24 @@ mod tests {
         }
         keep(&mut kept, "another", start + LIFETIME, |a, b| a == b);
         assert_eq!(kept, [(start + LIFETIME, "another")]);
+    }
+
+    #[test]
+    fn a_revision_is_too_old_when_a_later_one_was_current_five_minutes_ago() {
+        let mut ages = Ages::default();
+        let start = Instant::now();
+        let mut check = |seconds: u64, asked: u64, current: u64, expect: bool| {
+            let now = start + Duration::from_secs(seconds);
+            let got = ages.is_compacted(Revision(asked), Revision(current), now);
+            assert_eq!(got, expect, "{asked} of {current} after {seconds} s");
+        };
+        check(0, 5, 5, false);
+        check(61, 5, 9, false);
+        check(300, 5, 20, false);
+        check(361, 5, 20, true);
+        check(361, 9, 20, false);
+        check(100_000, 20, 20, false);
+        check(100_000, 9, 20, true);
     }
 
     #[test]

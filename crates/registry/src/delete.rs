@@ -61,6 +61,7 @@ impl Registry {
         objects: &[Arc<Object>],
         options: &DeleteOptions,
     ) -> Result<(), Status> {
+        warn_of_orphans(cx, definition, options);
         let mut running = FuturesUnordered::new();
         for object in objects {
             if running.len() >= AT_ONCE {

@@ -83,8 +83,8 @@ fn services_and_volumes_are_warned_of() {
         "services",
         json!({"spec": {"type": "ClusterIP", "sessionAffinity": "None", "externalIPs": ["2001:DB8::1"]}}),
         &[
-            "spec.externalIPs is deprecated and may no longer be implemented in some clusters",
             "spec.externalIPs[0]: IPv6 address \"2001:DB8::1\" should be in RFC 5952 canonical format (\"2001:db8::1\")",
+            "spec.externalIPs is deprecated and may no longer be implemented in some clusters",
         ],
     );
     check(
@@ -147,6 +147,13 @@ fn every_row_has_a_cell_for_every_column() {
     for definition in warren_resources::definitions() {
         let strategy = &definition.strategy;
         let cells = strategy.cells(&json!({"metadata": {"name": "x"}}), now);
-        assert_eq!(cells.len(), strategy.columns().len(), "{}", definition.plural);
+        // Upstream gives an address its age without a column for it.
+        let more = usize::from(definition.plural == "ipaddresses");
+        assert_eq!(
+            cells.len(),
+            strategy.columns().len() + more,
+            "{}",
+            definition.plural
+        );
     }
 }
