@@ -52,7 +52,7 @@ pub enum DecodeError {
 /// Decodes one JSON document. Bytes that are no UTF-8 and halves of surrogate pairs become U+FFFD, as in Go.
 ///
 /// Bounds: 127 levels of nesting (upstream's is 10,000), so that whatever reads what was stored needs no more stack
-/// than any thread has; memory is at most about forty times the length of the text.
+/// than any thread has; memory is at most about ninety times the length of the text.
 ///
 /// # Errors
 /// When it is not JSON, has more behind it than blanks, or nests too deep.
