@@ -7,6 +7,7 @@ use warren_apimachinery::value::ValueExt;
 
 use crate::check::{self, Errors};
 
+const REVIEW_VERSIONS: [&str; 2] = ["v1", "v1beta1"];
 const FORM: &str = "; desired format: https://host[/path]";
 
 /// `clientConfig`: a URL or a service.
@@ -16,6 +17,31 @@ pub(crate) fn client(errors: &mut Errors, path: &Path, config: &Value) {
         (Some(text), true) => url(errors, &path.child("url"), text),
         (None, false) => self::service(errors, &path.child("service"), service),
         _ => errors.push(Error::required(path, "exactly one of url or service is required")),
+    }
+}
+
+/// The versions of the review that a webhook reads; `missing` tells of an empty list.
+pub(crate) fn review_versions(errors: &mut Errors, path: &Path, versions: &[Value], missing: &str) {
+    if versions.is_empty() {
+        errors.push(Error::required(path, missing));
+        return;
+    }
+    let mut seen = Vec::new();
+    for (at, version) in versions.iter().enumerate() {
+        let (path, version) = (path.index(at), version.as_str().unwrap_or_default());
+        if seen.contains(&version) {
+            errors.push(Error::invalid(&path, version, "duplicate version"));
+            continue;
+        }
+        seen.push(version);
+        check::text(errors, &path, version, names::dns1035_label(version));
+    }
+    if !seen.iter().any(|version| REVIEW_VERSIONS.contains(version)) {
+        errors.push(Error::invalid(
+            path,
+            versions.to_vec(),
+            "must include at least one of v1, v1beta1",
+        ));
     }
 }
 

@@ -11,9 +11,8 @@ use super::Kind;
 use super::rules::{self, optional_one_of};
 use crate::check::{self, Errors};
 use crate::table::{age, columns, name};
-use crate::webhook_client::client;
+use crate::webhook_client::{client, review_versions};
 
-const REVIEW_VERSIONS: &[&str] = &["v1", "v1beta1"];
 const TIMEOUTS: std::ops::RangeInclusive<i64> = 1..=30;
 
 /// The strategy of webhook configurations.
@@ -38,6 +37,7 @@ impl Strategy for WebhookConfiguration {
                 &mut errors,
                 &path.child("admissionReviewVersions"),
                 hook.items("/admissionReviewVersions"),
+                "must specify one of v1, v1beta1",
             );
             let own_name = hook.text("/name");
             if !own_name.is_empty() && seen.contains(&own_name) {
@@ -126,30 +126,6 @@ fn full_name(errors: &mut Errors, path: &Path, text: &str) {
             path,
             text,
             "should be a domain with at least three segments separated by dots",
-        ));
-    }
-}
-
-fn review_versions(errors: &mut Errors, path: &Path, versions: &[Value]) {
-    if versions.is_empty() {
-        errors.push(Error::required(path, "must specify one of v1, v1beta1"));
-        return;
-    }
-    let mut seen = Vec::new();
-    for (at, version) in versions.iter().enumerate() {
-        let (path, version) = (path.index(at), version.as_str().unwrap_or_default());
-        if seen.contains(&version) {
-            errors.push(Error::invalid(&path, version, "duplicate version"));
-            continue;
-        }
-        seen.push(version);
-        check::text(errors, &path, version, names::dns1035_label(version));
-    }
-    if !seen.iter().any(|version| REVIEW_VERSIONS.contains(version)) {
-        errors.push(Error::invalid(
-            path,
-            versions.to_vec(),
-            "must include at least one of v1, v1beta1",
         ));
     }
 }

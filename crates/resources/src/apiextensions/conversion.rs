@@ -2,13 +2,11 @@
 
 use serde_json::Value;
 use warren_apimachinery::field::{Error, Path};
-use warren_apimachinery::name as names;
 use warren_apimachinery::value::ValueExt;
 
 use crate::check::{self, Errors};
 use crate::webhook_client;
 
-const REVIEW_VERSIONS: [&str; 2] = ["v1", "v1beta1"];
 const NOT_SET: &str = "should not be set when strategy is not set to Webhook";
 
 /// Checks `spec.conversion` of the internal form.
@@ -35,7 +33,8 @@ pub(super) fn conversion(errors: &mut Errors, path: &Path, conversion: &Value) {
         } else {
             webhook_client::client(errors, &client_path, client);
         }
-        review_versions(errors, &versions_path, versions);
+        let versions = versions.as_array().map(Vec::as_slice).unwrap_or_default();
+        webhook_client::review_versions(errors, &versions_path, versions, "");
         return;
     }
     if !client.is_null() {
@@ -43,30 +42,5 @@ pub(super) fn conversion(errors: &mut Errors, path: &Path, conversion: &Value) {
     }
     if versions.as_array().is_some_and(|versions| !versions.is_empty()) {
         errors.push(Error::forbidden(&versions_path, NOT_SET));
-    }
-}
-
-fn review_versions(errors: &mut Errors, path: &Path, versions: &Value) {
-    let items = versions.as_array().map(Vec::as_slice).unwrap_or_default();
-    if items.is_empty() {
-        errors.push(Error::required(path, ""));
-        return;
-    }
-    let mut seen = Vec::new();
-    for (at, version) in items.iter().enumerate() {
-        let (path, version) = (path.index(at), version.as_str().unwrap_or_default());
-        if seen.contains(&version) {
-            errors.push(Error::invalid(&path, version, "duplicate version"));
-            continue;
-        }
-        seen.push(version);
-        check::text(errors, &path, version, names::dns1035_label(version));
-    }
-    if !seen.iter().any(|version| REVIEW_VERSIONS.contains(version)) {
-        errors.push(Error::invalid(
-            path,
-            versions.clone(),
-            "must include at least one of v1, v1beta1",
-        ));
     }
 }
