@@ -31,6 +31,12 @@ impl Selectors {
             ("", name) => FieldSelector::equals("metadata.name", name),
             (text, _) => FieldSelector::parse(text).map_err(bad)?,
         };
+        let fields = if definition.group == "events.k8s.io" {
+            let unknown = |path| Status::bad_request(format!("field label not supported: {path}"));
+            fields.renamed(of_core_event).map_err(unknown)?
+        } else {
+            fields
+        };
         check_fields(&fields, definition)?;
         if !name.is_empty() && fields.exact("metadata.name") != Some(name) {
             return Err(Status::bad_request(
@@ -52,6 +58,25 @@ impl Selectors {
     pub(crate) fn name(&self) -> Option<&str> {
         self.fields.exact("metadata.name")
     }
+}
+
+/// What `core/v1`, in which events are kept, calls a field of `events.k8s.io/v1` that is selected by.
+fn of_core_event(field: &str) -> Option<&'static str> {
+    Some(match field {
+        "reason" => "reason",
+        "regarding.kind" => "involvedObject.kind",
+        "regarding.namespace" => "involvedObject.namespace",
+        "regarding.name" => "involvedObject.name",
+        "regarding.uid" => "involvedObject.uid",
+        "regarding.apiVersion" => "involvedObject.apiVersion",
+        "regarding.resourceVersion" => "involvedObject.resourceVersion",
+        "regarding.fieldPath" => "involvedObject.fieldPath",
+        "reportingController" => "reportingComponent",
+        "type" => "type",
+        "metadata.name" => "metadata.name",
+        "metadata.namespace" => "metadata.namespace",
+        _ => return None,
+    })
 }
 
 fn check_fields(fields: &FieldSelector, definition: &Definition) -> Result<(), Status> {

@@ -50,6 +50,17 @@ impl FieldSelector {
         }
     }
 
+    /// The same with other names for its fields: of a version that calls them otherwise than the one that is kept.
+    ///
+    /// # Errors
+    /// The first field that has no other name.
+    pub fn renamed(mut self, other: impl Fn(&str) -> Option<&'static str>) -> Result<Self, String> {
+        for term in &mut self.terms {
+            term.path = other(&term.path).ok_or_else(|| term.path.clone())?.to_owned();
+        }
+        Ok(self)
+    }
+
     /// Reads `a=b,c!=d,e==f`; `\`, `,` and `=` in values stand behind a backslash.
     ///
     /// # Errors

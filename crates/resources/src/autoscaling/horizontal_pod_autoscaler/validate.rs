@@ -101,6 +101,8 @@ fn api_version(errors: &mut Errors, path: &Path, reference: &Value) {
     let version = reference.text("/apiVersion");
     let problem = match version.split('/').collect::<Vec<_>>().as_slice() {
         [group, _] if !group.is_empty() => return,
+        // The only kind of the core group that scales.
+        [_] if reference.text("/kind") == "ReplicationController" => return,
         [_, _, ..] if version.matches('/').count() > 1 => {
             format!("unexpected GroupVersion string: {version}")
         }
@@ -329,5 +331,27 @@ fn scaling_rules(errors: &mut Errors, path: &Path, rules: &Value) {
             amount.to_string(),
             check::NOT_NEGATIVE,
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_scaled_belongs_to_a_group_but_for_replication_controllers() {
+        let check = |kind: &str, version: &str, expect: &[&str]| {
+            let mut errors = Errors::new();
+            let reference = json!({"apiVersion": version, "kind": kind, "name": "a"});
+            api_version(&mut errors, &Path::new("apiVersion"), &reference);
+            let found: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            assert_eq!(found, expect, "{kind} {version}");
+        };
+        check("Deployment", "apps/v1", &[]);
+        check("ReplicationController", "v1", &[]);
+        let refused = "apiVersion: Invalid value: \"v1\": apiVersion must specify API group";
+        check("Deployment", "v1", &[refused]);
     }
 }
