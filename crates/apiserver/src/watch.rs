@@ -81,6 +81,11 @@ pub(crate) fn objects(
             selectors,
             shared: Arc::clone(&cx.server.frames),
             form,
+            sent: cx.cluster.metrics.watch_events(&[
+                served.definition.group.clone(),
+                served.path.version.as_str().into(),
+                served.definition.plural.clone(),
+            ]),
         },
         watch: None,
         initial: VecDeque::new(),
@@ -115,7 +120,11 @@ enum Then {
 fn form(served: &Served<'_>, accepted: &Accepted) -> Option<Form> {
     let is_cheap = accepted.encoding != Encoding::Protobuf
         && accepted.shape == Shape::Whole
-        && served.definition.is_stored_as(served.version());
+        && served.definition.is_stored_as(served.version())
+        && !served
+            .definition
+            .version(served.version())
+            .is_some_and(|version| version.defaults_on_read);
     // A table has the ages of its rows in it, and its columns only once.
     let is_own = matches!(accepted.shape, Shape::Table(_));
     (!is_cheap && !is_own).then(|| Form {

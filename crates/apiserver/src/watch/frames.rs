@@ -1,6 +1,7 @@
 //! Frames of a watch: events as their watcher sees them, in the shape and encoding that was agreed on.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
@@ -48,6 +49,8 @@ pub(super) struct Frames {
     pub(super) shared: Arc<SharedFrames>,
     /// What others may share; `None` where a frame is cheap to make, or is this watcher's own.
     pub(super) form: Option<Form>,
+    /// Counts what is sent.
+    pub(super) sent: Arc<AtomicI64>,
 }
 
 impl Frames {
@@ -59,6 +62,7 @@ impl Frames {
                 Seen::As(kind) => self.write(kind, &event.object, &mut piece),
                 Seen::Left(previous) => {
                     let last = at_revision(previous, event.revision);
+                    self.sent.fetch_add(1, Ordering::Relaxed);
                     self.make("DELETED", &last, &mut piece);
                 }
             }
@@ -81,6 +85,7 @@ impl Frames {
     }
 
     pub(super) fn write(&mut self, kind: &'static str, object: &Arc<Object>, out: &mut BytesMut) {
+        self.sent.fetch_add(1, Ordering::Relaxed);
         let Some(form) = self.form.clone() else {
             return self.make(kind, object, out);
         };

@@ -139,7 +139,13 @@ async fn paths_that_nobody_serves_are_told_as_upstream_does() {
 async fn metrics_carry_upstreams_names() {
     let client = Client::new();
     client.get("/api/v1/namespaces/default").await;
+    let watch = "/api/v1/namespaces?watch=1&fieldSelector=metadata.name%3Ddefault&timeoutSeconds=1";
+    assert!(client.get(watch).await.text().contains("ADDED"));
     let text = client.get("/metrics").await.text();
+    assert!(
+        text.contains(r#"apiserver_watch_events_total{group="",resource="namespaces",version="v1"} 1"#),
+        "{text}"
+    );
     assert!(
         text.contains(r#"apiserver_request_total{code="200",component="apiserver",dry_run="",group="",resource="namespaces""#),
         "{text}"
