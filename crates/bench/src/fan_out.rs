@@ -1,19 +1,17 @@
 //! `warren-bench fan-out`: one object, many watchers.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context;
 use bytes::Bytes;
 use clap::Args;
 use http::Method;
 use serde_json::json;
-use warren_remote::Access;
 
 use crate::api::{ConfigMaps, Crowd, Report, create_namespace};
-use crate::connection::{Protocol, Target};
+use crate::connection::Target;
 use crate::memory::settled;
 use crate::output::{Output, tell};
+use crate::server::Server;
 
 /// How long the server's memory may take to settle.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -24,12 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// it is sent.
 #[derive(Args, Debug)]
 pub(crate) struct FanOut {
-    /// The kubeconfig [default: $KUBECONFIG, else ~/.kube/config]
-    #[arg(long, value_name = "FILE")]
-    kubeconfig: Option<PathBuf>,
-    /// The context in it [default: the current one]
-    #[arg(long, value_name = "NAME")]
-    context: Option<String>,
+    #[command(flatten)]
+    server: Server,
     /// How many watchers see every change
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     watchers: u32,
@@ -42,9 +36,6 @@ pub(crate) struct FanOut {
     /// The server's process on this machine, to measure its memory
     #[arg(long, value_name = "PID")]
     process: Option<u32>,
-    /// HTTP/2 instead of HTTP/1.1
-    #[arg(long)]
-    http2: bool,
     /// How to print the results
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
@@ -52,21 +43,7 @@ pub(crate) struct FanOut {
 
 impl FanOut {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
-        let access = Access {
-            kubeconfig: self.kubeconfig.clone(),
-            context: self.context.clone(),
-        };
-        let endpoint = access.endpoint()?;
-        let protocol = if self.http2 {
-            Protocol::Http2
-        } else {
-            Protocol::Http1
-        };
-        let target = Target::new(&endpoint, protocol)?;
-        let mut control = target
-            .connect()
-            .await
-            .with_context(|| format!("cannot connect to {}", endpoint.server))?;
+        let (_, target, mut control) = self.server.reach().await?;
         let maps = ConfigMaps::new(self.size);
         let namespace = maps.watch_namespace();
         create_namespace(&mut control, &namespace).await?;

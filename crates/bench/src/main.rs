@@ -10,6 +10,7 @@ mod footprint;
 mod latency;
 mod memory;
 mod output;
+mod server;
 
 fn main() -> ExitCode {
     command_line::run()

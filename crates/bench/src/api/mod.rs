@@ -1,17 +1,15 @@
 //! `warren-bench api`: what the API of a cluster bears, verb by verb, on ConfigMaps in namespaces of its own, and patches of a Deployment.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context;
 use bytes::Bytes;
 use clap::Args;
 use http::Method;
 use serde_json::json;
-use warren_remote::Access;
 
-use crate::connection::{Connection, Protocol, Target};
+use crate::connection::{Connection, Target};
 use crate::output::{Output, tell};
+use crate::server::Server;
 
 mod config_map;
 mod deployment;
@@ -32,12 +30,8 @@ pub(crate) use report::Report;
 /// hyper over rustls, on one thread, and does not read what it is sent.
 #[derive(Args, Debug)]
 pub(crate) struct Api {
-    /// The kubeconfig [default: $KUBECONFIG, else ~/.kube/config]
-    #[arg(long, value_name = "FILE")]
-    kubeconfig: Option<PathBuf>,
-    /// The context in it [default: the current one]
-    #[arg(long, value_name = "NAME")]
-    context: Option<String>,
+    #[command(flatten)]
+    server: Server,
     /// How many clients at a time
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     clients: u32,
@@ -65,9 +59,6 @@ pub(crate) struct Api {
     /// How many changes the watchers see
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     changes: u32,
-    /// HTTP/2 instead of HTTP/1.1
-    #[arg(long)]
-    http2: bool,
     /// How to print the results
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
@@ -75,21 +66,7 @@ pub(crate) struct Api {
 
 impl Api {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
-        let access = Access {
-            kubeconfig: self.kubeconfig.clone(),
-            context: self.context.clone(),
-        };
-        let endpoint = access.endpoint()?;
-        let protocol = if self.http2 {
-            Protocol::Http2
-        } else {
-            Protocol::Http1
-        };
-        let target = Target::new(&endpoint, protocol)?;
-        let mut control = target
-            .connect()
-            .await
-            .with_context(|| format!("cannot connect to {}", endpoint.server))?;
+        let (server, target, mut control) = self.server.reach().await?;
         let version = control.call(Method::GET, "/version", Bytes::new()).await?;
         let version: serde_json::Value = serde_json::from_slice(&version)?;
         let maps = ConfigMaps::new(self.size);
@@ -97,8 +74,8 @@ impl Api {
             create_namespace(&mut control, &namespace).await?;
         }
         let mut report = Report::new(json!({
-            "server": endpoint.server, "version": version.get("gitVersion"), "clients": self.clients,
-            "size": self.size, "protocol": if self.http2 { "HTTP/2" } else { "HTTP/1.1" }}));
+            "server": server, "version": version.get("gitVersion"), "clients": self.clients,
+            "size": self.size, "protocol": if self.server.http2 { "HTTP/2" } else { "HTTP/1.1" }}));
         let outcome = self.measure(&target, &maps, &mut report).await;
         // Whatever was measured, nothing is left behind.
         for namespace in maps.namespaces() {
