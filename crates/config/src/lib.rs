@@ -8,8 +8,18 @@ mod spec;
 mod virtual_cluster;
 
 pub use spec::{
-    Advanced, Auto, ControlPlane, Enabled, ExportKubeConfig, FromHost, Networking, Nodes, Proxy,
-    ReferencedOrAll, Sync, ToHost, VirtualClusterSpec,
+    AdditionalSecret, Advanced, AllowedRoutes, AllowedRoutesOverride, CentralAdmission, ClusterRole,
+    ControlPlane, ControlPlaneAdvanced, ControlPlaneIngress, ControlPlaneService, DnsTarget, EgressRule,
+    ExportKubeConfig, Expression, FromHost, FromHostCustomResource, FromHostGateways, GatewayApi,
+    GatewayMetadata, GatewaySanitize, GatewayStatus, GlobalMetadata, HybridScheduling, ImagePullSecret,
+    IngressPolicy, IngressRule, Integrations, IpBlock, KubeConfigSecret, KubeConfigServiceAccount,
+    LimitRange, Mapped, Mappings, MetricsServer, Namespaces, NetworkPolicy, NetworkPolicyControlPlane,
+    Networking, NodeSelector, Nodes, Patch, PatchLabels, PatchReference, Peer, PodPolicy,
+    PodSecurityStandard, Pods, Policies, PolicyPort, Proxy, ProxyKubelets, PublicEgress, Rbac,
+    ReferencedOrAll, ReplicateServices, ResolveDns, ResourceQuota, RewriteHosts, Role, Scope, Selected,
+    SelectedAuto, Selector, ServiceMapping, Switch, Sync, Synced, SyncedAuto, ToHost, ToHostCustomResource,
+    VirtualClusterSpec, VirtualNamespacePolicy, VirtualScheduler, VolumeSnapshotRules, WorkloadNetworkPolicy,
+    WorkloadServiceAccount,
 };
 pub use virtual_cluster::{
     Condition, ConfigError, GROUP, KIND, Phase, VERSION, VirtualCluster, VirtualClusterStatus,

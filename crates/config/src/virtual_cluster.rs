@@ -77,6 +77,9 @@ pub struct VirtualClusterStatus {
     /// Where its API answers.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub endpoint: String,
+    /// The port of its own listener, kept over restarts where it is free.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
     /// The Secret with the admin's kubeconfig, in the same namespace.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub kubeconfig_secret: String,
@@ -91,6 +94,8 @@ pub enum Phase {
     Pending,
     /// Its API answers.
     Ready,
+    /// Its API answers, its pods are taken from the host.
+    Paused,
     /// It cannot be made as it is wanted; `conditions` say why.
     Failed,
     /// On its way out.
@@ -103,6 +108,7 @@ impl Phase {
         match self {
             Self::Pending => "Pending",
             Self::Ready => "Ready",
+            Self::Paused => "Paused",
             Self::Failed => "Failed",
             Self::Terminating => "Terminating",
         }
@@ -149,8 +155,8 @@ mod tests {
 
     #[test]
     fn what_is_not_supported_is_refused_by_name() {
-        let error = read(json!({"sync": {"toHost": {"gatewayApi": {"enabled": true}}}})).unwrap_err();
-        assert!(error.contains("unknown field `gatewayApi`"), "{error}");
+        let error = read(json!({"sync": {"toHost": {"gatewayApis": {"enabled": true}}}})).unwrap_err();
+        assert!(error.contains("unknown field `gatewayApis`"), "{error}");
         let error = read(json!({"controlPlane": {"proxy": {"port": "x"}}})).unwrap_err();
         assert!(error.starts_with("spec: invalid type: string \"x\""), "{error}");
     }

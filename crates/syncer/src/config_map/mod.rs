@@ -26,8 +26,8 @@ impl Kind for ConfigMaps {
     const RESOURCE: Resource = resource::CONFIG_MAPS;
     const FIELDS: &'static [&'static str] = &["data", "binaryData", "immutable"];
 
-    fn wanted(sides: &Sides<'_>) -> ReferencedOrAll {
-        sides.binding.spec.sync.to_host.config_maps
+    fn wanted<'a>(sides: &'a Sides<'_>) -> &'a ReferencedOrAll {
+        &sides.binding.spec.sync.to_host.config_maps
     }
 }
 

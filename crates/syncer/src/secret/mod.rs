@@ -23,8 +23,8 @@ impl Kind for Secrets {
     const RESOURCE: Resource = resource::SECRETS;
     const FIELDS: &'static [&'static str] = &["data", "immutable", "type"];
 
-    fn wanted(sides: &Sides<'_>) -> ReferencedOrAll {
-        sides.binding.spec.sync.to_host.secrets
+    fn wanted<'a>(sides: &'a Sides<'_>) -> &'a ReferencedOrAll {
+        &sides.binding.spec.sync.to_host.secrets
     }
 
     fn is_referenced_elsewhere(sides: &Sides<'_>, key: &ObjectKey) -> bool {

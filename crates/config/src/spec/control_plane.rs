@@ -1,0 +1,188 @@
+//! `controlPlane`: how a virtual cluster's API is reached, and what stands beside it on the host.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// `controlPlane`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ControlPlane {
+    /// The name that clients outside reach the API by; absent for the listener's address.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub endpoint: String,
+    /// The listener.
+    pub proxy: Proxy,
+    /// The Service on the host that leads to the API.
+    pub service: ControlPlaneService,
+    /// An Ingress on the host that leads to the API.
+    pub ingress: ControlPlaneIngress,
+    /// What few set.
+    pub advanced: ControlPlaneAdvanced,
+}
+
+/// `controlPlane.proxy`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Proxy {
+    /// The port to listen on; absent or 0 for any that is free.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// More names and addresses that the serving certificate is valid for.
+    #[serde(rename = "extraSANs", skip_serializing_if = "Vec::is_empty")]
+    pub extra_sans: Vec<String>,
+}
+
+/// `controlPlane.service`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ControlPlaneService {
+    /// Whether there is one.
+    pub enabled: bool,
+    /// Its labels, besides ours.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Its annotations, besides ours.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+    /// Laid over its spec: `type`, `loadBalancerClass`, `externalTrafficPolicy`, ….
+    #[serde(skip_serializing_if = "Value::is_null")]
+    pub spec: Value,
+    /// The node port of the API, for a Service of type NodePort; 0 for any.
+    pub https_node_port: u16,
+}
+
+impl Default for ControlPlaneService {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            labels: BTreeMap::new(),
+            annotations: BTreeMap::new(),
+            spec: Value::Null,
+            https_node_port: 0,
+        }
+    }
+}
+
+/// `controlPlane.ingress`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ControlPlaneIngress {
+    /// Whether there is one. Its controller must pass TLS through.
+    pub enabled: bool,
+    /// The host name that leads to the API.
+    pub host: String,
+    /// `pathType` of its rule.
+    pub path_type: String,
+    /// Its labels, besides ours.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Its annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// Laid over its spec: `ingressClassName`, `tls`, ….
+    #[serde(skip_serializing_if = "Value::is_null")]
+    pub spec: Value,
+}
+
+/// The annotations are vCluster's: they let ingress-nginx pass TLS through.
+impl Default for ControlPlaneIngress {
+    fn default() -> Self {
+        let annotations = [
+            ("nginx.ingress.kubernetes.io/backend-protocol", "HTTPS"),
+            ("nginx.ingress.kubernetes.io/ssl-passthrough", "true"),
+            ("nginx.ingress.kubernetes.io/ssl-redirect", "true"),
+        ];
+        Self {
+            enabled: false,
+            host: "my-host.com".to_owned(),
+            path_type: "ImplementationSpecific".to_owned(),
+            labels: BTreeMap::new(),
+            annotations: annotations
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .into(),
+            spec: Value::Null,
+        }
+    }
+}
+
+/// `controlPlane.advanced`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ControlPlaneAdvanced {
+    /// Whether pods are bound to nodes in the virtual cluster, not on the host.
+    pub virtual_scheduler: VirtualScheduler,
+    /// The host account that the tenant's pods run as.
+    pub workload_service_account: WorkloadServiceAccount,
+    /// What every host object of the virtual cluster itself carries.
+    pub global_metadata: GlobalMetadata,
+}
+
+/// `controlPlane.advanced.virtualScheduler`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct VirtualScheduler {
+    /// Whether it is used.
+    pub enabled: bool,
+}
+
+/// `controlPlane.advanced.workloadServiceAccount`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct WorkloadServiceAccount {
+    /// Whether Warren makes it; off: `name` exists already.
+    pub enabled: bool,
+    /// Its name; empty for `vc-workload-<cluster>`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// Its `imagePullSecrets`: host Secrets in the virtual cluster's host namespace.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub image_pull_secrets: Vec<ImagePullSecret>,
+    /// Its labels, besides ours.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Its annotations, such as a cloud's identity.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+}
+
+impl Default for WorkloadServiceAccount {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            name: String::new(),
+            image_pull_secrets: Vec::new(),
+            labels: BTreeMap::new(),
+            annotations: BTreeMap::new(),
+        }
+    }
+}
+
+impl WorkloadServiceAccount {
+    /// The host account that pods of the virtual cluster `cluster` run as.
+    pub fn account_name(&self, cluster: &str) -> String {
+        match (self.name.as_str(), self.enabled) {
+            ("", true) => format!("vc-workload-{cluster}"),
+            ("", false) => "default".to_owned(),
+            (name, _) => name.to_owned(),
+        }
+    }
+}
+
+/// One of `imagePullSecrets`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ImagePullSecret {
+    /// The Secret's name.
+    pub name: String,
+}
+
+/// `controlPlane.advanced.globalMetadata`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct GlobalMetadata {
+    /// Annotations.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+}
