@@ -19,6 +19,8 @@ pub struct ControlPlane {
     pub service: ControlPlaneService,
     /// An Ingress on the host that leads to the API.
     pub ingress: ControlPlaneIngress,
+    /// The virtual cluster's DNS.
+    pub coredns: CoreDns,
     /// What few set.
     pub advanced: ControlPlaneAdvanced,
 }
@@ -105,6 +107,37 @@ impl Default for ControlPlaneIngress {
             spec: Value::Null,
         }
     }
+}
+
+/// `controlPlane.coredns`: vCluster runs CoreDNS; Warren answers by itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct CoreDns {
+    /// Whether the virtual cluster has DNS.
+    pub enabled: bool,
+    /// The Service on the host that pods ask.
+    pub service: CoreDnsService,
+}
+
+impl Default for CoreDns {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            service: CoreDnsService::default(),
+        }
+    }
+}
+
+/// `controlPlane.coredns.service`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct CoreDnsService {
+    /// Its labels, besides ours.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Its annotations, besides ours.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// `controlPlane.advanced`.

@@ -17,8 +17,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::control_plane::{
-    ControlPlane, ControlPlaneAdvanced, ControlPlaneIngress, ControlPlaneService, GlobalMetadata,
-    ImagePullSecret, Proxy, VirtualScheduler, WorkloadServiceAccount,
+    ControlPlane, ControlPlaneAdvanced, ControlPlaneIngress, ControlPlaneService, CoreDns, CoreDnsService,
+    GlobalMetadata, ImagePullSecret, Proxy, VirtualScheduler, WorkloadServiceAccount,
 };
 pub use self::export_kube_config::{
     AdditionalSecret, ExportKubeConfig, KubeConfigSecret, KubeConfigServiceAccount,
