@@ -132,6 +132,12 @@ impl Runtime {
         self.arrived.notify_one();
     }
 
+    /// Asks for every object of every cluster to be looked at: when the host came back.
+    pub fn full_pass_everywhere(&self) {
+        self.pending().full.extend(self.clusters.ids());
+        self.arrived.notify_one();
+    }
+
     /// Drops what is queued for a cluster that is gone.
     pub fn forget(&self, cluster: &ClusterId) {
         let mut pending = self.pending();

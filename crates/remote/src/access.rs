@@ -70,6 +70,12 @@ impl Access {
     /// # Errors
     /// `NoKubeconfig`, `Kubeconfig` or `Client`.
     pub async fn host(&self) -> Result<Host, RemoteError> {
+        let (config, context) = self.config().await?;
+        Host::new(config, context)
+    }
+
+    /// What kube's client needs, and the context that it is of.
+    pub(crate) async fn config(&self) -> Result<(kube::Config, String), RemoteError> {
         let kubeconfig = self.read()?;
         let context = self.host_context(&kubeconfig)?;
         let options = KubeConfigOptions {
@@ -77,7 +83,7 @@ impl Access {
             ..KubeConfigOptions::default()
         };
         let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await;
-        Host::new(config.map_err(RemoteError::Kubeconfig)?, context)
+        Ok((config.map_err(RemoteError::Kubeconfig)?, context))
     }
 
     /// Address and credentials, for those who bring a client of their own.

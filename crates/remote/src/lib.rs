@@ -1,9 +1,11 @@
-//! The host as kube's client sees it: kubeconfigs, and `VirtualCluster` objects by way of a real API server.
+//! The host as kube's client sees it: kubeconfigs, the `Cluster` port over a real API server, and `VirtualCluster`
+//! objects for commands.
 //!
-//! Owns the reading of kubeconfigs and the few requests that commands make. Does not own what a virtual cluster is
+//! Owns the reading of kubeconfigs, the cache of a host, and the few requests that commands make. Does not own what a virtual cluster is
 //! (`config` does) nor the files that commands write (the binary does).
 
 mod access;
+mod cluster;
 mod endpoint;
 mod error;
 mod host;
@@ -11,6 +13,7 @@ mod tls;
 mod virtual_cluster;
 
 pub use access::{Access, MADE_BY, Made};
+pub use cluster::{Origin, RemoteCluster, RemoteOptions, RequestBody};
 pub use endpoint::Endpoint;
 pub use error::RemoteError;
 pub use host::Host;

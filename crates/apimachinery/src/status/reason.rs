@@ -44,6 +44,33 @@ pub enum StatusReason {
 }
 
 impl StatusReason {
+    const ALL: [Self; 19] = [
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::AlreadyExists,
+        Self::Conflict,
+        Self::Gone,
+        Self::Invalid,
+        Self::ServerTimeout,
+        Self::Timeout,
+        Self::TooManyRequests,
+        Self::BadRequest,
+        Self::MethodNotAllowed,
+        Self::NotAcceptable,
+        Self::RequestEntityTooLarge,
+        Self::UnsupportedMediaType,
+        Self::InternalError,
+        Self::Expired,
+        Self::ServiceUnavailable,
+        Self::StorageReadFailure,
+    ];
+
+    /// Reads a `reason`; `None` where it is none of these.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == text)
+    }
+
     /// As it stands in `reason`.
     pub const fn as_str(self) -> &'static str {
         match self {
