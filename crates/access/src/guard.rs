@@ -12,8 +12,9 @@ use warren_registry::token::{IssuedToken, TokenClaims};
 use warren_storage::Snapshot;
 
 use crate::ISSUER;
-use crate::admission::QuotaTurns;
+use crate::admission::{Hooks, QuotaTurns};
 use crate::authentication::Authenticators;
+use crate::outbound::Outbound;
 use crate::shared::{Indexed, Shared};
 
 /// Tokens of pods that are asked for with this lifetime live a year, so that programs which never read their token
@@ -43,6 +44,8 @@ pub struct Guard {
     pub(crate) quota_turns: QuotaTurns,
     /// The index that was last asked; replaced when roles or bindings changed, dropped by `rest`.
     index: ArcSwapOption<Indexed>,
+    /// The webhooks that were last asked; replaced when configurations changed, dropped by `rest`.
+    hooks: ArcSwapOption<Hooks>,
 }
 
 impl Guard {
@@ -65,6 +68,7 @@ impl Guard {
             fixed_tokens: fixed.collect(),
             quota_turns: QuotaTurns::default(),
             index: ArcSwapOption::empty(),
+            hooks: ArcSwapOption::empty(),
         })
     }
 
@@ -81,6 +85,7 @@ impl Guard {
     /// Forgets what can be made again: called when the cluster falls idle.
     pub fn rest(&self) {
         self.index.store(None);
+        self.hooks.store(None);
     }
 
     /// The index of a state of this cluster.
@@ -91,6 +96,24 @@ impl Guard {
         let indexed = self.shared.indexed(now);
         self.index.store(Some(Arc::clone(&indexed)));
         indexed
+    }
+
+    /// The webhooks of a state of this cluster; `None` where there are none.
+    pub(crate) fn hooks(&self, now: &Snapshot) -> Option<Arc<Hooks>> {
+        if !Hooks::any(now) {
+            return None;
+        }
+        if let Some(known) = self.hooks.load_full().filter(|known| known.are_of(now)) {
+            return Some(known);
+        }
+        let hooks = Hooks::of(now);
+        self.hooks.store(Some(Arc::clone(&hooks)));
+        Some(hooks)
+    }
+
+    /// How servers that tenants name are reached; `None` where nobody provides it.
+    pub(crate) fn outbound(&self) -> Option<&Arc<dyn Outbound>> {
+        self.shared.outbound()
     }
 
     pub(crate) fn fixed_token(&self, token: &str) -> Option<&UserInfo> {

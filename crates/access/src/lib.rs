@@ -12,6 +12,7 @@ mod facts;
 mod guard;
 mod impersonation;
 mod oidc;
+mod outbound;
 mod parsed;
 mod review;
 mod service_account_token;
@@ -28,6 +29,7 @@ pub use oidc::{
     AuthenticationConfiguration, DocumentSource, Issuer, IssuerConfiguration, Mapping, RequiredClaim,
     Username,
 };
+pub use outbound::{Destination, Outbound, Place, Reply};
 pub use shared::Shared;
 pub use warren_pki::ClientIdentity;
 pub use warren_rbac::{Attributes, Decision};

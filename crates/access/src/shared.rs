@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -12,6 +12,7 @@ use warren_pki::Claims;
 use warren_rbac::{Aggregation, Binding, Index, RoleKind, Roles, Rule, aggregated_rules};
 use warren_storage::Snapshot;
 
+use crate::outbound::Outbound;
 use crate::parsed::Parsed;
 
 /// How many checked tokens are remembered, in two halves.
@@ -32,6 +33,7 @@ pub struct Shared {
     /// The most recently made indexes, oldest first, at most `INDEXES`.
     indexes: Mutex<Vec<Weak<Indexed>>>,
     tokens: Mutex<Tokens>,
+    outbound: OnceLock<Arc<dyn Outbound>>,
 }
 
 /// A role as read once for all clusters that hold the same object.
@@ -70,6 +72,15 @@ impl Shared {
     /// Empty caches.
     pub fn new() -> Arc<Self> {
         Arc::default()
+    }
+
+    /// From now on the servers that tenants name are reached by `outbound`. The first one stays.
+    pub fn reach_by(&self, outbound: Arc<dyn Outbound>) {
+        let _ = self.outbound.set(outbound);
+    }
+
+    pub(crate) fn outbound(&self) -> Option<&Arc<dyn Outbound>> {
+        self.outbound.get()
     }
 
     /// The index of a state: another cluster's if it has the same roles and bindings, else a new one.

@@ -1,6 +1,8 @@
 //! What kinds are called: group, version, kind, resource.
 
+use std::collections::HashSet;
 use std::fmt;
+use std::sync::{OnceLock, PoisonError, RwLock};
 
 use smol_str::SmolStr;
 
@@ -141,10 +143,45 @@ impl Resource {
         GroupVersion::new(self.group, self.version).to_string()
     }
 
+    /// A resource that is only known at run time, such as one of a `CustomResourceDefinition` that the configuration
+    /// names. Its words live as long as the process, so only what configuration names is made this way; `None` when
+    /// `INTERNED_MAX` words have been kept already.
+    pub fn interned(group: &str, version: &str, kind: &str, plural: &str, scope: Scope) -> Option<Self> {
+        Some(Self {
+            group: interned(group)?,
+            version: interned(version)?,
+            kind: interned(kind)?,
+            plural: interned(plural)?,
+            scope,
+        })
+    }
+
     /// Whether `other` names the same resource.
     pub fn is(&self, other: &GroupResource) -> bool {
         other.group == self.group && other.resource == self.plural
     }
+}
+
+/// The most words that are kept for resources known at run time.
+const INTERNED_MAX: usize = 16_384;
+
+/// Each word once, for as long as the process lives.
+fn interned(word: &str) -> Option<&'static str> {
+    static WORDS: OnceLock<RwLock<HashSet<&'static str>>> = OnceLock::new();
+    let words = WORDS.get_or_init(RwLock::default);
+    if let Some(known) = words.read().unwrap_or_else(PoisonError::into_inner).get(word) {
+        return Some(known);
+    }
+    let mut words = words.write().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = words.get(word) {
+        return Some(known);
+    }
+    if words.len() >= INTERNED_MAX {
+        return None;
+    }
+    let kept: &'static str = Box::leak(word.to_owned().into_boxed_str());
+    words.insert(kept);
+    Some(kept)
 }
 
 macro_rules! resources {
@@ -158,6 +195,8 @@ macro_rules! resources {
 
 resources! {
     NAMESPACES = "" "v1" "Namespace" "namespaces" Cluster;
+    MUTATING_WEBHOOK_CONFIGURATIONS = "admissionregistration.k8s.io" "v1" "MutatingWebhookConfiguration" "mutatingwebhookconfigurations" Cluster;
+    VALIDATING_WEBHOOK_CONFIGURATIONS = "admissionregistration.k8s.io" "v1" "ValidatingWebhookConfiguration" "validatingwebhookconfigurations" Cluster;
     NODES = "" "v1" "Node" "nodes" Cluster;
     PERSISTENT_VOLUMES = "" "v1" "PersistentVolume" "persistentvolumes" Cluster;
     PODS = "" "v1" "Pod" "pods" Namespaced;
@@ -193,5 +232,26 @@ resources! {
     ROLES = "rbac.authorization.k8s.io" "v1" "Role" "roles" Namespaced;
     ROLE_BINDINGS = "rbac.authorization.k8s.io" "v1" "RoleBinding" "rolebindings" Namespaced;
     CUSTOM_RESOURCE_DEFINITIONS = "apiextensions.k8s.io" "v1" "CustomResourceDefinition" "customresourcedefinitions" Cluster;
+    INGRESS_CLASSES = "networking.k8s.io" "v1" "IngressClass" "ingressclasses" Cluster;
+    RUNTIME_CLASSES = "node.k8s.io" "v1" "RuntimeClass" "runtimeclasses" Cluster;
+    CSI_DRIVERS = "storage.k8s.io" "v1" "CSIDriver" "csidrivers" Cluster;
+    CSI_NODES = "storage.k8s.io" "v1" "CSINode" "csinodes" Cluster;
+    CSI_STORAGE_CAPACITIES = "storage.k8s.io" "v1" "CSIStorageCapacity" "csistoragecapacities" Namespaced;
+    VOLUME_ATTRIBUTES_CLASSES = "storage.k8s.io" "v1" "VolumeAttributesClass" "volumeattributesclasses" Cluster;
+    DEVICE_CLASSES = "resource.k8s.io" "v1" "DeviceClass" "deviceclasses" Cluster;
+    RESOURCE_CLAIMS = "resource.k8s.io" "v1" "ResourceClaim" "resourceclaims" Namespaced;
+    RESOURCE_CLAIM_TEMPLATES = "resource.k8s.io" "v1" "ResourceClaimTemplate" "resourceclaimtemplates" Namespaced;
+    VOLUME_SNAPSHOTS = "snapshot.storage.k8s.io" "v1" "VolumeSnapshot" "volumesnapshots" Namespaced;
+    VOLUME_SNAPSHOT_CONTENTS = "snapshot.storage.k8s.io" "v1" "VolumeSnapshotContent" "volumesnapshotcontents" Cluster;
+    VOLUME_SNAPSHOT_CLASSES = "snapshot.storage.k8s.io" "v1" "VolumeSnapshotClass" "volumesnapshotclasses" Cluster;
+    GATEWAY_CLASSES = "gateway.networking.k8s.io" "v1" "GatewayClass" "gatewayclasses" Cluster;
+    GATEWAYS = "gateway.networking.k8s.io" "v1" "Gateway" "gateways" Namespaced;
+    HTTP_ROUTES = "gateway.networking.k8s.io" "v1" "HTTPRoute" "httproutes" Namespaced;
+    GRPC_ROUTES = "gateway.networking.k8s.io" "v1" "GRPCRoute" "grpcroutes" Namespaced;
+    TLS_ROUTES = "gateway.networking.k8s.io" "v1" "TLSRoute" "tlsroutes" Namespaced;
+    TCP_ROUTES = "gateway.networking.k8s.io" "v1alpha2" "TCPRoute" "tcproutes" Namespaced;
+    UDP_ROUTES = "gateway.networking.k8s.io" "v1alpha2" "UDPRoute" "udproutes" Namespaced;
+    BACKEND_TLS_POLICIES = "gateway.networking.k8s.io" "v1" "BackendTLSPolicy" "backendtlspolicies" Namespaced;
+    REFERENCE_GRANTS = "gateway.networking.k8s.io" "v1beta1" "ReferenceGrant" "referencegrants" Namespaced;
     VIRTUAL_CLUSTERS = "warren.dev" "v1alpha1" "VirtualCluster" "virtualclusters" Namespaced;
 }

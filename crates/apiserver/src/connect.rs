@@ -10,8 +10,8 @@ use warren_registry::admission::{AdmissionRequest, Operation};
 use crate::body::Body;
 use crate::cx::{Cx, Payload, Served};
 use crate::options::number;
-use crate::query::Query;
-use crate::tunnel::{Connect, ProxyTarget};
+use crate::query::{Query, decode};
+use crate::tunnel::{Connect, ProxyTarget, until};
 use crate::write::authorize_create;
 
 /// The static name of a connect subresource; `None` for others.
@@ -31,7 +31,7 @@ pub(crate) async fn object(
 ) -> Result<Response<Body>, Status> {
     let is_stream = matches!(subresource, "exec" | "attach" | "portforward");
     let (name, target) = if subresource == "proxy" {
-        proxy_target(served)?
+        proxy_target(served, cx.uri.path())?
     } else {
         (served.path.name.to_string(), ProxyTarget::default())
     };
@@ -76,7 +76,8 @@ pub(crate) async fn object(
         user: cx.user.clone(),
         request: whole(cx, payload),
     };
-    cx.cluster.tunnel.connect(connect).await
+    let answer = cx.cluster.tunnel.connect(connect).await?;
+    Ok(answer.map(|body| until(body, cx.stop.clone())))
 }
 
 /// The request as it came.
@@ -106,6 +107,7 @@ async fn admit(
         subresource: Some(subresource),
         old: Some(object),
         dry_run: false,
+        field_manager: "",
         registry,
         warnings: cx.warnings,
     };
@@ -183,7 +185,7 @@ fn check_log_options(pod: &Value, query: &Query) -> Result<(), Status> {
 }
 
 /// Splits `scheme:name:port`, as services, pods and nodes take it in proxy paths.
-fn proxy_target(served: &Served<'_>) -> Result<(String, ProxyTarget), Status> {
+fn proxy_target(served: &Served<'_>, path: &str) -> Result<(String, ProxyTarget), Status> {
     let invalid = || {
         Status::bad_request(format!(
             "invalid {} request {:?}",
@@ -203,9 +205,21 @@ fn proxy_target(served: &Served<'_>) -> Result<(String, ProxyTarget), Status> {
     let target = ProxyTarget {
         scheme: scheme.to_owned(),
         port: port.to_owned(),
-        path: served.path.rest.clone(),
+        path: behind(path, &served.path.rest).to_owned(),
     };
     Ok((name.to_owned(), target))
+}
+
+/// What of an escaped path is behind `proxy`: `rest` is that, decoded and without slashes at its end but one.
+fn behind<'a>(path: &'a str, rest: &str) -> &'a str {
+    let slashes = path.match_indices('/').map(|(at, _)| at);
+    let mut ends = slashes.filter_map(|at| path.split_at_checked(at));
+    let is_it = |(before, behind): &(&str, &str)| {
+        let wanted = rest.trim_end_matches('/');
+        let decoded = decode(behind, false).unwrap_or_else(|| (*behind).to_owned());
+        before.ends_with("/proxy") && decoded.trim_end_matches('/') == wanted
+    };
+    ends.find(is_it).map_or("", |(_, behind)| behind)
 }
 
 #[cfg(test)]
@@ -217,6 +231,16 @@ mod tests {
     fn check(pod: &Value, asked: &str, expect: Result<&str, &str>) {
         let got = container(pod, asked).map_err(|status| status.message().to_owned());
         assert_eq!(got, expect.map(str::to_owned).map_err(str::to_owned));
+    }
+
+    #[test]
+    fn the_path_behind_a_proxy_stays_escaped() {
+        let check = |path, rest, expect| assert_eq!(behind(path, rest), expect, "{path}");
+        let pod = "/api/v1/namespaces/a/pods/b/proxy";
+        check(pod, "", "");
+        check(&format!("{pod}/"), "/", "/");
+        check(&format!("{pod}/a%2Fb/c%20d"), "/a/b/c d", "/a%2Fb/c%20d");
+        check(&format!("/clusters/x{pod}/proxy/x//"), "/proxy/x/", "/proxy/x//");
     }
 
     #[test]

@@ -133,7 +133,10 @@ impl ApiServer {
             }
         };
         match record {
-            Some(record) => record.answered(cluster, response).await,
+            Some(mut record) => {
+                record.admitted(received.warnings.take_annotations());
+                record.answered(cluster, response).await
+            }
             None => response,
         }
     }

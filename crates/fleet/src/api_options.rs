@@ -6,9 +6,9 @@ use std::sync::Arc;
 use warren_access::{Anonymous, AuthenticationConfiguration, Authenticators, Issuer, IssuerConfiguration};
 use warren_apimachinery::UserInfo;
 use warren_apiserver::{AuditLog, AuditPolicy, Auditor, Rotation};
+use warren_outbound::IssuerDocuments;
 
 use crate::error::FleetError;
-use crate::issuer_documents::IssuerDocuments;
 
 /// See the module. The default trusts the cluster's own keys alone, lets everybody ask, and writes nothing down.
 #[derive(Clone, Debug, Default)]

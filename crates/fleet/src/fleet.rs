@@ -12,6 +12,7 @@ use warren_access::Shared;
 use warren_apimachinery::{ClusterId, Resource};
 use warren_apiserver::{ApiServer, Tunnel};
 use warren_journal_sqlite::SqliteJournal;
+use warren_outbound::Calls;
 use warren_reconciler::{Cluster, Clusters, Runtime};
 use warren_registry::reserve::Reserve;
 use warren_registry::{Catalogue, LocalCluster};
@@ -20,10 +21,12 @@ use warren_storage::{Journal, JournalError, MemoryJournal, Opened, Store};
 use crate::error::FleetError;
 use crate::feed::Feed;
 use crate::keys;
-use crate::listener::Listener;
+use crate::front_door::Doorman;
+use crate::listener::{Alone, Listener};
 use crate::options::Options;
 use crate::template::{Template, blocking, is_template};
 use crate::tenant::{Tenant, TenantParts};
+use crate::webhook_services::WebhookServices;
 
 /// See the module. Made with `open`; the data is free again after `close`.
 pub struct Fleet {
@@ -38,6 +41,8 @@ pub struct Fleet {
     failed: Mutex<Option<UnboundedReceiver<ClusterId>>>,
     /// Told whenever a cluster begins to listen.
     opened: watch::Sender<()>,
+    /// Open from `open_front_door` to `close`.
+    front_door: Mutex<Option<Arc<Listener>>>,
     runtime: OnceLock<Arc<Runtime>>,
     clusters: RwLock<HashMap<ClusterId, Arc<Tenant>>>,
 }
@@ -67,7 +72,7 @@ impl Fleet {
         let catalogue = Arc::new(Catalogue::new(warren_resources::definitions()));
         let (failed, failures) = mpsc::unbounded_channel();
         let template = Template::load_or_make(&journal, &catalogue, Timestamp::now()).await?;
-        Ok(Arc::new(Self {
+        let fleet = Arc::new(Self {
             options,
             journal,
             template,
@@ -77,9 +82,13 @@ impl Fleet {
             feed: Arc::new(Feed::new(failed)),
             failed: Mutex::new(Some(failures)),
             opened: watch::Sender::new(()),
+            front_door: Mutex::default(),
             runtime: OnceLock::new(),
             clusters: RwLock::default(),
-        }))
+        });
+        let services = WebhookServices(Arc::downgrade(&fleet));
+        fleet.shared.reach_by(Arc::new(Calls::new(services)));
+        Ok(fleet)
     }
 
     /// How it was started.
@@ -192,6 +201,7 @@ impl Fleet {
         preferred: Port,
         names: &[String],
     ) -> Result<Arc<Listener>, FleetError> {
+        self.certify(tenant, names)?;
         if let Some(listener) = tenant.listener() {
             let wanted = match preferred {
                 Port::Exactly(port) => port,
@@ -202,14 +212,11 @@ impl Fleet {
             }
         }
         let (socket, address) = self.bind(preferred).await?;
-        let tls = self.tls(tenant, names)?;
-        let listener = Listener::open(
-            socket,
-            address,
-            &self.server,
-            Arc::clone(tenant.api()),
-            Arc::new(tls),
-        );
+        let alone = Alone {
+            cluster: Arc::clone(tenant.api()),
+            certificate: Arc::clone(tenant.certificate()),
+        };
+        let listener = Listener::open(socket, address, &self.server, Arc::new(alone));
         // The cluster moved to another port: the new one is open before the old one closes.
         let old = tenant.set_listener(Some(Arc::clone(&listener)));
         self.opened.send_replace(());
@@ -217,6 +224,33 @@ impl Fleet {
             old.close().await;
         }
         Ok(listener)
+    }
+
+    /// Opens the front door, where one is wanted.
+    ///
+    /// # Errors
+    /// `Address` where it cannot listen there.
+    pub(crate) async fn open_front_door(self: &Arc<Self>) -> Result<(), FleetError> {
+        let Some(door) = self.options.front_door.clone() else {
+            return Ok(());
+        };
+        let address = door.address;
+        let wrong = |source| FleetError::Address { address, source };
+        let socket = TcpListener::bind(address).await.map_err(wrong)?;
+        let address = socket.local_addr().map_err(wrong)?;
+        let doorman = Doorman {
+            fleet: Arc::downgrade(self),
+            door,
+        };
+        let listener = Listener::open(socket, address, &self.server, Arc::new(doorman));
+        *self.front_door.lock().unwrap_or_else(PoisonError::into_inner) = Some(listener);
+        Ok(())
+    }
+
+    /// Where the front door is, once it is open.
+    pub fn front_door(&self) -> Option<SocketAddr> {
+        let door = self.front_door.lock().unwrap_or_else(PoisonError::into_inner);
+        door.as_ref().map(|listener| listener.address())
     }
 
     async fn bind(&self, port: Port) -> Result<(TcpListener, SocketAddr), FleetError> {
@@ -238,7 +272,12 @@ impl Fleet {
         Ok((socket, local))
     }
 
-    fn tls(&self, tenant: &Tenant, extra: &[String]) -> Result<rustls::ServerConfig, FleetError> {
+    /// Sees to it that the cluster has a certificate for `extra` and the names that every cluster has.
+    fn certify(&self, tenant: &Tenant, extra: &[String]) -> Result<(), FleetError> {
+        let now = Timestamp::now();
+        if tenant.certificate().is_for(extra, now) {
+            return Ok(());
+        }
         let wrong = |source| FleetError::Keys {
             cluster: tenant.id().clone(),
             source,
@@ -253,6 +292,7 @@ impl Fleet {
         .map(str::to_owned)
         .to_vec();
         let mut addresses = vec![IpAddr::from([127, 0, 0, 1]), self.options.address];
+        addresses.extend(self.options.advertise);
         for name in extra {
             match name.parse() {
                 Ok(address) => addresses.push(address),
@@ -262,9 +302,11 @@ impl Fleet {
         let issued = tenant
             .guard()
             .authority()
-            .issue_server(&names, &addresses, Timestamp::now())
+            .issue_server(&names, &addresses, now)
             .map_err(wrong)?;
-        warren_pki::server_config(&issued, &[]).map_err(wrong)
+        let tls = warren_pki::server_config(&issued, &[]).map_err(wrong)?;
+        tenant.certificate().replace(extra, tls, now);
+        Ok(())
     }
 
     /// Removes a cluster and all that it holds.
@@ -321,6 +363,10 @@ impl Fleet {
 
     /// Closes every listener and store. What was acknowledged is durable already.
     pub async fn close(&self) {
+        let door = self.front_door.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(door) = door {
+            door.close().await;
+        }
         let all: Vec<Arc<Tenant>> = {
             let mut clusters = self.clusters.write().unwrap_or_else(PoisonError::into_inner);
             clusters.drain().map(|(_, tenant)| tenant).collect()

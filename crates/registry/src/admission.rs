@@ -38,6 +38,8 @@ pub struct AdmissionRequest<'a> {
     pub old: Option<&'a Value>,
     /// Nothing will be kept.
     pub dry_run: bool,
+    /// In whose name fields are owned; empty where that means nothing.
+    pub field_manager: &'a str,
     /// The cluster: what steps look up.
     pub registry: &'a Registry,
     /// Where warnings go.
@@ -66,8 +68,8 @@ impl Permit {
 pub trait Admission: Send + Sync + 'static {
     /// Runs after decoding, defaulting and the bookkeeping of field owners, before the strategy prepares and
     /// validates; may change `object` (storage version). On an update, what the part may not change is already
-    /// the old object's. On a create, uid, times and a generated name are not there yet. Not called for
-    /// deletions, bindings, evictions and token requests.
+    /// the old object's. On a create, uid, times and a generated name are not there yet. For
+    /// `binding`, `eviction` and `token` it is what was posted. Not called for deletions and connects.
     ///
     /// # Errors
     /// The refusal, as the client reads it.

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use warren_apimachinery::Status;
 use warren_apimachinery::decode::{FieldOrder, summary};
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::resource::GroupVersion;
 use warren_apimachinery::value::{ValueExt, go_kind};
+use warren_apimachinery::{GroupVersionResource, Status};
 use warren_reconciler::Part;
 use warren_schema::{Decoder, Schema, builtin, definition_for, strict_error};
 
@@ -91,20 +91,61 @@ impl Registry {
         if drops_status(definition, part) {
             object.take_at("/status");
         }
-        let stored = if definition.is_stored_as(cx.version) {
+        self.settle(definition, cx.version, schema, &mut object);
+        Ok(object)
+    }
+
+    /// Defaults an object of a served version and brings it to the version that objects are kept in.
+    fn settle(
+        &self,
+        definition: &Definition,
+        version: &str,
+        schema: Option<Arc<Schema>>,
+        object: &mut Value,
+    ) {
+        let stored = if definition.is_stored_as(version) {
             schema
         } else {
             if let Some(schema) = &schema {
-                schema.default(&mut object);
+                schema.default(object);
             }
-            definition.strategy.convert_to_storage(cx.version, &mut object);
-            stamp_storage(definition, &mut object);
+            definition.strategy.convert_to_storage(version, object);
+            stamp_storage(definition, object);
             self.storage_schema(definition)
         };
         if let Some(schema) = stored {
-            schema.default(&mut object);
+            schema.default(object);
         }
-        definition.strategy.default(&mut object);
+        definition.strategy.default(object);
+    }
+
+    /// An object of the storage version as `resource`'s clients see it, for admission by others. As it is, where that
+    /// resource is not served.
+    pub fn show(&self, resource: &GroupVersionResource, object: &Value) -> Value {
+        let catalogue = self.catalogue();
+        match catalogue.served(&resource.group, &resource.version, &resource.resource) {
+            Some((definition, _)) => self.in_version(&resource.version, definition, object),
+            None => object.clone(),
+        }
+    }
+
+    /// What others made of an object of `resource`: pruned, defaulted, and in the storage version.
+    ///
+    /// # Errors
+    /// The decoder's words where a field has another type, or where the resource is not served.
+    pub fn read_back(&self, resource: &GroupVersionResource, mut object: Value) -> Result<Value, String> {
+        let catalogue = self.catalogue();
+        let (group, version) = (&resource.group, &resource.version);
+        let Some((definition, _)) = catalogue.served(group, version, &resource.resource) else {
+            return Err(format!("{} is not served any more", resource.resource));
+        };
+        let schema = self.schema(definition, version);
+        if let Some(schema) = &schema
+            && let Some(why) = schema.check_by(Decoder::Json, &mut object).type_error
+        {
+            return Err(why);
+        }
+        self.settle(definition, version, schema, &mut object);
         Ok(object)
     }
 

@@ -96,6 +96,7 @@ impl<'a> Operation<'a> {
             subresource: self.subresource(),
             old,
             dry_run: self.cx.dry_run,
+            field_manager: self.cx.field_manager,
             registry: self.registry,
             warnings: self.cx.warnings,
         }

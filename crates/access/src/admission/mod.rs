@@ -20,15 +20,18 @@ mod runtime_class;
 mod service_account;
 mod storage_object_in_use_protection;
 mod taint_nodes_by_condition;
+mod webhook;
 
 use async_trait::async_trait;
 use serde_json::Value;
 use warren_apimachinery::Status;
-use warren_registry::admission::{Admission, AdmissionRequest, Permit};
+use warren_registry::admission::{Admission, AdmissionRequest, Operation, Permit};
 
 pub(crate) use self::asked::Asked;
 pub(crate) use self::resource_quota::QuotaTurns;
 pub use self::resource_quota::quota_status;
+pub(crate) use self::webhook::Hooks;
+use self::webhook::Turns;
 use crate::guard::Guard;
 
 type Mutate = fn(&Asked<'_>, &mut Value) -> Result<(), Status>;
@@ -46,8 +49,6 @@ const MUTATE: &[Mutate] = &[
     runtime_class::mutate,
     certificate_signing::mutate,
     default_ingress_class::mutate,
-    // Upstream's registry asks this before validation, so that what one may not grant is not explained either.
-    rbac_escalation::mutate,
 ];
 
 const VALIDATE: &[Validate] = &[
@@ -67,7 +68,16 @@ impl Admission for Guard {
         service_account::await_default(request).await;
         let cluster = request.registry.store().snapshot();
         let asked = Asked::of(self, request, &cluster);
-        MUTATE.iter().try_for_each(|step| step(&asked, object))
+        MUTATE.iter().try_for_each(|step| step(&asked, object))?;
+        if let Some(mut turns) = Turns::of(self, request)
+            && turns.mutate(Some(&mut *object)).await?
+        {
+            // As upstream: what webhooks changed goes through every step once more.
+            MUTATE.iter().try_for_each(|step| step(&asked, object))?;
+            turns.mutate(Some(&mut *object)).await?;
+        }
+        // Upstream's registry asks this before validation, so that what one may not grant is not explained either.
+        rbac_escalation::mutate(&asked, object)
     }
 
     async fn validate(
@@ -78,6 +88,12 @@ impl Admission for Guard {
         let cluster = request.registry.store().head();
         let asked = Asked::of(self, request, &cluster);
         VALIDATE.iter().try_for_each(|step| step(&asked, object))?;
+        if let Some(mut turns) = Turns::of(self, request) {
+            if matches!(request.operation, Operation::Delete | Operation::Connect) {
+                turns.mutate(None).await?;
+            }
+            turns.validate(&cluster, object).await?;
+        }
         // Last, as upstream: what another step refuses must not be counted.
         resource_quota::charge(self, request, object).await
     }

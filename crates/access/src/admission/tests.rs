@@ -67,6 +67,7 @@ impl Try<'_> {
         let mut object = object;
         if self.operation != Operation::Delete {
             MUTATE.iter().try_for_each(|step| step(&cx, &mut object))?;
+            super::rbac_escalation::mutate(&cx, &mut object)?;
         }
         VALIDATE.iter().try_for_each(|step| step(&cx, Some(&object)))?;
         if self.operation != Operation::Delete && self.subresource.is_empty() {

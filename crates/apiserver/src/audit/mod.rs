@@ -118,8 +118,8 @@ impl Record {
             Decision::NoOpinion(reason) => ("forbid", reason),
         };
         let annotations = &mut self.event.annotations;
-        annotations.insert("authorization.k8s.io/decision", word.to_owned());
-        annotations.insert("authorization.k8s.io/reason", reason.clone());
+        annotations.insert("authorization.k8s.io/decision".into(), word.to_owned());
+        annotations.insert("authorization.k8s.io/reason".into(), reason.clone());
     }
 
     /// Whether the body of the request is wanted.
@@ -162,6 +162,13 @@ impl Record {
             "message": format!("Authentication failed, attempted: {attempted}"),
         }));
         self.emit(cluster, Stage::ResponseStarted).await;
+    }
+
+    /// What admission has to say of the request; the first of a key stays.
+    pub(crate) fn admitted(&mut self, annotations: Vec<(String, String)>) {
+        for (key, value) in annotations {
+            self.event.annotations.entry(key.into()).or_insert(value);
+        }
     }
 
     /// The answer is ready: its last stage is written now, or when a stream ends.

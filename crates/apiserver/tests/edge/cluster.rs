@@ -19,6 +19,7 @@ pub(crate) const TOKEN: &str = "s3cret";
 pub(crate) struct TestCluster {
     pub(crate) api: Arc<ClusterApi>,
     pub(crate) authority: Arc<Authority>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 impl TestCluster {
@@ -33,8 +34,9 @@ impl TestCluster {
         opened.revision = Revision(400);
         let store = Store::open(id.clone(), Arc::new(journal), opened, Arc::new(Silent));
         let authority = Arc::new(Authority::generate("test-ca", Timestamp::now()).unwrap());
+        let shared = Shared::new();
         let guard = Guard::new(
-            Shared::new(),
+            Arc::clone(&shared),
             Keys {
                 authority: Arc::clone(&authority),
                 tokens: Arc::new(TokenSigner::generate().unwrap()),
@@ -58,7 +60,7 @@ impl TestCluster {
             shows_process_metrics: true,
             auditor: None,
         });
-        Self { api, authority }
+        Self { api, authority, shared }
     }
 }
 

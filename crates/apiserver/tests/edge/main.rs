@@ -18,3 +18,4 @@ mod quota;
 mod serving;
 mod tunnel;
 mod watch;
+mod webhooks;

@@ -24,8 +24,11 @@ const ROUNDS: usize = 16;
 impl Operation<'_> {
     /// Assigns the pod to the node that the `Binding` targets.
     pub(super) async fn bind(&self, binding: &Value) -> Result<Value, Status> {
-        let binding = &self.registry.decode_part(self.cx, BINDING, binding.clone())?;
-        self.check_body_name(binding, "Binding")?;
+        let mut binding = self.registry.decode_part(self.cx, BINDING, binding.clone())?;
+        self.check_body_name(&binding, "Binding")?;
+        self.mutate(admission::Operation::Create, &mut binding, None)
+            .await?;
+        let binding = &binding;
         check_target(binding)?;
         self.admit(admission::Operation::Create, Some(binding), None)
             .await?;

@@ -26,8 +26,11 @@ const MAX_DISRUPTED: usize = 2000;
 impl Operation<'_> {
     /// Deletes the pod if its budget allows it, and counts it there.
     pub(super) async fn evict(&self, eviction: &Value) -> Result<Value, Status> {
-        let eviction = &self.decode_eviction(eviction.clone())?;
-        self.check_body_name(eviction, "Eviction")?;
+        let mut eviction = self.decode_eviction(eviction.clone())?;
+        self.check_body_name(&eviction, "Eviction")?;
+        self.mutate(admission::Operation::Create, &mut eviction, None)
+            .await?;
+        let eviction = &eviction;
         self.admit(admission::Operation::Create, Some(eviction), None)
             .await?;
         let asked = delete_options(eviction.at("/deleteOptions"))?;

@@ -38,6 +38,8 @@ impl Operation<'_> {
         }
         check_expiration(&request)?;
         self.own_request(&mut request);
+        self.mutate(admission::Operation::Create, &mut request, None)
+            .await?;
         let (bound, node) = self.bound_object(request.at("/spec/boundObjectRef"))?;
         self.admit(admission::Operation::Create, Some(&request), None)
             .await?;

@@ -1,0 +1,156 @@
+//! Webhooks as their configurations describe them, read once per state of the configurations.
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use warren_apimachinery::resource::{MUTATING_WEBHOOK_CONFIGURATIONS, VALIDATING_WEBHOOK_CONFIGURATIONS};
+use warren_apimachinery::selector::LabelSelector;
+use warren_apimachinery::value::ValueExt;
+use warren_apimachinery::{GroupResource, Resource};
+use warren_storage::Snapshot;
+
+use super::matching::Rule;
+use crate::outbound::{Destination, Place};
+
+/// The port of a Service that a webhook does not name.
+const HTTPS: u16 = 443;
+/// Upstream's default of `timeoutSeconds`.
+const TIMEOUT_SECONDS: u64 = 10;
+
+static CONFIGURATIONS: LazyLock<[GroupResource; 2]> = LazyLock::new(|| {
+    [MUTATING_WEBHOOK_CONFIGURATIONS, VALIDATING_WEBHOOK_CONFIGURATIONS].map(|r| r.group_resource())
+});
+
+/// The webhooks of a cluster, and the configurations they were read from.
+pub(crate) struct Hooks {
+    tables: Snapshot,
+    pub(super) mutating: Vec<Hook>,
+    pub(super) validating: Vec<Hook>,
+}
+
+impl Hooks {
+    /// Reads all webhooks of a state, in upstream's order: by the name of their configuration, then as they stand.
+    pub(crate) fn of(now: &Snapshot) -> Arc<Self> {
+        Arc::new(Self {
+            tables: now.only(&*CONFIGURATIONS),
+            mutating: read(now, &MUTATING_WEBHOOK_CONFIGURATIONS),
+            validating: read(now, &VALIDATING_WEBHOOK_CONFIGURATIONS),
+        })
+    }
+
+    /// Whether there is any configuration: two look-ups.
+    pub(crate) fn any(now: &Snapshot) -> bool {
+        CONFIGURATIONS
+            .iter()
+            .any(|resource| now.list(resource, None).next().is_some())
+    }
+
+    /// Whether they still are the webhooks of `now`.
+    pub(crate) fn are_of(&self, now: &Snapshot) -> bool {
+        CONFIGURATIONS
+            .iter()
+            .all(|resource| self.tables.same(now, resource))
+    }
+}
+
+fn read(now: &Snapshot, resource: &Resource) -> Vec<Hook> {
+    let mut hooks = Vec::new();
+    for object in now.list(&resource.group_resource(), None) {
+        let value = object.to_value();
+        let webhooks = value.items("/webhooks").iter();
+        hooks.extend(webhooks.map(|webhook| Hook::of(&object.meta().name, webhook)));
+    }
+    hooks
+}
+
+/// One webhook.
+#[derive(Debug)]
+pub(super) struct Hook {
+    /// The configuration's name.
+    pub(super) configuration: String,
+    pub(super) name: String,
+    pub(super) rules: Vec<Rule>,
+    /// `Err` cannot happen for what validation let pass; it is the answer to every request then.
+    pub(super) namespaces: Result<LabelSelector, String>,
+    pub(super) objects: Result<LabelSelector, String>,
+    /// `matchPolicy: Equivalent`: rules also match by the other versions of a resource.
+    pub(super) equivalent: bool,
+    /// `failurePolicy: Ignore`.
+    pub(super) fails_open: bool,
+    pub(super) side_effects: Option<String>,
+    pub(super) timeout: Duration,
+    /// `reinvocationPolicy: IfNeeded`.
+    pub(super) reinvocable: bool,
+    pub(super) review_versions: Vec<String>,
+    pub(super) destination: Destination,
+    /// Name and expression.
+    pub(super) conditions: Vec<(String, String)>,
+}
+
+impl Hook {
+    pub(super) fn of(configuration: &str, webhook: &Value) -> Self {
+        let selector =
+            |pointer: &str| LabelSelector::from_json(webhook.at(pointer)).map_err(|error| error.to_string());
+        let texts = |pointer: &str| {
+            webhook
+                .items(pointer)
+                .iter()
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+        };
+        let seconds = webhook.at("/timeoutSeconds").as_u64().unwrap_or(TIMEOUT_SECONDS);
+        Self {
+            configuration: configuration.to_owned(),
+            name: webhook.text("/name").to_owned(),
+            rules: webhook.items("/rules").iter().map(Rule::of).collect(),
+            namespaces: selector("/namespaceSelector"),
+            objects: selector("/objectSelector"),
+            equivalent: webhook.text("/matchPolicy") == "Equivalent",
+            fails_open: webhook.text("/failurePolicy") == "Ignore",
+            side_effects: webhook.at("/sideEffects").as_str().map(str::to_owned),
+            timeout: Duration::from_secs(seconds),
+            reinvocable: webhook.text("/reinvocationPolicy") == "IfNeeded",
+            review_versions: texts("/admissionReviewVersions").collect(),
+            destination: destination(webhook.at("/clientConfig")),
+            conditions: webhook
+                .items("/matchConditions")
+                .iter()
+                .map(|condition| {
+                    (
+                        condition.text("/name").to_owned(),
+                        condition.text("/expression").to_owned(),
+                    )
+                })
+                .collect(),
+        }
+    }
+
+    /// Whether it may be asked about a request of which nothing will be kept.
+    pub(super) fn stands_dry_run(&self) -> bool {
+        matches!(self.side_effects.as_deref(), Some("None" | "NoneOnDryRun"))
+    }
+}
+
+fn destination(config: &Value) -> Destination {
+    let service = config.at("/service");
+    let place = match config.at("/url").as_str() {
+        Some(url) => Place::Url(url.to_owned()),
+        None => Place::Service {
+            namespace: service.text("/namespace").to_owned(),
+            name: service.text("/name").to_owned(),
+            port: service
+                .int("/port")
+                .and_then(|port| u16::try_from(port).ok())
+                .unwrap_or(HTTPS),
+            path: service.text("/path").to_owned(),
+        },
+    };
+    let authority = STANDARD.decode(config.text("/caBundle")).unwrap_or_default();
+    Destination {
+        place,
+        authority_pem: String::from_utf8(authority).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,75 @@
+//! The `Outbound` port: requests to servers that a tenant names, such as admission webhooks.
+//!
+//! Owns what such a request is. How it travels, and how a Service of a cluster is reached, is the adapter's.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use warren_apimachinery::ClusterId;
+
+/// A server that a tenant named: `clientConfig` of a webhook.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Destination {
+    /// Where it is.
+    pub place: Place,
+    /// The certificates that the server's must be signed by, as PEM; empty for those that the machine trusts.
+    pub authority_pem: String,
+}
+
+/// Where a server is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// At an address of the network.
+    Url(String),
+    /// Behind a Service of the cluster.
+    Service {
+        /// The Service's namespace.
+        namespace: String,
+        /// The Service's name.
+        name: String,
+        /// The Service's port.
+        port: u16,
+        /// The path, with its leading slash; may be empty.
+        path: String,
+    },
+}
+
+impl Destination {
+    /// The address as upstream's messages name it.
+    pub fn url(&self) -> String {
+        match &self.place {
+            Place::Url(url) => url.clone(),
+            Place::Service {
+                namespace,
+                name,
+                port,
+                path,
+            } => format!("https://{name}.{namespace}.svc:{port}{path}"),
+        }
+    }
+}
+
+/// What a server answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// The HTTP status code.
+    pub code: u16,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// Sends requests to servers that tenants name. Bounded: an answer has a size and a time at which it is given up.
+#[async_trait]
+pub trait Outbound: Send + Sync + 'static {
+    /// Posts JSON in the name of a cluster's API server.
+    ///
+    /// # Errors
+    /// Why there is no answer, in the words of Go's HTTP client (`Post "https://…": context deadline exceeded`).
+    async fn post(
+        &self,
+        cluster: &ClusterId,
+        to: &Destination,
+        body: Vec<u8>,
+        timeout: Duration,
+    ) -> Result<Reply, String>;
+}
