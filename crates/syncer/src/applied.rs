@@ -49,6 +49,11 @@ impl Applied {
         self.0.get(path).is_some_and(|known| *known == hash(value))
     }
 
+    /// Whether anything was ever carried to `path`.
+    pub(crate) fn knows(&self, path: &str) -> bool {
+        self.0.contains_key(path)
+    }
+
     /// The paths below `prefix` that were carried over and are not in `parts` any more.
     pub(crate) fn dropped<'a>(&'a self, prefix: &'a str, parts: &'a Parts) -> impl Iterator<Item = &'a str> {
         let gone = self.0.keys().filter(|path| !parts.contains_key(*path));

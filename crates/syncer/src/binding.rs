@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use smol_str::SmolStr;
 use warren_apimachinery::ClusterId;
 use warren_config::VirtualClusterSpec;
 use warren_translate::Tenant;
@@ -22,6 +23,15 @@ pub struct Binding {
     pub owner: Option<serde_json::Value>,
     /// Where pods reach the virtual cluster's API: address and port; `None` until it is known.
     pub api: Option<(String, u16)>,
+    /// The address of the virtual cluster's DNS server on the host, port 53; `None`: it has none.
+    pub dns: Option<SmolStr>,
+}
+
+impl Binding {
+    /// Whether it shows services of the host in the virtual cluster.
+    pub fn shows_services(&self) -> bool {
+        !self.spec.networking.replicate_services.from_host.is_empty()
+    }
 }
 
 /// Finds bindings; the fleet implements it. Called for every commit, so: quick.
@@ -34,4 +44,11 @@ pub trait Bindings: Send + Sync + 'static {
 
     /// All bindings to a host: for what is shown to every tenant, such as nodes.
     fn on_host(&self, host: &ClusterId) -> Vec<Arc<Binding>>;
+
+    /// Those bindings to a host that show services of it.
+    fn shows_services(&self, host: &ClusterId) -> Vec<Arc<Binding>> {
+        let mut bindings = self.on_host(host);
+        bindings.retain(|binding| binding.shows_services());
+        bindings
+    }
 }

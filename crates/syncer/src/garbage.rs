@@ -6,26 +6,22 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use warren_apimachinery::{Object, ObjectKey, Resource, resource};
 use warren_reconciler::{Change, Cluster, Context, Next, ReconcileError, Reconciler, Triggers};
-use warren_translate::MANAGED_BY;
+use warren_translate::Identity;
 
 use crate::binding::Bindings;
+use crate::catalogue::MIRRORED;
 use crate::pod::token;
 use crate::service::may_be_reserved;
 use crate::sides::{ACTOR, EVERYTHING, Sides, is_full_pass, of_host_change, ours};
 
-/// The kinds that the rules put on a host.
+/// The kinds that rules of their own put on a host; the rest are rows of `mirrored`.
 const KINDS: &[Resource] = &[
     resource::PODS,
     resource::SERVICES,
     resource::CONFIG_MAPS,
     resource::SECRETS,
-    resource::PERSISTENT_VOLUME_CLAIMS,
-    resource::ENDPOINTS,
-    resource::ENDPOINT_SLICES,
-    resource::INGRESSES,
-    resource::NETWORK_POLICIES,
-    resource::POD_DISRUPTION_BUDGETS,
 ];
+
 /// The rule. Its keys are of host objects, queued in the virtual cluster that they belong to.
 pub(crate) struct Garbage {
     pub(crate) bindings: Arc<dyn Bindings>,
@@ -70,16 +66,16 @@ impl Reconciler for Garbage {
         };
         if *key != EVERYTHING {
             if let Some(secret) = sides.host.get(&resource::SECRETS, key) {
-                collect(&sides, &resource::SECRETS, &secret).await?;
+                if let Some(identity) = ours(&sides.binding, &secret) {
+                    collect(&sides, &resource::SECRETS, &secret, &identity).await?;
+                }
             }
             return Ok(Next::Wait);
         }
-        let namespace = sides.binding.tenant.host_namespace().0.clone();
-        for resource in KINDS {
-            for object in sides.host.list(resource, Some(&namespace)) {
-                if object.meta().label(MANAGED_BY) == Some(sides.binding.tenant.cluster()) {
-                    collect(&sides, resource, &object).await?;
-                }
+        let mirrored = MIRRORED.iter().map(|row| &row.resource);
+        for resource in KINDS.iter().chain(mirrored) {
+            for (object, identity) in sides.carried(resource) {
+                collect(&sides, resource, &object, &identity).await?;
             }
         }
         Ok(Next::Wait)
@@ -87,17 +83,19 @@ impl Reconciler for Garbage {
 }
 
 /// Deletes a host object of ours if its virtual object is gone or another.
-async fn collect(sides: &Sides<'_>, resource: &Resource, object: &Object) -> Result<(), ReconcileError> {
-    if object.meta().deleting || !is_orphan(sides, resource, object) {
+async fn collect(
+    sides: &Sides<'_>,
+    resource: &Resource,
+    object: &Object,
+    identity: &Identity,
+) -> Result<(), ReconcileError> {
+    if object.meta().deleting || !is_orphan(sides, resource, object, identity) {
         return Ok(());
     }
     sides.delete_host(resource, object, None).await
 }
 
-fn is_orphan(sides: &Sides<'_>, resource: &Resource, object: &Object) -> bool {
-    let Some(identity) = ours(&sides.binding, object) else {
-        return false;
-    };
+fn is_orphan(sides: &Sides<'_>, resource: &Resource, object: &Object, identity: &Identity) -> bool {
     if identity.uid.0.is_empty() {
         // Shared by many virtual objects; it goes with the virtual cluster.
         return false;

@@ -4,12 +4,13 @@
 use serde_json::{Value, json};
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{Object, ObjectKey, Resource, resource};
-use warren_config::ReferencedOrAll;
+use warren_config::{ReferencedOrAll, VirtualClusterSpec};
 use warren_reconciler::{Change, Part, ReconcileError, Triggers};
 
 use crate::applied::{APPLIED, Applied, Parts, metadata_parts, metadata_patch};
 use crate::binding::Bindings;
 use crate::difference::difference;
+use crate::patches::{self, Scene};
 use crate::pod::references::references;
 use crate::sides::{Claim, Sides, trigger};
 
@@ -24,24 +25,43 @@ pub(crate) trait Kind {
     const FIELDS: &'static [&'static str];
 
     /// What of it is synced.
-    fn wanted(sides: &Sides<'_>) -> ReferencedOrAll;
+    fn wanted<'a>(sides: &'a Sides<'_>) -> &'a ReferencedOrAll;
 
     /// Fills in what is not simply copied.
     fn shape(_host: &mut Value) {}
 
-    /// Whether something else than a pod refers to it.
-    fn is_referenced_elsewhere(_sides: &Sides<'_>, _key: &ObjectKey) -> bool {
-        false
-    }
+    /// What else than pods refers to it.
+    const REFERRERS: &'static [Referrer];
+}
+
+/// A kind beside pods that names config maps or secrets.
+pub(crate) struct Referrer {
+    pub(crate) resource: Resource,
+    /// Whether the configuration carries it to the host.
+    pub(crate) is_on: fn(&VirtualClusterSpec) -> bool,
+    /// What an object of it names.
+    pub(crate) names: fn(&Value) -> Vec<ObjectKey>,
 }
 
 /// Queues the object itself, and what a pod referred to that is gone now.
 pub(crate) fn triggers<K: Kind>(bindings: &dyn Bindings, change: &Change, out: &mut Triggers<'_>) {
     trigger(bindings, &K::RESOURCE, change, out);
-    if !resource::PODS.is(&change.resource)
-        || !change.deleted
-        || bindings.of_virtual(&change.cluster).is_none()
-    {
+    if K::RESOURCE.is(&change.resource) {
+        return;
+    }
+    let Some(binding) = bindings.of_virtual(&change.cluster) else {
+        return;
+    };
+    for referrer in K::REFERRERS {
+        if referrer.resource.is(&change.resource) && (referrer.is_on)(&binding.spec) {
+            let versions = [Some(&change.object), change.previous.as_ref()]
+                .into_iter()
+                .flatten();
+            let named = versions.flat_map(|object| (referrer.names)(&object.to_value()));
+            named.for_each(|key| out.add(key));
+        }
+    }
+    if !resource::PODS.is(&change.resource) || !change.deleted {
         return;
     }
     let namespace = &change.object.meta().namespace;
@@ -81,7 +101,17 @@ pub(crate) async fn ensure<K: Kind>(sides: &Sides<'_>, key: &ObjectKey) -> Resul
 
 async fn keep<K: Kind>(sides: &Sides<'_>, object: &Object, claim: Claim) -> Result<(), ReconcileError> {
     let value = object.to_value();
-    let wanted = host_object::<K>(sides, &value);
+    let there = match &claim {
+        Claim::Ours { object, .. } => object.to_value(),
+        Claim::Absent | Claim::Foreign => Value::Null,
+    };
+    let wanted = match host_object::<K>(sides, &value, &there) {
+        Ok(wanted) => wanted,
+        Err(why) => {
+            sides.warn(&K::RESOURCE, object, &why).await;
+            return Err(ReconcileError::Never(why));
+        }
+    };
     let mut parts = Parts::new();
     metadata_parts(wanted.at("/metadata"), &mut parts);
     match claim {
@@ -90,19 +120,18 @@ async fn keep<K: Kind>(sides: &Sides<'_>, object: &Object, claim: Claim) -> Resu
             Ok(())
         }
         Claim::Absent => create::<K>(sides, object, wanted, &parts).await,
-        Claim::Ours { object: there, uid } => {
-            let host = there.to_value();
+        Claim::Ours { object: host, uid } => {
             // Another incarnation, or a change that the API does not allow: a new object.
-            if uid != object.meta().uid || is_fixed::<K>(&host, &wanted) {
-                sides.delete_host(&K::RESOURCE, &there, None).await?;
+            if uid != object.meta().uid || is_fixed::<K>(&there, &wanted) {
+                sides.delete_host(&K::RESOURCE, &host, None).await?;
                 return create::<K>(sides, object, wanted, &parts).await;
             }
-            let Some(patch) = patch::<K>(&host, &wanted, &parts) else {
+            let Some(patch) = patch::<K>(&there, &wanted, &parts) else {
                 return Ok(());
             };
             match sides
                 .host
-                .merge_patch(&K::RESOURCE, &there.key(), Part::Main, patch)
+                .merge_patch(&K::RESOURCE, &host.key(), Part::Main, patch)
                 .await
             {
                 Ok(_) => Ok(()),
@@ -125,7 +154,9 @@ async fn create<K: Kind>(
     Ok(())
 }
 
-fn host_object<K: Kind>(sides: &Sides<'_>, value: &Value) -> Value {
+/// # Errors
+/// Which patch of the configuration fails, and why.
+fn host_object<K: Kind>(sides: &Sides<'_>, value: &Value, there: &Value) -> Result<Value, String> {
     let mut host = json!({"apiVersion": K::RESOURCE.api_version(), "kind": K::RESOURCE.kind,
         "metadata": crate::sides::host_metadata(&sides.binding, &K::RESOURCE, value)});
     for field in K::FIELDS {
@@ -134,7 +165,13 @@ fn host_object<K: Kind>(sides: &Sides<'_>, value: &Value) -> Value {
         }
     }
     K::shape(&mut host);
-    host
+    let scene = Scene {
+        sides,
+        virtual_object: value,
+        host_object: there,
+    };
+    patches::to_host(&K::wanted(sides).patches, &scene, &mut host)?;
+    Ok(host)
 }
 
 /// The patch that brings the host object in step: content as the tenant's, metadata three-way.
@@ -167,7 +204,7 @@ fn is_fixed<K: Kind>(host: &Value, wanted: &Value) -> bool {
 }
 
 fn is_wanted<K: Kind>(sides: &Sides<'_>, key: &ObjectKey, object: &Object) -> bool {
-    is_forced(object) || is_referenced::<K>(sides, key) || K::is_referenced_elsewhere(sides, key)
+    is_forced(object) || is_referenced::<K>(sides, key) || is_referenced_elsewhere::<K>(sides, key)
 }
 
 fn is_forced(object: &Object) -> bool {
@@ -192,6 +229,19 @@ fn is_referenced<K: Kind>(sides: &Sides<'_>, key: &ObjectKey) -> bool {
             let mut all = references(value.at("/spec")).into_iter();
             all.any(|(resource, name)| *resource == K::RESOURCE && key.name == name)
         })
+}
+
+/// As `is_referenced`, for what may refer from other namespaces, too.
+fn is_referenced_elsewhere<K: Kind>(sides: &Sides<'_>, key: &ObjectKey) -> bool {
+    let on = K::REFERRERS
+        .iter()
+        .filter(|referrer| (referrer.is_on)(&sides.binding.spec));
+    on.into_iter().any(|referrer| {
+        let all = sides.virtual_cluster.list(&referrer.resource, None);
+        all.iter()
+            .filter(|object| contains(object.bytes(), key.name.as_bytes()))
+            .any(|object| (referrer.names)(&object.to_value()).contains(key))
+    })
 }
 
 fn contains(text: &[u8], needle: &[u8]) -> bool {

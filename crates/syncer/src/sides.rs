@@ -3,17 +3,19 @@
 
 use std::sync::Arc;
 
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use smol_str::SmolStr;
 use warren_apimachinery::resource::{NAMESPACES, Scope};
 use warren_apimachinery::value::ValueExt;
-use warren_apimachinery::{Object, ObjectKey, Resource, Status, StatusReason};
+use warren_apimachinery::{Object, ObjectKey, Resource, Status, StatusReason, time};
 use warren_reconciler::event::Recorder;
 use warren_reconciler::{Change, Cluster, Context, DeleteOptions, ReconcileError, Triggers};
 use warren_translate::{Host, Identity, MANAGED_BY, Ownership, Virtual};
 
 use crate::binding::{Binding, Bindings};
+use crate::refusal::{Told, refusal};
 use crate::wording::Wording;
 
 /// The user and field manager that every rule writes as.
@@ -21,6 +23,9 @@ pub(crate) const ACTOR: &str = "warren-syncer";
 
 /// Writes events in the name of the rules.
 pub(crate) const EVENTS: Recorder = Recorder { component: ACTOR };
+
+/// How long a host may keep an object waiting before its tenant hears of it.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(5);
 
 /// Stands for all objects where a key is wanted; no object has it.
 pub(crate) const EVERYTHING: ObjectKey = ObjectKey {
@@ -68,12 +73,12 @@ impl<'a> Sides<'a> {
         })
     }
 
-    /// Where the host object of a namespaced virtual object is.
+    /// Where the host object of a virtual object is.
     pub(crate) fn host_key(&self, resource: &Resource, key: &ObjectKey) -> ObjectKey {
-        self.binding.tenant.host_key(resource, &Virtual(key.clone())).0
+        host_key(&self.binding, resource, key)
     }
 
-    /// What stands where the host object of a namespaced virtual object belongs.
+    /// What stands where the host object of a virtual object belongs.
     pub(crate) fn claim(&self, resource: &Resource, key: &ObjectKey) -> Claim {
         let host_key = self.host_key(resource, key);
         let Some(object) = self.host.get(resource, &host_key) else {
@@ -86,6 +91,22 @@ impl<'a> Sides<'a> {
             },
             _ => Claim::Foreign,
         }
+    }
+
+    /// The host objects of a kind that are ours, with what they stand for.
+    pub(crate) fn carried(&self, resource: &Resource) -> Vec<(Arc<Object>, Identity)> {
+        let tenant = &self.binding.tenant;
+        let in_one =
+            resource.scope == Scope::Namespaced && !self.binding.spec.sync.to_host.namespaces.enabled;
+        let namespace = in_one.then(|| tenant.host_namespace().0.as_str());
+        let all = self.host.list(resource, namespace).into_iter();
+        let labelled = all.filter(|object| object.meta().label(MANAGED_BY) == Some(tenant.cluster()));
+        labelled
+            .filter_map(|object| {
+                let identity = ours(&self.binding, &object)?;
+                Some((object, identity))
+            })
+            .collect()
     }
 
     /// Deletes a host object of ours; one that is gone or another by now is no failure.
@@ -121,6 +142,11 @@ impl<'a> Sides<'a> {
                 let why = format!("the host object of {} is there already", virtual_object.key());
                 Err(ReconcileError::Retry(why))
             }
+            Err(status) if is_unknown_kind(&status) => {
+                let message = format!("The host cluster does not know {}s", resource.kind);
+                self.warn(resource, virtual_object, &message).await;
+                Err(ReconcileError::Never(message))
+            }
             // The host namespace is new, and its service account is about to be made.
             Err(status) if status.message().contains("error looking up service account") => {
                 Err(ReconcileError::Api(status))
@@ -136,22 +162,24 @@ impl<'a> Sides<'a> {
         object: &Object,
         status: Status,
     ) -> ReconcileError {
-        let lasting = [
-            StatusReason::Forbidden,
-            StatusReason::Invalid,
-            StatusReason::BadRequest,
-        ];
-        if lasting.iter().any(|reason| status.is(*reason)) {
-            let wording = self.wording(resource, object);
-            self.warn(resource, object, &refusal(&status, &wording)).await;
+        let wording = self.wording(resource, object);
+        if let Some((told, message)) = refusal(&status, &wording)
+            && (told == Told::AtOnce || is_old(object, self.cx.now))
+        {
+            self.warn(resource, object, &message).await;
         }
         ReconcileError::Api(status)
     }
 
     /// The event that tells a tenant why an object is not in step with the host.
     pub(crate) async fn warn(&self, resource: &Resource, object: &Object, message: &str) {
+        self.tell(resource, object, "SyncError", message).await;
+    }
+
+    /// A warning with a reason of its own.
+    pub(crate) async fn tell(&self, resource: &Resource, object: &Object, reason: &str, message: &str) {
         let about = EVENTS.about(self.cx, resource, object);
-        about.warning("SyncError", message).await;
+        about.warning(reason, message).await;
     }
 
     /// Tells the tenant that the place on the host is taken.
@@ -170,31 +198,38 @@ impl<'a> Sides<'a> {
     }
 }
 
-/// What a refusal of the host may tell a tenant: field errors, but neither quotas nor policies of the host by name.
-fn refusal(status: &Status, wording: &Wording) -> String {
-    let causes = status
+/// Where the host object of a virtual object is.
+pub(crate) fn host_key(binding: &Binding, resource: &Resource, key: &ObjectKey) -> ObjectKey {
+    match resource.scope {
+        Scope::Namespaced => binding.tenant.host_key(resource, &Virtual(key.clone())).0,
+        Scope::Cluster => ObjectKey::cluster(binding.tenant.host_cluster_name(Virtual(&key.name)).0),
+    }
+}
+
+/// Whether the host does not serve a kind at all; a namespace that is missing is another matter.
+fn is_unknown_kind(status: &Status) -> bool {
+    let of_namespace = status
         .details()
-        .map(|details| details.causes.as_slice())
-        .unwrap_or_default();
-    if status.is(StatusReason::Forbidden) {
-        let quota = status.message().contains("exceeded quota");
-        let why = if quota {
-            "its quota is exceeded"
-        } else {
-            "its policies do not allow it"
-        };
-        return format!("The host cluster refuses it: {why}");
+        .is_some_and(|details| details.kind == "namespaces");
+    status.is(StatusReason::NotFound) && !of_namespace
+}
+
+/// Whether an object was made some time ago.
+fn is_old(object: &Object, now: Timestamp) -> bool {
+    /// As much as says when.
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Made {
+        metadata: When,
     }
-    if causes.is_empty() {
-        return "The host cluster refuses it".to_owned();
+    #[derive(Default, Deserialize)]
+    #[serde(default, rename_all = "camelCase")]
+    struct When {
+        creation_timestamp: String,
     }
-    let causes = causes
-        .iter()
-        .map(|cause| format!("{}: {}", cause.field, cause.message));
-    wording.of_text(&format!(
-        "The host cluster refuses it: {}",
-        causes.collect::<Vec<_>>().join(", ")
-    ))
+    let made: Made = object.view().unwrap_or_default();
+    let made = time::parse(&made.metadata.creation_timestamp);
+    made.is_ok_and(|made| now.duration_since(made) > PATIENCE)
 }
 
 /// Deletes an object if it still is this one.
@@ -246,16 +281,27 @@ fn identity(binding: &Binding, object: &Object) -> Option<Identity> {
     object.meta().label(MANAGED_BY)?;
     let Envelope { metadata } = object.view().ok()?;
     let value = json!({"metadata": {"labels": metadata.labels, "annotations": metadata.annotations}});
-    match binding.tenant.identify(&value) {
-        Ownership::Ours(identity) => Some(identity),
-        Ownership::Foreign => None,
-    }
+    let Ownership::Ours(identity) = binding.tenant.identify(&value) else {
+        return None;
+    };
+    // Two tenants of one name, in two host namespaces, are told apart by the names alone.
+    let is_of_cluster = object.meta().namespace.is_empty();
+    let name = || binding.tenant.host_cluster_name(Virtual(&identity.key.0.name)).0;
+    (!is_of_cluster || name() == object.meta().name).then_some(identity)
 }
 
 /// The binding and the virtual object that a changed host object stands for.
 pub(crate) fn of_host_change(bindings: &dyn Bindings, change: &Change) -> Option<(Arc<Binding>, Identity)> {
     let meta = change.object.meta();
     let managed_by = meta.label(MANAGED_BY)?;
+    if meta.namespace.is_empty() {
+        let all = bindings.on_host(&change.cluster).into_iter();
+        let mut named = all.filter(|binding| binding.tenant.cluster() == managed_by);
+        return named.find_map(|binding| {
+            let identity = identity(&binding, &change.object)?;
+            Some((binding, identity))
+        });
+    }
     let binding = bindings.of_host(&change.cluster, &meta.namespace, managed_by)?;
     let identity = identity(&binding, &change.object)?;
     Some((binding, identity))
@@ -284,12 +330,7 @@ pub(crate) fn host_metadata(binding: &Binding, resource: &Resource, virtual_obje
         virtual_object.text("/metadata/namespace"),
         virtual_object.text("/metadata/name"),
     ));
-    let host = match resource.scope {
-        Scope::Namespaced => tenant.host_key(resource, &key),
-        Scope::Cluster => Host(ObjectKey::cluster(
-            tenant.host_cluster_name(Virtual(&key.0.name)).0,
-        )),
-    };
+    let host = Host(host_key(binding, resource, &key.0));
     let mut object = json!({"metadata": {"name": host.0.name,
         "labels": tenant.host_labels(pairs(virtual_object.at("/metadata/labels"))),
         "annotations": tenant.host_annotations(annotations(virtual_object.at("/metadata/annotations")))}});
@@ -307,6 +348,14 @@ pub(crate) fn host_metadata(binding: &Binding, resource: &Resource, virtual_obje
     };
     tenant.mark(&mut object, &identity);
     object.take_at("/metadata").unwrap_or_default()
+}
+
+/// The resource of a kind, as a cluster serves it.
+pub(crate) fn kind_of(cluster: &dyn Cluster, group: &str, kind: &str) -> Option<Resource> {
+    let served = cluster.resources().into_iter();
+    let mut of_kind = served.filter(|served| served.kind == kind && served.resource.group == group);
+    let found = of_kind.next()?;
+    Resource::interned(group, &found.version, kind, &found.resource.resource, found.scope)
 }
 
 /// The entries of a map of strings.

@@ -20,5 +20,6 @@ pub(crate) fn binding() -> Binding {
             json!({"apiVersion": "warren.dev/v1alpha1", "kind": "VirtualCluster", "name": "demo", "uid": "owner"}),
         ),
         api: Some(("10.9.9.9".to_owned(), 443)),
+        dns: None,
     }
 }

@@ -57,6 +57,12 @@ impl Wording {
         out
     }
 
+    /// Whether a text still names the host namespace. Texts that people wrote have no places for it.
+    pub(crate) fn betrays(&self, text: &str) -> bool {
+        let mut words = text.split(|c| !is_word(c));
+        words.any(|word| word.trim_end_matches('.') == self.host_namespace)
+    }
+
     /// Rewrites every `message` below a value.
     pub(crate) fn of_messages(&self, value: &mut Value) {
         match value {

@@ -12,8 +12,9 @@ use warren_reconciler::{Change, Cluster, Context, Next, Part, ReconcileError, Re
 use warren_translate::{Identity, Virtual};
 
 use crate::binding::Bindings;
-use crate::referenced::{self, Kind};
+use crate::referenced::{self, Kind, Referrer};
 use crate::sides::{ACTOR, Sides, ours};
+use crate::{gateway, ingress};
 
 const ROOT_CA: &str = "kube-root-ca.crt";
 
@@ -29,6 +30,24 @@ impl Kind for ConfigMaps {
     fn wanted<'a>(sides: &'a Sides<'_>) -> &'a ReferencedOrAll {
         &sides.binding.spec.sync.to_host.config_maps
     }
+
+    const REFERRERS: &'static [Referrer] = &[
+        Referrer {
+            resource: resource::INGRESSES,
+            is_on: |spec| spec.sync.to_host.ingresses.enabled,
+            names: ingress::config_maps,
+        },
+        Referrer {
+            resource: resource::GATEWAYS,
+            is_on: |spec| spec.sync.to_host.gateway_api.syncs_gateways(),
+            names: gateway::config_maps,
+        },
+        Referrer {
+            resource: resource::BACKEND_TLS_POLICIES,
+            is_on: |spec| spec.sync.to_host.gateway_api.backend_tls_policies.enabled,
+            names: gateway::config_maps,
+        },
+    ];
 }
 
 #[async_trait]
@@ -42,7 +61,13 @@ impl Reconciler for ConfigMaps {
     }
 
     fn watches(&self) -> &'static [Resource] {
-        &[resource::CONFIG_MAPS, resource::PODS]
+        &[
+            resource::CONFIG_MAPS,
+            resource::PODS,
+            resource::INGRESSES,
+            resource::GATEWAYS,
+            resource::BACKEND_TLS_POLICIES,
+        ]
     }
 
     fn triggers(&self, change: &Change, _: &dyn Cluster, out: &mut Triggers<'_>) {

@@ -1,75 +1,49 @@
 //! EndpointSlices of services without a selector, but for those that mirror Endpoints: the host mirrors its own.
 
-use std::sync::Arc;
-
-use serde_json::{Map, Value};
+use serde_json::Value;
 use warren_apimachinery::value::ValueExt;
-use warren_apimachinery::{ObjectKey, Resource, resource};
-use warren_config::VirtualClusterSpec;
+use warren_apimachinery::{ObjectKey, resource};
 use warren_reconciler::{Change, Cluster, Triggers};
-use warren_translate::{NAMESPACE, Virtual};
 
-use crate::binding::Bindings;
 use crate::endpoints::{is_by_hand, translate_target};
-use crate::mirrored::{Kind, rule};
+use crate::mirrored::{Carry, Row, Setting, name_on_host};
+use crate::pod::references::elements;
 use crate::sides::Sides;
 
 const SERVICE_NAME: &str = "kubernetes.io/service-name";
 const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
 const MIRRORING: &str = "endpointslicemirroring-controller.k8s.io";
 
-/// The rule.
-pub(crate) struct EndpointSlices {
-    pub(crate) bindings: Arc<dyn Bindings>,
+/// The kind.
+pub(crate) const ROW: Row = Row {
+    watches: &[resource::ENDPOINT_SLICES, resource::SERVICES],
+    also: slices_of_service,
+    fields: &["addressType", "endpoints", "ports"],
+    follows: &["/endpoints", "/ports"],
+    fixed: &["/addressType"],
+    shape,
+    ..Row::new("sync-endpoint-slices", resource::ENDPOINT_SLICES, |spec| {
+        Setting::of(&spec.sync.to_host.endpoint_slices)
+    })
+};
+
+fn shape(sides: &Sides<'_>, value: &Value, host: &mut Value) -> Carry {
+    let labels = value.at("/metadata/labels");
+    let Some(service) = labels.field(SERVICE_NAME).as_str() else {
+        return Carry::No;
+    };
+    let namespace = value.text("/metadata/namespace");
+    let key = ObjectKey::namespaced(namespace, service);
+    if labels.field(MANAGED_BY).as_str() == Some(MIRRORING) || !is_by_hand(sides, &key) {
+        return Carry::No;
+    }
+    let service = name_on_host(sides, &resource::SERVICES, namespace, service);
+    host.set("/metadata/labels/kubernetes.io~1service-name", service.as_str());
+    for endpoint in elements(host, "endpoints") {
+        translate_target(sides, endpoint);
+    }
+    Carry::Yes
 }
-
-impl Kind for EndpointSlices {
-    const RESOURCE: Resource = resource::ENDPOINT_SLICES;
-    const STATUS: bool = false;
-
-    fn is_on(spec: &VirtualClusterSpec) -> bool {
-        spec.sync.to_host.endpoint_slices.enabled
-    }
-
-    fn content(sides: &Sides<'_>, value: &Value) -> Option<Map<String, Value>> {
-        let labels = value.at("/metadata/labels");
-        let service = labels.field(SERVICE_NAME).as_str()?;
-        let key = ObjectKey::namespaced(value.text("/metadata/namespace"), service);
-        if labels.field(MANAGED_BY).as_str() == Some(MIRRORING) || !is_by_hand(sides, &key) {
-            return None;
-        }
-        let mut content = Map::new();
-        for field in ["addressType", "endpoints", "ports"] {
-            if !value.field(field).is_null() {
-                content.insert(field.to_owned(), value.field(field).clone());
-            }
-        }
-        for endpoint in content
-            .get_mut("endpoints")
-            .and_then(Value::as_array_mut)
-            .into_iter()
-            .flatten()
-        {
-            translate_target(sides, endpoint);
-        }
-        Some(content)
-    }
-
-    fn metadata(sides: &Sides<'_>, metadata: &mut Value) {
-        let labels = metadata.at("/labels");
-        let (Some(service), Some(namespace)) = (
-            labels.field(SERVICE_NAME).as_str(),
-            labels.field(NAMESPACE).as_str(),
-        ) else {
-            return;
-        };
-        let key = Virtual(ObjectKey::namespaced(namespace, service));
-        let host = sides.binding.tenant.host_name(&resource::SERVICES, &key).0;
-        metadata.set("/labels/kubernetes.io~1service-name", host.as_str());
-    }
-}
-
-rule!(EndpointSlices, "sync-endpoint-slices", also resource::SERVICES => slices_of_service);
 
 /// A Service that loses its selector leaves its slices to the tenant.
 fn slices_of_service(service: &Change, cluster: &dyn Cluster, out: &mut Triggers<'_>) {

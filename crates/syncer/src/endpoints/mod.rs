@@ -1,65 +1,56 @@
 //! Endpoints of services without a selector: nobody but the tenant can know where those lead.
 
-use std::sync::Arc;
-
 use serde_json::{Map, Value};
 use smol_str::SmolStr;
 use warren_apimachinery::value::ValueExt;
-use warren_apimachinery::{ObjectKey, Resource, resource};
-use warren_config::VirtualClusterSpec;
+use warren_apimachinery::{ObjectKey, resource};
 use warren_translate::Virtual;
 
-use crate::binding::Bindings;
-use crate::mirrored::{Kind, rule};
+use crate::from_host::is_ours;
+use crate::mirrored::{Carry, Row, Setting};
 use crate::pod::references::elements;
-use crate::service::is_own_api;
+use crate::service::is_own;
 use crate::sides::Sides;
 
-/// The rule.
-pub(crate) struct EndpointsRule {
-    pub(crate) bindings: Arc<dyn Bindings>,
-}
+/// The kind.
+pub(crate) const ROW: Row = Row {
+    watches: &[resource::ENDPOINTS, resource::SERVICES],
+    // A Service that loses its selector leaves its endpoints to the tenant.
+    also: |change, _, out| out.add(change.object.key()),
+    fields: &["subsets"],
+    follows: &["/subsets"],
+    shape,
+    ..Row::new("sync-endpoints", resource::ENDPOINTS, |spec| {
+        Setting::of(&spec.sync.to_host.endpoints)
+    })
+};
 
-impl Kind for EndpointsRule {
-    const RESOURCE: Resource = resource::ENDPOINTS;
-    const STATUS: bool = false;
-
-    fn is_on(spec: &VirtualClusterSpec) -> bool {
-        spec.sync.to_host.endpoints.enabled
+fn shape(sides: &Sides<'_>, value: &Value, host: &mut Value) -> Carry {
+    let key = ObjectKey::namespaced(value.text("/metadata/namespace"), value.text("/metadata/name"));
+    if !is_by_hand(sides, &key) {
+        return Carry::No;
     }
-
-    fn content(sides: &Sides<'_>, value: &Value) -> Option<Map<String, Value>> {
-        let key = ObjectKey::namespaced(value.text("/metadata/namespace"), value.text("/metadata/name"));
-        if !is_by_hand(sides, &key) {
-            return None;
-        }
-        let mut subsets = value.at("/subsets").clone();
-        for subset in subsets.as_array_mut().into_iter().flatten() {
-            for list in ["addresses", "notReadyAddresses"] {
-                for address in elements(subset, list) {
-                    translate_target(sides, address);
-                }
+    for subset in elements(host, "subsets") {
+        for list in ["addresses", "notReadyAddresses"] {
+            for address in elements(subset, list) {
+                translate_target(sides, address);
             }
         }
-        let mut content = Map::new();
-        if !subsets.is_null() {
-            content.insert("subsets".to_owned(), subsets);
-        }
-        Some(content)
     }
+    Carry::Yes
 }
-
-// A Service that loses its selector leaves its endpoints to the tenant.
-rule!(EndpointsRule, "sync-endpoints", also resource::SERVICES => |change, _, out| out.add(change.object.key()));
 
 /// Whether the Service of this key has no selector, so that its endpoints are the tenant's to write.
 pub(crate) fn is_by_hand(sides: &Sides<'_>, service: &ObjectKey) -> bool {
-    if is_own_api(service) {
+    if is_own(&sides.binding, service) {
         return false;
     }
     let Some(service) = sides.virtual_cluster.get(&resource::SERVICES, service) else {
         return false;
     };
+    if is_ours(&service) {
+        return false;
+    }
     let service = service.to_value();
     let selector = service.at("/spec/selector").as_object();
     selector.is_none_or(Map::is_empty) && service.text("/spec/type") != "ExternalName"

@@ -12,23 +12,19 @@ use warren_reconciler::{Change, Cluster, Context, Next, Part, ReconcileError, Re
 use warren_translate::{Identity, MANAGED_BY};
 
 use crate::binding::Bindings;
+use crate::catalogue::MIRRORED;
 use crate::difference::difference;
 use crate::pod::pod_wording;
 use crate::sides::{ACTOR, Sides, ours};
 use crate::wording::Wording;
 
 const EVENTS: Resource = resource::EVENTS;
-/// The kinds whose events are passed on.
+/// The kinds of other rules whose events are passed on; the rest are rows of `mirrored`.
 const KINDS: &[Resource] = &[
     resource::PODS,
     resource::SERVICES,
-    resource::PERSISTENT_VOLUME_CLAIMS,
-    resource::INGRESSES,
     resource::CONFIG_MAPS,
     resource::SECRETS,
-    resource::ENDPOINTS,
-    resource::NETWORK_POLICIES,
-    resource::POD_DISRUPTION_BUDGETS,
 ];
 /// What of an event follows the host's; the rest is made anew.
 const FIELDS: &[&str] = &[
@@ -113,7 +109,11 @@ fn involved(event: &Object, cluster: &dyn Cluster) -> Option<(&'static Resource,
     let About {
         involved_object: about,
     } = event.view().ok()?;
-    let resource = KINDS.iter().find(|resource| resource.kind == about.kind)?;
+    let mirrored = MIRRORED.iter().map(|row| &row.resource);
+    let resource = KINDS
+        .iter()
+        .chain(mirrored)
+        .find(|resource| resource.kind == about.kind)?;
     let key = ObjectKey {
         namespace: about.namespace,
         name: about.name,

@@ -1,39 +1,27 @@
 //! Network policies: the same pods on the host, and never more than the tenant's own.
 
-use std::sync::Arc;
-
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+use warren_apimachinery::resource;
 use warren_apimachinery::value::ValueExt;
-use warren_apimachinery::{Resource, resource};
-use warren_config::VirtualClusterSpec;
 use warren_translate::{Tenant, Virtual};
 
-use crate::binding::Bindings;
-use crate::mirrored::{Kind, rule};
+use crate::mirrored::{Carry, Row, Setting};
 use crate::pod::references::elements;
-use crate::sides::Sides;
 
-/// The rule.
-pub(crate) struct NetworkPolicies {
-    pub(crate) bindings: Arc<dyn Bindings>,
-}
-
-impl Kind for NetworkPolicies {
-    const RESOURCE: Resource = resource::NETWORK_POLICIES;
-    const STATUS: bool = false;
-
-    fn is_on(spec: &VirtualClusterSpec) -> bool {
-        spec.sync.to_host.network_policies.enabled
-    }
-
-    fn content(sides: &Sides<'_>, value: &Value) -> Option<Map<String, Value>> {
+/// The kind.
+pub(crate) const ROW: Row = Row {
+    shape: |sides, value, host| {
         let namespace = value.text("/metadata/namespace");
-        let spec = host_spec(&sides.binding.tenant, namespace, value.at("/spec"));
-        Some(Map::from_iter([("spec".to_owned(), spec)]))
-    }
-}
-
-rule!(NetworkPolicies, "sync-network-policies");
+        host.set(
+            "/spec",
+            host_spec(&sides.binding.tenant, namespace, value.at("/spec")),
+        );
+        Carry::Yes
+    },
+    ..Row::new("sync-network-policies", resource::NETWORK_POLICIES, |spec| {
+        Setting::of(&spec.sync.to_host.network_policies)
+    })
+};
 
 fn host_spec(tenant: &Tenant, namespace: &str, spec: &Value) -> Value {
     let mut host = spec.clone();

@@ -1,9 +1,12 @@
 //! Volumes: a virtual cluster shows those that its claims are bound to, and no more of them than a tenant may know.
 
+pub(crate) mod to_host;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
+use smol_str::SmolStr;
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{Object, ObjectKey, Resource, resource};
 use warren_reconciler::{Change, Cluster, Context, Next, ReconcileError, Reconciler, Triggers};
@@ -12,7 +15,7 @@ use warren_translate::MANAGED_BY;
 use crate::binding::Bindings;
 use crate::from_host::{Shown, show};
 use crate::sides::{ACTOR, Sides, ours};
-use crate::storage_class::to_host;
+use crate::storage_class;
 
 const VOLUMES: Resource = resource::PERSISTENT_VOLUMES;
 const CLAIMS: Resource = resource::PERSISTENT_VOLUME_CLAIMS;
@@ -70,7 +73,7 @@ impl Reconciler for PersistentVolumes {
                 follows: &["/spec/capacity", "/spec/persistentVolumeReclaimPolicy"],
             })
         });
-        show(&sides, &VOLUMES, &key.name, shown).await?;
+        show(&sides, &VOLUMES, key, shown).await?;
         Ok(Next::Wait)
     }
 }
@@ -91,6 +94,13 @@ fn claim_of(volume: &Object, cluster: &dyn Cluster) -> Option<Arc<Object>> {
     (found.meta().uid == claim.text("/uid")).then_some(found)
 }
 
+/// The name by which a tenant knows a host volume: its own, unless it is one that the tenant made.
+pub(crate) fn virtual_name(sides: &Sides<'_>, volume: &str) -> SmolStr {
+    let there = sides.host.get(&VOLUMES, &ObjectKey::cluster(volume));
+    let own = there.and_then(|volume| ours(&sides.binding, &volume));
+    own.map_or_else(|| SmolStr::new(volume), |identity| identity.key.0.name)
+}
+
 /// Whether a claim of this tenant is bound to the host volume of that name. The host says so: what a tenant's own
 /// volume claims to be counts for nothing.
 pub(crate) fn is_bound_here(sides: &Sides<'_>, volume: &str) -> bool {
@@ -101,6 +111,10 @@ pub(crate) fn is_bound_here(sides: &Sides<'_>, volume: &str) -> bool {
 
 /// The virtual claim of a host volume, if it is one of this tenant's and bound to it.
 fn virtual_claim(sides: &Sides<'_>, volume: &Object) -> Option<Arc<Object>> {
+    // The tenant has its own of those that it made itself.
+    if ours(&sides.binding, volume).is_some() {
+        return None;
+    }
     let claim = claim_of(volume, sides.host.as_ref())?;
     let identity = ours(&sides.binding, &claim)?;
     let found = sides.virtual_cluster.get(&CLAIMS, &identity.key.0)?;
@@ -128,7 +142,7 @@ fn view(sides: &Sides<'_>, volume: &Value, claim: &Object) -> Value {
     }
     let class = ObjectKey::cluster(volume.text("/spec/storageClassName"));
     let own = sides.host.get(&resource::STORAGE_CLASSES, &class);
-    if let Some(name) = own.and_then(|class| to_host::virtual_name(&sides.binding, &class)) {
+    if let Some(name) = own.and_then(|class| storage_class::virtual_name(&sides.binding, &class)) {
         spec.set("/storageClassName", name.as_str());
     }
     json!({"metadata": {"name": volume.text("/metadata/name")}, "spec": spec,

@@ -1,42 +1,31 @@
-//! Pod disruption budgets: a drain of the host's nodes respects them.
+//! Pod disruption budgets: a drain of the host's nodes respects them. Their status is the virtual cluster's own
+//! controller's, which sees the same pods: nothing comes back.
 
-use std::sync::Arc;
-
-use serde_json::{Map, Value};
+use serde_json::Value;
+use warren_apimachinery::resource;
 use warren_apimachinery::value::ValueExt;
-use warren_apimachinery::{Resource, resource};
-use warren_config::VirtualClusterSpec;
 use warren_translate::Virtual;
 
-use crate::binding::Bindings;
-use crate::mirrored::{Kind, rule};
+use crate::mirrored::{Carry, Row, Setting};
 use crate::sides::Sides;
 
-/// The rule.
-pub(crate) struct PodDisruptionBudgets {
-    pub(crate) bindings: Arc<dyn Bindings>,
-}
+/// The kind.
+pub(crate) const ROW: Row = Row {
+    shape,
+    ..Row::new(
+        "sync-pod-disruption-budgets",
+        resource::POD_DISRUPTION_BUDGETS,
+        |spec| Setting::of(&spec.sync.to_host.pod_disruption_budgets),
+    )
+};
 
-impl Kind for PodDisruptionBudgets {
-    const RESOURCE: Resource = resource::POD_DISRUPTION_BUDGETS;
-    const STATUS: bool = false;
-
-    fn is_on(spec: &VirtualClusterSpec) -> bool {
-        spec.sync.to_host.pod_disruption_budgets.enabled
+/// The budget is of this namespace's pods only.
+fn shape(sides: &Sides<'_>, value: &Value, host: &mut Value) -> Carry {
+    let namespace = Virtual(value.text("/metadata/namespace"));
+    let tenant = &sides.binding.tenant;
+    let selector = tenant.host_selector(value.at("/spec/selector"), Some(namespace));
+    if !selector.is_null() {
+        host.set("/spec/selector", selector);
     }
-
-    fn content(sides: &Sides<'_>, value: &Value) -> Option<Map<String, Value>> {
-        let mut spec = value.at("/spec").clone();
-        let namespace = Virtual(value.text("/metadata/namespace"));
-        let selector = sides
-            .binding
-            .tenant
-            .host_selector(spec.at("/selector"), Some(namespace));
-        if !selector.is_null() {
-            spec.set("/selector", selector);
-        }
-        Some(Map::from_iter([("spec".to_owned(), spec)]))
-    }
+    Carry::Yes
 }
-
-rule!(PodDisruptionBudgets, "sync-pod-disruption-budgets");

@@ -9,10 +9,10 @@ use warren_apimachinery::{ObjectKey, Resource, resource};
 use warren_config::ReferencedOrAll;
 use warren_reconciler::{Change, Cluster, Context, Next, ReconcileError, Reconciler, Triggers};
 
-use crate::binding::{Binding, Bindings};
-use crate::ingress;
-use crate::referenced::{self, Kind};
+use crate::binding::Bindings;
+use crate::referenced::{self, Kind, Referrer};
 use crate::sides::{ACTOR, Sides};
+use crate::{gateway, ingress};
 
 /// The rule.
 pub(crate) struct Secrets {
@@ -27,17 +27,18 @@ impl Kind for Secrets {
         &sides.binding.spec.sync.to_host.secrets
     }
 
-    fn is_referenced_elsewhere(sides: &Sides<'_>, key: &ObjectKey) -> bool {
-        sides.binding.spec.sync.to_host.ingresses.enabled
-            && sides
-                .virtual_cluster
-                .list(&resource::INGRESSES, Some(&key.namespace))
-                .iter()
-                .any(|ingress| {
-                    let mut named = ingress::secrets(&ingress.to_value()).into_iter();
-                    named.any(|name| key.name == name)
-                })
-    }
+    const REFERRERS: &'static [Referrer] = &[
+        Referrer {
+            resource: resource::INGRESSES,
+            is_on: |spec| spec.sync.to_host.ingresses.enabled,
+            names: ingress::secrets,
+        },
+        Referrer {
+            resource: resource::GATEWAYS,
+            is_on: |spec| spec.sync.to_host.gateway_api.syncs_gateways(),
+            names: gateway::secrets,
+        },
+    ];
 
     /// The host would fill, or remove, a service account's token.
     fn shape(host: &mut Value) {
@@ -58,24 +59,16 @@ impl Reconciler for Secrets {
     }
 
     fn watches(&self) -> &'static [Resource] {
-        &[resource::SECRETS, resource::PODS, resource::INGRESSES]
+        &[
+            resource::SECRETS,
+            resource::PODS,
+            resource::INGRESSES,
+            resource::GATEWAYS,
+        ]
     }
 
     fn triggers(&self, change: &Change, _: &dyn Cluster, out: &mut Triggers<'_>) {
         referenced::triggers::<Self>(self.bindings.as_ref(), change, out);
-        let on = |binding: Arc<Binding>| binding.spec.sync.to_host.ingresses.enabled;
-        if resource::INGRESSES.is(&change.resource)
-            && self.bindings.of_virtual(&change.cluster).is_some_and(on)
-        {
-            for ingress in [Some(&change.object), change.previous.as_ref()]
-                .into_iter()
-                .flatten()
-            {
-                for name in ingress::secrets(&ingress.to_value()) {
-                    out.add(ObjectKey::namespaced(ingress.meta().namespace.clone(), name));
-                }
-            }
-        }
     }
 
     async fn reconcile(&self, cx: &Context, key: &ObjectKey) -> Result<Next, ReconcileError> {

@@ -17,10 +17,11 @@ use warren_reconciler::{Change, Cluster, Context, Next, Part, ReconcileError, Re
 use crate::applied::{APPLIED, Applied, metadata_patch};
 use crate::binding::Bindings;
 use crate::difference::difference;
+use crate::from_host::is_ours;
 use crate::sides::{ACTOR, Claim, Sides, trigger};
 
 pub use reserve::{reserve, undo};
-pub(crate) use rule::is_own_api;
+pub(crate) use rule::is_own;
 use rule::{SPEC, host_service, keep_addresses, parts, replaced};
 
 const SERVICES: Resource = resource::SERVICES;
@@ -54,7 +55,7 @@ impl Reconciler for Services {
         let Some(sides) = Sides::of(cx, self.bindings.as_ref()) else {
             return Ok(Next::Wait);
         };
-        if !sides.binding.spec.sync.to_host.services.enabled || is_own_api(key) {
+        if !sides.binding.spec.sync.to_host.services.enabled || is_own(&sides.binding, key) {
             return Ok(Next::Wait);
         }
         match (cx.cluster.get(&SERVICES, key), sides.claim(&SERVICES, key)) {
@@ -65,6 +66,8 @@ impl Reconciler for Services {
                 sides.delete_host(&SERVICES, &object, None).await?;
             }
             (None, _) => {}
+            // It shows a Service of the host.
+            (Some(service), _) if is_ours(&service) => {}
             (Some(service), Claim::Foreign) => sides.taken(&SERVICES, &service).await,
             (Some(service), Claim::Absent) => recreate(&sides, &service).await?,
             (Some(service), Claim::Ours { object, .. }) => {

@@ -9,9 +9,10 @@ use warren_apimachinery::{GroupResource, Object, ObjectKey, Status, StatusReason
 use warren_reconciler::{Cluster, DeleteOptions, Part};
 use warren_translate::Virtual;
 
-use super::rule::{host_service, is_own_api, keep_addresses, replaced};
+use super::rule::{host_service, is_own, keep_addresses, replaced};
 use crate::applied::APPLIED;
 use crate::binding::Binding;
+use crate::from_host::says_ours;
 use crate::sides::ours;
 
 /// Makes or changes the host Service of `service`, which passed admission and validation and is about to be
@@ -26,7 +27,8 @@ pub async fn reserve(
     old: Option<&Value>,
     dry_run: bool,
 ) -> Result<(), Status> {
-    if is_own_api(&virtual_key(service)) || dry_run {
+    // What shows a Service of the host has none of its own there.
+    if is_own(binding, &virtual_key(service)) || says_ours(service) || dry_run {
         return Ok(());
     }
     if old.is_some_and(|old| old.at("/spec") == service.at("/spec")) {
@@ -86,7 +88,7 @@ pub async fn undo(host: &dyn Cluster, binding: &Binding, service: &Value, old: O
 /// The host Service of exactly this virtual one.
 fn reserved(host: &dyn Cluster, binding: &Binding, service: &Value) -> Option<Arc<Object>> {
     let key = virtual_key(service);
-    if is_own_api(&key) {
+    if is_own(binding, &key) {
         return None;
     }
     let host_key = binding

@@ -135,7 +135,11 @@ pub(super) fn keep_addresses(wanted: &mut Value, service: &Value) {
     }
 }
 
-/// `default/kubernetes` is the virtual cluster's own API: it has no host Service of its own.
-pub(crate) fn is_own_api(key: &ObjectKey) -> bool {
-    key.namespace == "default" && key.name == "kubernetes"
+/// The virtual cluster's own API, and its name server where it has one: the host Services of these are not the rule's.
+pub(crate) fn is_own(binding: &Binding, key: &ObjectKey) -> bool {
+    match (key.namespace.as_str(), key.name.as_str()) {
+        ("default", "kubernetes") => true,
+        ("kube-system", "kube-dns") => binding.dns.is_some(),
+        _ => false,
+    }
 }

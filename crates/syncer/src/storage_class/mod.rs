@@ -1,132 +1,71 @@
-//! Storage classes: a virtual cluster shows the host's, as claims name them; a tenant's own are carried to the host if
-//! the configuration says so.
+//! A tenant's own storage classes on the host, under names of their own, if the configuration says so; and the name of
+//! the host class that a claim means. The host's classes are `shown`'s.
 
-pub(crate) mod to_host;
-
-use std::sync::Arc;
-
-use async_trait::async_trait;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
+use smol_str::SmolStr;
 use warren_apimachinery::value::ValueExt;
-use warren_apimachinery::{ObjectKey, Resource, resource};
-use warren_reconciler::{Change, Cluster, Context, Next, ReconcileError, Reconciler, Triggers};
-use warren_translate::MANAGED_BY;
+use warren_apimachinery::{Object, ObjectKey, Resource, resource};
 
-use crate::binding::Bindings;
-use crate::from_host::{Shown, is_ours, show};
-use crate::sides::{ACTOR, EVERYTHING, Sides, annotations, is_full_pass};
+use crate::binding::Binding;
+use crate::from_host;
+use crate::mirrored::{Carry, Row, Setting, name_on_host};
+use crate::sides::{Sides, ours};
 
 const STORAGE_CLASSES: Resource = resource::STORAGE_CLASSES;
-const FIXED: &[&str] = &[
-    "/provisioner",
-    "/parameters",
-    "/reclaimPolicy",
-    "/volumeBindingMode",
-];
-const FOLLOWS: &[&str] = &[
-    "/metadata/annotations",
-    "/allowVolumeExpansion",
-    "/mountOptions",
-    "/allowedTopologies",
+/// A tenant's default is not the host's.
+const DEFAULTS: [&str; 2] = [
+    "storageclass.kubernetes.io/is-default-class",
+    "storageclass.beta.kubernetes.io/is-default-class",
 ];
 
-/// The rule.
-pub(crate) struct StorageClasses {
-    pub(crate) bindings: Arc<dyn Bindings>,
+/// The kind. What the API does not let change is another class.
+pub(crate) const ROW: Row = Row {
+    fields: &[
+        "provisioner",
+        "parameters",
+        "reclaimPolicy",
+        "volumeBindingMode",
+        "allowVolumeExpansion",
+        "mountOptions",
+        "allowedTopologies",
+    ],
+    follows: &["/allowVolumeExpansion", "/mountOptions", "/allowedTopologies"],
+    fixed: &[
+        "/provisioner",
+        "/parameters",
+        "/reclaimPolicy",
+        "/volumeBindingMode",
+    ],
+    shape,
+    ..Row::new("sync-own-storage-classes", STORAGE_CLASSES, |spec| {
+        Setting::of(&spec.sync.to_host.storage_classes)
+    })
+};
+
+fn shape(_: &Sides<'_>, _: &Value, host: &mut Value) -> Carry {
+    if let Some(annotations) = host.object_at("/metadata/annotations") {
+        annotations.retain(|key, _| !DEFAULTS.contains(&key.as_str()));
+    }
+    Carry::Yes
 }
 
-#[async_trait]
-impl Reconciler for StorageClasses {
-    fn name(&self) -> &'static str {
-        "sync-storage-classes"
-    }
-
-    fn actor(&self) -> &'static str {
-        ACTOR
-    }
-
-    fn watches(&self) -> &'static [Resource] {
-        &[STORAGE_CLASSES, resource::NAMESPACES]
-    }
-
-    fn triggers(&self, change: &Change, _: &dyn Cluster, out: &mut Triggers<'_>) {
-        let is_class = STORAGE_CLASSES.is(&change.resource);
-        if self.bindings.of_virtual(&change.cluster).is_some() {
-            if is_class {
-                out.add(change.object.key());
-            } else if is_full_pass(change) {
-                out.add(EVERYTHING);
-            }
-        }
-        if is_class {
-            for binding in self.bindings.on_host(&change.cluster) {
-                let own = to_host::virtual_name(&binding, &change.object).map(ObjectKey::cluster);
-                let key = own.unwrap_or_else(|| change.object.key());
-                out.add_to(binding.virtual_cluster.clone(), key);
-            }
-        }
-    }
-
-    async fn reconcile(&self, cx: &Context, key: &ObjectKey) -> Result<Next, ReconcileError> {
-        let Some(sides) = Sides::of(cx, self.bindings.as_ref()) else {
-            return Ok(Next::Wait);
-        };
-        if *key != EVERYTHING {
-            one(&sides, &key.name).await?;
-            return Ok(Next::Wait);
-        }
-        let shown = cx.cluster.list(&STORAGE_CLASSES, None).into_iter();
-        let hosts = sides.host.list(&STORAGE_CLASSES, None);
-        let mut all: Vec<_> = shown
-            .chain(hosts)
-            .map(|class| class.meta().name.clone())
-            .chain(to_host::carried(&sides))
-            .collect();
-        all.sort_unstable();
-        all.dedup();
-        for name in all {
-            one(&sides, &name).await?;
-        }
-        Ok(Next::Wait)
-    }
+/// The name in the virtual cluster of a host class that a tenant's class stands behind.
+pub(crate) fn virtual_name(binding: &Binding, class: &Object) -> Option<SmolStr> {
+    let identity = ours(binding, class)?;
+    (identity.kind == STORAGE_CLASSES.kind).then_some(identity.key.0.name)
 }
 
-async fn one(sides: &Sides<'_>, name: &str) -> Result<(), ReconcileError> {
-    let there = sides
+/// The class that a host claim names for the virtual class `name`; `None` when there is no such class yet and the
+/// claim has to wait for it.
+pub(crate) fn host_class(sides: &Sides<'_>, name: &str) -> Option<SmolStr> {
+    if name.is_empty() || !sides.binding.spec.sync.to_host.storage_classes.enabled {
+        return Some(SmolStr::new(name));
+    }
+    let class = sides
         .virtual_cluster
-        .get(&STORAGE_CLASSES, &ObjectKey::cluster(name));
-    let own = there.filter(|class| !is_ours(class) && !class.meta().deleting);
-    let carries = sides.binding.spec.sync.to_host.storage_classes.enabled;
-    to_host::carry(sides, name, own.as_deref().filter(|_| carries)).await?;
-    let on = sides.binding.spec.sync.from_host.storage_classes.is_on(true);
-    let host = sides
-        .host
-        .get(&STORAGE_CLASSES, &ObjectKey::cluster(name))
-        // Other tenants' classes are not the host's.
-        .filter(|class| on && class.meta().label(MANAGED_BY).is_none());
-    let shown = host.map(|class| Shown {
-        object: view(&class.to_value()),
-        fixed: FIXED,
-        follows: FOLLOWS,
-    });
-    show(sides, &STORAGE_CLASSES, name, shown).await
-}
-
-/// Without the parameters that name secrets of the host.
-fn view(class: &Value) -> Value {
-    let mut out = class.clone();
-    let annotations: Map<String, Value> = annotations(class.at("/metadata/annotations"))
-        .map(|(key, value)| (key.to_owned(), value.into()))
-        .collect();
-    out.set(
-        "/metadata",
-        json!({"name": class.text("/metadata/name"), "annotations": annotations}),
-    );
-    if let Some(Value::Object(parameters)) = out.get_mut("parameters") {
-        parameters.retain(|key, _| !key.contains("secret"));
-        if parameters.is_empty() {
-            out.take_at("/parameters");
-        }
+        .get(&STORAGE_CLASSES, &ObjectKey::cluster(name))?;
+    if from_host::is_ours(&class) {
+        return Some(SmolStr::new(name));
     }
-    out
+    Some(name_on_host(sides, &STORAGE_CLASSES, "", name))
 }

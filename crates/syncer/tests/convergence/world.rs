@@ -249,6 +249,7 @@ impl World {
                     "uid": format!("owner-{name}")}),
                 ),
                 api: Some(("10.96.0.99".to_owned(), 443)),
+                dns: None,
             })
         });
         let tenants = bindings.clone().map(|binding| {
