@@ -9,11 +9,13 @@ use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 mod lenient;
+mod lines;
 mod order;
 mod repeated;
 mod syntax;
 mod yaml;
 
+pub use lines::lines;
 pub use order::FieldOrder;
 
 /// How deep JSON may nest: what `serde_json` reads wherever it is used.

@@ -1,9 +1,11 @@
 //! The user's YAML as validated types: the `VirtualCluster` object and what its spec may say.
 //!
-//! The vocabulary is `vcluster.yaml`'s where the feature is the same. A field that is not supported is refused
-//! by name, never ignored.
+//! The vocabulary is `vcluster.yaml`'s where the feature is the same. What of it is not supported is refused by name, or
+//! ignored with a warning where nothing is lost by that: `check` tells which, `fields.txt` why.
 
+pub mod check;
 pub mod crd;
+pub mod schema;
 mod spec;
 mod virtual_cluster;
 

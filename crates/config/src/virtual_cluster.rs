@@ -5,6 +5,7 @@ use smol_str::SmolStr;
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{ObjectKey, Value};
 
+use crate::check::{Class, Finding, check};
 use crate::spec::VirtualClusterSpec;
 
 /// Its API group.
@@ -27,6 +28,8 @@ pub struct VirtualCluster {
     pub deleting: bool,
     /// What is wanted.
     pub spec: VirtualClusterSpec,
+    /// What stands in its spec and nothing is done with.
+    pub ignored: Vec<Finding>,
     /// What became of it.
     pub status: VirtualClusterStatus,
 }
@@ -34,7 +37,7 @@ pub struct VirtualCluster {
 /// Why a `VirtualCluster` cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// `spec` holds what is not supported, or another shape than wanted.
+    /// `spec` holds what is not supported, or has another shape than wanted: all of it, each with its path.
     #[error("spec: {0}")]
     Spec(String),
 }
@@ -45,18 +48,16 @@ impl VirtualCluster {
     /// # Errors
     /// `Spec` names the field that is not supported or has another shape.
     pub fn read(object: &Value) -> Result<Self, ConfigError> {
-        let spec = match object.at("/spec") {
-            Value::Null => VirtualClusterSpec::default(),
-            spec => {
-                serde_json::from_value(spec.clone()).map_err(|error| ConfigError::Spec(error.to_string()))?
-            }
-        };
+        let checked = check(object.at("/spec"));
+        let ignored = checked.of(Class::Ignored).cloned().collect();
+        let spec = checked.into_spec()?;
         Ok(Self {
             key: ObjectKey::namespaced(object.text("/metadata/namespace"), object.text("/metadata/name")),
             uid: SmolStr::new(object.text("/metadata/uid")),
             generation: object.int("/metadata/generation").unwrap_or_default(),
             deleting: !object.at("/metadata/deletionTimestamp").is_null(),
             spec,
+            ignored,
             status: serde_json::from_value(object.at("/status").clone()).unwrap_or_default(),
         })
     }
@@ -80,6 +81,9 @@ pub struct VirtualClusterStatus {
     /// The port of its own listener, kept over restarts where it is free.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
+    /// Where its name server listens, over UDP and TCP.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub dns: String,
     /// The Secret with the admin's kubeconfig, in the same namespace.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub kubeconfig_secret: String,
@@ -154,11 +158,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_supported_is_refused_by_name() {
-        let error = read(json!({"sync": {"toHost": {"gatewayApis": {"enabled": true}}}})).unwrap_err();
-        assert!(error.contains("unknown field `gatewayApis`"), "{error}");
-        let error = read(json!({"controlPlane": {"proxy": {"port": "x"}}})).unwrap_err();
-        assert!(error.starts_with("spec: invalid type: string \"x\""), "{error}");
+    fn all_that_is_not_supported_is_refused_by_name_at_once() {
+        let spec = json!({"sync": {"toHost": {"gatewayApis": {"enabled": true}}}, "controlPlane": {"proxy": {"port": "x"}}});
+        let expect = "spec: controlPlane.proxy.port: must be a whole number, not \"x\"; \
+                      sync.toHost.gatewayApis: unknown field; did you mean gatewayApi?";
+        assert_eq!(read(spec), Err(expect.to_owned()));
     }
 
     #[test]

@@ -7,8 +7,8 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 use serde_saphyr::Spanned;
 
 /// A document with the places of its values.
-enum Node {
-    Map(Vec<(String, Spanned<Node>)>),
+pub(super) enum Node {
+    Map(Vec<(Spanned<String>, Spanned<Node>)>),
     List(Vec<Node>),
     Leaf,
 }
@@ -32,9 +32,9 @@ fn look(node: &Node, found: &mut Vec<String>) {
             let mut seen = HashSet::new();
             for (key, value) in entries {
                 look(&value.value, found);
-                if !seen.insert(key) {
+                if !seen.insert(&key.value) {
                     let line = value.referenced.line();
-                    found.push(format!("line {line}: key {key:?} already set in map"));
+                    found.push(format!("line {line}: key {:?} already set in map", key.value));
                 }
             }
         }

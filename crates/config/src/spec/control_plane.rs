@@ -29,12 +29,23 @@ pub struct ControlPlane {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Proxy {
-    /// The port to listen on; absent or 0 for any that is free.
+    /// The port to listen on; absent or 0 for any that is free, and so is 8443, vCluster's default inside a pod of its
+    /// own: here all virtual clusters share one process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
     /// More names and addresses that the serving certificate is valid for.
     #[serde(rename = "extraSANs", skip_serializing_if = "Vec::is_empty")]
     pub extra_sans: Vec<String>,
+}
+
+/// The port that stands in every `vcluster.yaml` made from vCluster's defaults.
+const DEFAULT_PORT: u16 = 8443;
+
+impl Proxy {
+    /// The port that is asked for; `None` for any.
+    pub fn wished_port(&self) -> Option<u16> {
+        self.port.filter(|port| !matches!(*port, 0 | DEFAULT_PORT))
+    }
 }
 
 /// `controlPlane.service`.

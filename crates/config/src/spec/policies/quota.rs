@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
 use crate::spec::Switch;
@@ -18,6 +18,29 @@ fn quantities(value: &Value) -> Quantities {
         .collect()
 }
 
+/// Lays what is said over the defaults, as Helm does; `null` takes a default away.
+fn laid_over(defaults: Quantities, said: Quantities) -> Quantities {
+    let mut all = defaults;
+    all.extend(said);
+    all.retain(|_, amount| !amount.is_null());
+    all
+}
+
+fn quota<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Quantities, D::Error> {
+    let said = Quantities::deserialize(deserializer)?;
+    Ok(laid_over(ResourceQuota::default().quota, said))
+}
+
+fn limits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Quantities, D::Error> {
+    let said = Quantities::deserialize(deserializer)?;
+    Ok(laid_over(LimitRange::default().default, said))
+}
+
+fn requests<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Quantities, D::Error> {
+    let said = Quantities::deserialize(deserializer)?;
+    Ok(laid_over(LimitRange::default().default_request, said))
+}
+
 /// `policies.resourceQuota`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -25,6 +48,7 @@ pub struct ResourceQuota {
     /// Whether there is one; `auto`: when there is a LimitRange.
     pub enabled: Switch,
     /// `spec.hard`. What is set here is laid over vCluster's defaults; `null` takes one away.
+    #[serde(deserialize_with = "quota")]
     pub quota: BTreeMap<String, Value>,
     /// `spec.scopeSelector`.
     #[serde(skip_serializing_if = "Value::is_null")]
@@ -67,8 +91,10 @@ pub struct LimitRange {
     /// Whether there is one; `auto`: when there is a ResourceQuota.
     pub enabled: Switch,
     /// Limits of containers that have none.
+    #[serde(deserialize_with = "limits")]
     pub default: BTreeMap<String, Value>,
     /// Requests of containers that have none.
+    #[serde(deserialize_with = "requests")]
     pub default_request: BTreeMap<String, Value>,
     /// What a container may use at most.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]

@@ -1,0 +1,81 @@
+//! `networking`.
+
+use warren_apimachinery::{address, name};
+
+use super::Tell;
+use crate::{Networking, ResolveDns, ServiceMapping};
+
+pub(super) fn check(networking: &Networking, tell: &mut Tell<'_>) {
+    let wrong = name::dns1123_subdomain(&networking.advanced.cluster_domain);
+    if let Some(why) = wrong.into_iter().next() {
+        tell("networking.advanced.clusterDomain", why);
+    }
+    for (index, rule) in networking.resolve_dns.iter().enumerate() {
+        resolve(rule, &format!("networking.resolveDNS[{index}]"), tell);
+    }
+    let services = &networking.replicate_services;
+    for (list, mappings) in [("toHost", &services.to_host), ("fromHost", &services.from_host)] {
+        for (index, mapping) in mappings.iter().enumerate() {
+            service(
+                mapping,
+                &format!("networking.replicateServices.{list}[{index}]"),
+                tell,
+            );
+        }
+    }
+}
+
+fn service(mapping: &ServiceMapping, at: &str, tell: &mut Tell<'_>) {
+    for (field, text) in [("from", &mapping.from), ("to", &mapping.to)] {
+        let is_name = |part: &str| name::dns1123_label(part).is_empty();
+        if !text.split('/').all(is_name) || text.split('/').count() > 2 {
+            tell(
+                &format!("{at}.{field}"),
+                format!("{text:?} is not NAME or NAMESPACE/NAME"),
+            );
+        }
+    }
+}
+
+fn resolve(rule: &ResolveDns, at: &str, tell: &mut Tell<'_>) {
+    let target = &rule.target;
+    let set = |fields: &[&String]| fields.iter().filter(|field| !field.is_empty()).count();
+    if set(&[&rule.hostname, &rule.service, &rule.namespace]) != 1 {
+        tell(at, "needs exactly one of hostname, service, namespace".to_owned());
+    }
+    let targets = [
+        &target.hostname,
+        &target.ip,
+        &target.host_service,
+        &target.host_namespace,
+        &target.v_cluster_service,
+    ];
+    if set(&targets) != 1 {
+        let why = "needs exactly one of hostname, ip, hostService, hostNamespace, vClusterService";
+        tell(&format!("{at}.target"), why.to_owned());
+    }
+    if !rule.namespace.is_empty() && target.host_namespace.is_empty() {
+        tell(
+            &format!("{at}.target"),
+            "a namespace resolves to a hostNamespace".to_owned(),
+        );
+    }
+    if rule.namespace.is_empty() && !target.host_namespace.is_empty() {
+        tell(
+            &format!("{at}.target.hostNamespace"),
+            "only a namespace resolves to a hostNamespace".to_owned(),
+        );
+    }
+    if !target.ip.is_empty() && address::parse_ip(&target.ip).is_none() {
+        tell(
+            &format!("{at}.target.ip"),
+            format!("{:?} is no address", target.ip),
+        );
+    }
+    if !rule.service.is_empty() && rule.service.split('/').count() != 2 {
+        tell(
+            &format!("{at}.service"),
+            format!("{:?} is not NAMESPACE/NAME", rule.service),
+        );
+    }
+}
