@@ -81,7 +81,7 @@ pub(crate) async fn object(
 }
 
 /// The request as it came.
-fn whole(cx: &Cx<'_>, payload: Payload) -> Request<Body> {
+pub(crate) fn whole(cx: &Cx<'_>, payload: Payload) -> Request<Body> {
     let mut request = Request::new(payload.body);
     *request.method_mut() = cx.method.clone();
     *request.uri_mut() = cx.uri.clone();

@@ -3,6 +3,10 @@
 //! This crate finds the object, authorises and validates; the tunnel answers. Upgrades are not understood here: the
 //! tunnel takes the raw stream.
 
+mod relay;
+mod switch;
+mod until;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -11,6 +15,11 @@ use warren_apimachinery::{ClusterId, GroupResource, Object, ObjectKey, Status, U
 
 use crate::body::Body;
 use crate::query::Query;
+
+pub use relay::relay;
+pub use switch::RawStream;
+pub(crate) use switch::switch;
+pub(crate) use until::until;
 
 /// A connect request that passed authorisation, existence and validation.
 pub struct Connect {
@@ -32,8 +41,8 @@ pub struct Connect {
     pub query: Query,
     /// Who asks.
     pub user: UserInfo,
-    /// The request as it came. For an upgrade, `hyper::upgrade::on(&mut request)` gives the raw stream once the
-    /// answer with status 101 is on its way; the task that pumps it belongs to the tunnel.
+    /// The request as it came, but that its body may have been read by the audit. `Connect::switch` gives the raw stream
+    /// of an upgrade.
     pub request: Request<Body>,
 }
 
@@ -44,7 +53,7 @@ pub struct ProxyTarget {
     pub scheme: String,
     /// A number or a port's name; empty for the default.
     pub port: String,
-    /// The path behind `proxy`, with its leading slash; empty when there is none.
+    /// The path behind `proxy` as it came, still escaped, with its leading slash; empty when there is none.
     pub path: String,
 }
 

@@ -6,7 +6,6 @@ use http::header::{
     CONNECTION, CONTENT_TYPE, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, UPGRADE,
 };
 use http::{HeaderMap, Response, StatusCode};
-use hyper_util::rt::TokioIo;
 use sha1::{Digest, Sha1};
 use warren_apimachinery::Status;
 use warren_apimachinery::value::ValueExt;
@@ -17,7 +16,7 @@ use warren_node::stream::{SUBPROTOCOLS, refuse};
 const HANDSHAKE: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// Answers for the node.
-pub(crate) async fn answer(connect: Connect) -> Result<Response<Body>, Status> {
+pub(crate) fn answer(connect: Connect) -> Result<Response<Body>, Status> {
     let pod = connect.object.to_value();
     let node = pod.text("/spec/nodeName").to_owned();
     let why = |what: &str| format!("warren: node {node} is simulated: {what}");
@@ -42,29 +41,35 @@ pub(crate) async fn answer(connect: Connect) -> Result<Response<Body>, Status> {
             let text = why(&format!("container {} does not run", connect.container));
             upgrade(connect, text)
         }
+        "portforward" => Err(Status::bad_request(why("nothing listens on any port of its pods"))),
         other => Err(Status::bad_request(why(&format!("{other} is not supported")))),
     }
 }
 
 /// Switches to the streaming protocol and says `why` on it.
 fn upgrade(mut connect: Connect, why: String) -> Result<Response<Body>, Status> {
+    if !connect.wants_upgrade() {
+        return Err(Status::bad_request("Upgrade request required"));
+    }
+    if speaks_spdy(connect.request.headers()) {
+        // Nothing would run there either: an answer in HTTP is read by every client.
+        return Err(Status::bad_request(why));
+    }
     let handshake = handshake(connect.request.headers()).map_err(Status::bad_request)?;
-    let upgraded = hyper::upgrade::on(&mut connect.request);
-    // Ends with the client's connection, which the listener owns and closes.
-    tokio::spawn(async move {
-        match upgraded.await {
-            Ok(stream) => {
-                if let Err(error) = refuse(TokioIo::new(stream), &why).await {
-                    tracing::debug!(%error, "a client went away");
-                }
-            }
-            Err(error) => tracing::debug!(%error, "a client did not switch protocols"),
+    connect.switch(move |client| async move {
+        if let Err(error) = refuse(client, &why).await {
+            tracing::debug!(%error, "a client went away");
         }
-    });
+    })?;
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     *response.headers_mut() = handshake;
     Ok(response)
+}
+
+fn speaks_spdy(headers: &HeaderMap) -> bool {
+    let protocol = headers.get(UPGRADE).and_then(|value| value.to_str().ok());
+    protocol.is_some_and(|protocol| protocol.to_ascii_lowercase().starts_with("spdy/"))
 }
 
 /// The headers of the answer.

@@ -37,7 +37,7 @@ use passing::Passing;
 use source::{Source, Stage};
 use wire::{Call, Wire};
 
-pub use wire::{Origin, RequestBody};
+pub use wire::{Origin, RequestBody, refusal};
 
 /// How many lists are on their way to the host at once.
 const LISTS: usize = 4;
@@ -459,5 +459,3 @@ struct Involved {
     name: SmolStr,
 }
 
-#[cfg(test)]
-mod tests;

@@ -23,6 +23,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, ServiceBuilder, ServiceExt};
+use warren_apimachinery::Status;
 
 use super::answer::{self, Failure};
 use crate::access::Access;
@@ -33,6 +34,8 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 const IDLE: Duration = Duration::from_secs(60);
 /// The longest answer that is read: a list without pages of a very large host.
 const ANSWER_MAX: usize = 1 << 30;
+/// The longest refusal that is read.
+const REFUSAL_MAX: usize = 1 << 20;
 /// Credentials are not read again sooner, however often the host refuses them.
 const RENEW_EVERY: Duration = Duration::from_secs(5);
 
@@ -184,15 +187,10 @@ impl Wire {
             Ok(response) => response?,
             Err(_) => return Err(self.lost(&format!("no answer within {} s", call.timeout.as_secs()))),
         };
-        let code = response.status().as_u16();
         if response.status().is_success() {
             return Ok(response);
         }
-        let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let after = after.and_then(|text| text.parse().ok());
-        let body = Limited::new(response.into_body(), ANSWER_MAX).collect().await;
-        let body = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-        Err(Failure::Answered(answer::status(code, after, &body)))
+        Err(Failure::Answered(refusal(response).await))
     }
 
     /// Sends a request as it is, whatever the answer.
@@ -246,6 +244,16 @@ impl Wire {
             }
         }
     }
+}
+
+/// Reads what an answer that is no success says.
+pub async fn refusal(response: Response<Incoming>) -> Status {
+    let code = response.status().as_u16();
+    let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+    let after = after.and_then(|text| text.parse().ok());
+    let body = Limited::new(response.into_body(), REFUSAL_MAX).collect().await;
+    let body = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    answer::status(code, after, &body)
 }
 
 fn service(config: &kube::Config) -> Result<Service, RemoteError> {
