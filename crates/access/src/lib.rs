@@ -29,7 +29,7 @@ pub use oidc::{
     AuthenticationConfiguration, DocumentSource, Issuer, IssuerConfiguration, Mapping, RequiredClaim,
     Username,
 };
-pub use outbound::{Destination, Outbound, Place, Reply};
+pub use outbound::{Destination, Outbound, Place, Reply, Trust};
 pub use shared::Shared;
 pub use warren_pki::ClientIdentity;
 pub use warren_rbac::{Attributes, Decision};

@@ -12,8 +12,29 @@ use warren_apimachinery::ClusterId;
 pub struct Destination {
     /// Where it is.
     pub place: Place,
-    /// The certificates that the server's must be signed by, as PEM; empty for those that the machine trusts.
-    pub authority_pem: String,
+    /// Whose certificate it must show.
+    pub trust: Trust,
+}
+
+/// Which servers' certificates are good.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Trust {
+    /// Those that the machine trusts.
+    Machine,
+    /// Those that are signed by these authorities, as PEM.
+    Authorities(String),
+    /// Anyone's.
+    Anyone,
+}
+
+impl Trust {
+    /// `caBundle`, decoded; the machine's authorities where there is none.
+    pub fn of_bundle(pem: String) -> Self {
+        if pem.is_empty() {
+            return Self::Machine;
+        }
+        Self::Authorities(pem)
+    }
 }
 
 /// Where a server is.

@@ -231,6 +231,7 @@ resources! {
     CLUSTER_ROLE_BINDINGS = "rbac.authorization.k8s.io" "v1" "ClusterRoleBinding" "clusterrolebindings" Cluster;
     ROLES = "rbac.authorization.k8s.io" "v1" "Role" "roles" Namespaced;
     ROLE_BINDINGS = "rbac.authorization.k8s.io" "v1" "RoleBinding" "rolebindings" Namespaced;
+    API_SERVICES = "apiregistration.k8s.io" "v1" "APIService" "apiservices" Cluster;
     CUSTOM_RESOURCE_DEFINITIONS = "apiextensions.k8s.io" "v1" "CustomResourceDefinition" "customresourcedefinitions" Cluster;
     INGRESS_CLASSES = "networking.k8s.io" "v1" "IngressClass" "ingressclasses" Cluster;
     RUNTIME_CLASSES = "node.k8s.io" "v1" "RuntimeClass" "runtimeclasses" Cluster;

@@ -1,10 +1,13 @@
 //! A request, read as far as its path says: what authorisation, fairness, audit and metrics are told of it.
 
+use std::sync::Arc;
+
 use http::{Method, Uri, header};
 use smol_str::SmolStr;
 use warren_access::Attributes;
 use warren_telemetry::metrics::RequestLabels;
 
+use crate::aggregation::{self, RemoteVersion};
 use crate::cluster::ClusterApi;
 use crate::path::{self, ResourcePath, Target};
 use crate::query::Query;
@@ -64,6 +67,15 @@ impl Asked {
                 path: "",
             },
         }
+    }
+
+    /// The other server that answers it, if one does.
+    pub(crate) fn remote(&self, cluster: &ClusterApi) -> Option<Arc<RemoteVersion>> {
+        let (group, version) = match &self.target {
+            Target::Resource(path) => (path.group.as_str(), path.version.as_str()),
+            Target::Path(path) => aggregation::group_version(path)?,
+        };
+        cluster.aggregation().find(group, version)
     }
 
     pub(crate) fn is_watch(&self) -> bool {

@@ -8,6 +8,7 @@ use warren_apimachinery::ClusterId;
 use warren_registry::Registry;
 use warren_telemetry::metrics::ApiMetrics;
 
+use crate::aggregation::{Aggregation, Backends};
 use crate::audit::Auditor;
 use crate::fairness::Fairness;
 use crate::pages::Pages;
@@ -28,6 +29,8 @@ pub struct ClusterParts {
     pub shows_process_metrics: bool,
     /// What is written down of its requests; `None` for nothing.
     pub auditor: Option<Arc<Auditor>>,
+    /// How servers that its `APIService`s name are reached; `None` where they are not.
+    pub backends: Option<Arc<dyn Backends>>,
 }
 
 /// One cluster's API, as routes find it.
@@ -38,6 +41,8 @@ pub struct ClusterApi {
     pub(crate) tunnel: Arc<dyn Tunnel>,
     pub(crate) shows_process_metrics: bool,
     pub(crate) auditor: Option<Arc<Auditor>>,
+    pub(crate) backends: Option<Arc<dyn Backends>>,
+    aggregation: Aggregation,
     pub(crate) fairness: Fairness,
     pub(crate) metrics: ApiMetrics,
     pub(crate) pages: Pages,
@@ -53,6 +58,8 @@ impl ClusterApi {
             tunnel: parts.tunnel,
             shows_process_metrics: parts.shows_process_metrics,
             auditor: parts.auditor,
+            backends: parts.backends,
+            aggregation: Aggregation::default(),
             fairness: Fairness::default(),
             metrics: ApiMetrics::default(),
             pages: Pages::default(),
@@ -67,6 +74,11 @@ impl ClusterApi {
     /// Where exec, logs and the like go.
     pub fn tunnel(&self) -> &Arc<dyn Tunnel> {
         &self.tunnel
+    }
+
+    /// What is known of the servers beside its own.
+    pub fn aggregation(&self) -> &Aggregation {
+        &self.aggregation
     }
 
     /// The meaning of its objects.

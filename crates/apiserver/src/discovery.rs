@@ -17,6 +17,7 @@ use warren_registry::definition::Definition;
 use warren_schema::Ref;
 
 use crate::accept::{self, Encoding, Offer};
+use crate::aggregation::RemoteVersion;
 use crate::answer;
 use crate::body::Body;
 use crate::cx::Cx;
@@ -55,6 +56,15 @@ impl Document {
     }
 }
 
+impl Aggregated {
+    fn of(catalogue: &Catalogue, remote: &[Arc<RemoteVersion>]) -> Self {
+        Self {
+            core: Document::new(&aggregated(catalogue, remote, true)),
+            groups: Document::new(&aggregated(catalogue, remote, false)),
+        }
+    }
+}
+
 impl Documents {
     fn of(&self, catalogue: &Arc<Catalogue>) -> Arc<Aggregated> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -64,10 +74,7 @@ impl Documents {
         if let Some((_, documents)) = found {
             return Arc::clone(documents);
         }
-        let documents = Arc::new(Aggregated {
-            core: Document::new(&aggregated(catalogue, true)),
-            groups: Document::new(&aggregated(catalogue, false)),
-        });
+        let documents = Arc::new(Aggregated::of(catalogue, &[]));
         kept.retain(|(of, _)| of.strong_count() > 0);
         if kept.len() >= KEPT {
             kept.remove(0);
@@ -83,11 +90,12 @@ impl Documents {
 /// 406
 pub(crate) fn root(cx: &Cx<'_>, core: bool) -> Result<Response<Body>, Status> {
     let catalogue = cx.registry().catalogue();
+    let remote = cx.cluster.aggregation().all();
     let Some(encoding) = aggregated_encoding(cx) else {
         let document = if core {
             legacy::api_versions()
         } else {
-            legacy::group_list(&catalogue)
+            legacy::group_list(&with_remote(&catalogue, &remote))
         };
         let accepted = accept::object(cx.accept(), cx.wants_pretty(), Offer::Plain)?;
         let mut response = answer::encoded(document, accepted.encoding, StatusCode::OK)?;
@@ -96,7 +104,11 @@ pub(crate) fn root(cx: &Cx<'_>, core: bool) -> Result<Response<Body>, Status> {
             .insert(header::VARY, HeaderValue::from_static("Accept"));
         return Ok(response);
     };
-    let documents = cx.server.documents.of(&catalogue);
+    let documents = if remote.is_empty() {
+        cx.server.documents.of(&catalogue)
+    } else {
+        Arc::new(Aggregated::of(&catalogue, &remote))
+    };
     let document = if core { &documents.core } else { &documents.groups };
     let known = cx
         .headers
@@ -161,7 +173,11 @@ pub(crate) fn group_or_version(cx: &Cx<'_>, path: &str) -> Option<Result<Respons
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     let document = match parts.as_slice() {
         ["api", version] => legacy::resource_list(&catalogue, "", version)?,
-        ["apis", group] => legacy::group(groups(&catalogue).iter().find(|g| g.name == *group)?),
+        ["apis", group] => {
+            let remote = cx.cluster.aggregation().all();
+            let groups = with_remote(&catalogue, &remote);
+            legacy::group(groups.iter().find(|g| g.name == *group)?)
+        }
         ["apis", group, version] => legacy::resource_list(&catalogue, group, version)?,
         _ => return None,
     };
@@ -226,6 +242,26 @@ pub(crate) fn groups(catalogue: &Catalogue) -> Vec<Group<'_>> {
     groups
 }
 
+/// The groups, those that other servers answer included: after the others, by priority.
+pub(crate) fn with_remote<'a>(catalogue: &'a Catalogue, remote: &[Arc<RemoteVersion>]) -> Vec<Group<'a>> {
+    let mut groups = groups(catalogue);
+    for known in remote {
+        let version = (known.version.clone(), Vec::new());
+        match groups.iter_mut().find(|group| group.name == known.group) {
+            Some(group) => {
+                group.versions.retain(|(name, _)| *name != known.version);
+                group.versions.push(version);
+                group.versions.sort_by_key(|(version, _)| std::cmp::Reverse(priority(version)));
+            }
+            None => groups.push(Group {
+                name: known.group.clone(),
+                versions: vec![version],
+            }),
+        }
+    }
+    groups
+}
+
 /// Orders versions as upstream does: stable before beta before alpha, each with the highest number first.
 fn priority(version: &str) -> (u8, u32, u32) {
     let Some(digits) = version.strip_prefix('v') else {
@@ -244,8 +280,12 @@ fn priority(version: &str) -> (u8, u32, u32) {
     }
 }
 
-fn aggregated(catalogue: &Catalogue, core: bool) -> Value {
-    let items: Vec<Value> = groups(catalogue)
+fn aggregated(catalogue: &Catalogue, remote: &[Arc<RemoteVersion>], core: bool) -> Value {
+    let elsewhere = |group: &str, version: &str| {
+        let mut all = remote.iter();
+        all.find(|known| known.group == group && known.version == version)
+    };
+    let items: Vec<Value> = with_remote(catalogue, remote)
         .iter()
         .filter(|group| group.name.is_empty() == core)
         .map(|group| {
@@ -258,6 +298,9 @@ fn aggregated(catalogue: &Catalogue, core: bool) -> Value {
                 .versions
                 .iter()
                 .map(|(version, definitions)| {
+                    if let Some(known) = elsewhere(&group.name, version) {
+                        return aggregated_elsewhere(known);
+                    }
                     let mut resources: Vec<_> = definitions.iter().map(|d| aggregated_resource(d)).collect();
                     resources.sort_by(|a, b| {
                         a.get("resource")
@@ -276,6 +319,17 @@ fn aggregated(catalogue: &Catalogue, core: bool) -> Value {
         "metadata": {},
         "items": items,
     })
+}
+
+/// A version that another server answers; one that nobody could ask is stale.
+fn aggregated_elsewhere(known: &RemoteVersion) -> Value {
+    match known.resources.as_ref() {
+        Some(resources) => {
+            let freshness = if known.available { "Current" } else { "Stale" };
+            json!({"version": known.version, "freshness": freshness, "resources": resources})
+        }
+        None => json!({"version": known.version, "freshness": "Stale"}),
+    }
 }
 
 fn aggregated_resource(definition: &Definition) -> Value {

@@ -6,6 +6,7 @@
 //! Entry points: [`serve`] with a [`Route`], or [`ApiServer::handle`] for requests that come another way.
 
 mod accept;
+mod aggregation;
 mod answer;
 mod asked;
 mod audit;
@@ -50,6 +51,7 @@ mod who;
 mod write;
 mod zpages;
 
+pub use aggregation::{Aggregation, Backends, Forwarded, RemoteVersion, resources as aggregated_resources};
 pub use audit::{AuditLog, Auditor, Policy as AuditPolicy, Rotation};
 pub use body::Body;
 pub use cluster::{ClusterApi, ClusterParts};
@@ -58,4 +60,4 @@ pub use nonresource::KUBERNETES_VERSION;
 pub use query::Query;
 pub use route::{Hello, Peer, Route, Routed};
 pub use server::ApiServer;
-pub use tunnel::{Connect, NoTunnel, ProxyTarget, Tunnel};
+pub use tunnel::{Connect, NoTunnel, ProxyTarget, RawStream, Tunnel, relay};

@@ -137,7 +137,8 @@ fn paths(cx: &Cx<'_>) -> Vec<String> {
     .map(str::to_owned)
     .into();
     paths.extend(health::paths());
-    for group in discovery::groups(&catalogue) {
+    let remote = cx.cluster.aggregation().all();
+    for group in discovery::with_remote(&catalogue, &remote) {
         let root = if group.name.is_empty() {
             "/api".to_owned()
         } else {

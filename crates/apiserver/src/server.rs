@@ -13,6 +13,7 @@ use warren_registry::Warnings;
 use warren_telemetry::metrics::{RequestLabels, process};
 
 use crate::accept::Encoding;
+use crate::aggregation;
 use crate::answer;
 use crate::asked::Asked;
 use crate::audit;
@@ -256,6 +257,9 @@ impl ApiServer {
 }
 
 async fn dispatch(cx: &Cx<'_>, asked: &Asked, payload: Payload) -> Result<Response<Body>, Status> {
+    if let Some(remote) = asked.remote(cx.cluster) {
+        return aggregation::forward(cx, cx.cluster.backends.as_deref(), &remote, payload).await;
+    }
     match &asked.target {
         Target::Resource(path) => resource::answer(cx, path, asked.verb, payload).await,
         Target::Path(path) => nonresource::answer(cx, path),

@@ -121,6 +121,11 @@ fn write(catalogue: &Catalogue, mut object: Value, now: Timestamp) -> Option<Wri
     let definition: &Arc<Definition> = catalogue.kind(group, object.text("/kind"))?;
     object.set("/metadata/uid", uuid::Uuid::new_v4().to_string());
     object.set("/metadata/creationTimestamp", time::format(now));
+    // Conditions became so with the template.
+    let conditions = object.pointer_mut("/status/conditions").and_then(Value::as_array_mut);
+    for condition in conditions.into_iter().flatten() {
+        condition.set("/lastTransitionTime", time::format(now));
+    }
     let fields = definition.strategy.fields(&object);
     let key = Meta::of(&object).key();
     Some(Write {

@@ -1,12 +1,16 @@
-//! Where the servers behind a virtual cluster's Services are reached by the process itself: for webhooks.
+//! Where the servers behind a virtual cluster's Services are reached by the process itself: for webhooks and aggregated
+//! APIs.
 
 use std::sync::Weak;
 
+use jiff::Timestamp;
 use serde_json::Value;
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{ClusterId, ObjectKey, resource};
 use warren_outbound::Services;
+use warren_pki::Issued;
 
+use crate::api_services::FRONT_PROXY;
 use crate::fleet::Fleet;
 use crate::host::host_id;
 
@@ -38,6 +42,12 @@ impl Services for WebhookServices {
             .filter(|slice| slice.meta().label(SERVICE_NAME) == Some(name))
             .map(|slice| slice.to_value());
         pick(&service, slices, port, !simulated)
+    }
+
+    fn front_proxy(&self, cluster: &ClusterId) -> Option<Issued> {
+        let tenant = self.0.upgrade()?.tenant(cluster)?;
+        let authority = tenant.guard().authority();
+        authority.issue_client(FRONT_PROXY, &[], Timestamp::now()).ok()
     }
 }
 
@@ -88,23 +98,55 @@ mod tests {
         let ports = json!([{"name": "https", "port": 443, "targetPort": 8443}]);
         let service = json!({"metadata": {"name": "hook"}, "spec": {"ports": ports}});
         let outside = json!({"metadata": {"name": "hook"}, "spec": {"type": "ExternalName", "externalName": "hook.example"}});
-        let slice = |endpoint: Value| vec![json!({"ports": [{"name": "https", "port": 8443}], "endpoints": [endpoint]})];
+        let slice = |endpoint: Value| {
+            vec![json!({"ports": [{"name": "https", "port": 8443}], "endpoints": [endpoint]})]
+        };
         let pod = || slice(json!({"addresses": ["10.1.0.1"], "targetRef": {"kind": "Pod"}}));
         let fixed = || slice(json!({"addresses": ["192.0.2.7"]}));
         let unready = || slice(json!({"addresses": ["192.0.2.7"], "conditions": {"ready": false}}));
         let none = "no endpoints available for service \"hook\"";
         let table = [
-            ("an external name", &outside, vec![], 443, false, Ok(("hook.example", 443))),
-            ("pods that run", &service, pod(), 443, true, Ok(("10.1.0.1", 8443))),
+            (
+                "an external name",
+                &outside,
+                vec![],
+                443,
+                false,
+                Ok(("hook.example", 443)),
+            ),
+            (
+                "pods that run",
+                &service,
+                pod(),
+                443,
+                true,
+                Ok(("10.1.0.1", 8443)),
+            ),
             ("pods that are simulated", &service, pod(), 443, false, Err(none)),
-            ("addresses that somebody wrote", &service, fixed(), 443, false, Ok(("192.0.2.7", 8443))),
+            (
+                "addresses that somebody wrote",
+                &service,
+                fixed(),
+                443,
+                false,
+                Ok(("192.0.2.7", 8443)),
+            ),
             ("nobody ready", &service, unready(), 443, true, Err(none)),
             ("nobody", &service, vec![], 443, true, Err(none)),
-            ("another port", &service, fixed(), 80, true, Err("no service port 80 found for service \"hook\"")),
+            (
+                "another port",
+                &service,
+                fixed(),
+                80,
+                true,
+                Err("no service port 80 found for service \"hook\""),
+            ),
         ];
         for (what, service, slices, port, pods_answer, expected) in table {
             let found = pick(service, slices.into_iter(), port, pods_answer);
-            let expected = expected.map(|(host, port)| (host.to_owned(), port)).map_err(str::to_owned);
+            let expected = expected
+                .map(|(host, port)| (host.to_owned(), port))
+                .map_err(str::to_owned);
             assert_eq!(found, expected, "{what}");
         }
     }

@@ -14,10 +14,10 @@ use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
-use warren_access::{Destination, Outbound, Place, Reply};
+use warren_access::{Destination, Outbound, Place, Reply, Trust};
 use warren_apimachinery::ClusterId;
 use warren_outbound::{Calls, Services};
-use warren_pki::Authority;
+use warren_pki::{Authority, Issued};
 
 /// All Services are the one server.
 struct One(u16);
@@ -28,6 +28,10 @@ impl Services for One {
             "hooks" => Ok(("127.0.0.1".to_owned(), self.0)),
             other => Err(format!("service {other:?} not found")),
         }
+    }
+
+    fn front_proxy(&self, _: &ClusterId) -> Option<Issued> {
+        None
     }
 }
 
@@ -98,7 +102,7 @@ fn service(name: &str) -> Place {
 async fn post(calls: &Calls, place: Place, authority: &str) -> Result<Reply, String> {
     let to = Destination {
         place,
-        authority_pem: authority.to_owned(),
+        trust: Trust::of_bundle(authority.to_owned()),
     };
     let timeout = Duration::from_secs(1);
     calls

@@ -8,10 +8,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{
-    ClientConfig, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, ServerConfig,
-    SignatureScheme,
-};
+use rustls::{DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme};
 
 use crate::error::PkiError;
 use crate::issued::Issued;
@@ -22,29 +19,6 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
     PROVIDER
         .get_or_init(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
         .clone()
-}
-
-/// Speaks to servers that `authorities` (PEM) vouch for; the system's authorities when it is empty.
-///
-/// # Errors
-/// When no authority can be read.
-pub fn client_config(authorities: &str) -> Result<Arc<ClientConfig>, PkiError> {
-    let mut roots = RootCertStore::empty();
-    let certificates = match authorities.is_empty() {
-        true => rustls_native_certs::load_native_certs().certs,
-        false => CertificateDer::pem_slice_iter(authorities.as_bytes())
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|_| PkiError::Certificate)?,
-    };
-    if roots.add_parsable_certificates(certificates).0 == 0 {
-        return Err(PkiError::Certificate);
-    }
-    let config = ClientConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()
-        .map_err(PkiError::Tls)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
 }
 
 /// Serves with `server`'s certificate over HTTP/2 and HTTP/1.1.

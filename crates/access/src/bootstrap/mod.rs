@@ -4,6 +4,7 @@
 //! `objects.json` was recorded from a real kube-apiserver 1.36.2 and trimmed of what belongs to one cluster (uids,
 //! revisions, times).
 
+mod api_services;
 mod kubernetes_service;
 mod reconcile;
 
@@ -12,10 +13,12 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use warren_apimachinery::Resource;
 use warren_apimachinery::resource::{
-    CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, NAMESPACES, PRIORITY_CLASSES, ROLE_BINDINGS, ROLES, Scope,
+    API_SERVICES, CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, NAMESPACES, PRIORITY_CLASSES, ROLE_BINDINGS, ROLES,
+    Scope,
 };
 use warren_apimachinery::value::ValueExt;
 
+pub use self::api_services::{AUTOMANAGED, api_service_of_custom, local};
 pub use self::kubernetes_service::{kubernetes_endpoints, kubernetes_service, service_range};
 pub use self::reconcile::{Correction, reconcile};
 
@@ -72,6 +75,10 @@ pub fn objects() -> Vec<BootstrapObject> {
             all.push(BootstrapObject { resource, value });
         }
     }
+    all.extend(api_services::api_services().map(|value| BootstrapObject {
+        resource: API_SERVICES,
+        value,
+    }));
     all
 }
 

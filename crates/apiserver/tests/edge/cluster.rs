@@ -12,6 +12,8 @@ use warren_registry::reserve::{Cidr, LocalAddresses};
 use warren_registry::{Catalogue, Parts, Registry};
 use warren_storage::{Journal, MemoryJournal, Silent, Store};
 
+use crate::aggregation::Elsewhere;
+
 /// The bearer token of a member of `system:masters`.
 pub(crate) const TOKEN: &str = "s3cret";
 
@@ -20,6 +22,7 @@ pub(crate) struct TestCluster {
     pub(crate) api: Arc<ClusterApi>,
     pub(crate) authority: Arc<Authority>,
     pub(crate) shared: Arc<Shared>,
+    pub(crate) elsewhere: Arc<Elsewhere>,
 }
 
 impl TestCluster {
@@ -52,6 +55,7 @@ impl TestCluster {
             tokens: Arc::clone(&guard) as _,
             clock: Arc::new(Timestamp::now),
         });
+        let elsewhere = Arc::new(Elsewhere::default());
         let api = ClusterApi::new(ClusterParts {
             id,
             access: Arc::new(Access::new(Arc::clone(&registry), guard)),
@@ -59,8 +63,14 @@ impl TestCluster {
             tunnel,
             shows_process_metrics: true,
             auditor: None,
+            backends: Some(Arc::clone(&elsewhere) as _),
         });
-        Self { api, authority, shared }
+        Self {
+            api,
+            authority,
+            shared,
+            elsewhere,
+        }
     }
 }
 

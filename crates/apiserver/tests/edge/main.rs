@@ -5,6 +5,7 @@
     reason = "helpers of tests fail the test"
 )]
 
+mod aggregation;
 mod bad_input;
 mod client;
 mod cluster;

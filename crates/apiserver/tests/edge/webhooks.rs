@@ -48,7 +48,8 @@ impl Outbound for Servers {
         if response.get("uid").is_none() {
             response["uid"] = request["uid"].clone();
         }
-        let answer = json!({"apiVersion": review["apiVersion"], "kind": "AdmissionReview", "response": response});
+        let answer =
+            json!({"apiVersion": review["apiVersion"], "kind": "AdmissionReview", "response": response});
         Ok(warren_access::Reply {
             code,
             body: answer.to_string().into_bytes(),
@@ -83,11 +84,17 @@ impl Scene {
         }
         let (resource, kind) = match kind {
             "mutating" => ("mutatingwebhookconfigurations", "MutatingWebhookConfiguration"),
-            _ => ("validatingwebhookconfigurations", "ValidatingWebhookConfiguration"),
+            _ => (
+                "validatingwebhookconfigurations",
+                "ValidatingWebhookConfiguration",
+            ),
         };
         let body = json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": kind,
             "metadata": {"name": name}, "webhooks": [webhook]});
-        let made = self.client.post(&format!("{REGISTRATION}/{resource}"), &body).await;
+        let made = self
+            .client
+            .post(&format!("{REGISTRATION}/{resource}"), &body)
+            .await;
         assert_eq!(made.status, StatusCode::CREATED, "{}", made.text());
     }
 
@@ -167,7 +174,9 @@ async fn what_a_validating_webhook_says_is_what_the_client_reads() {
 async fn a_webhook_that_cannot_be_asked_refuses_or_is_left_out() {
     let down = || Err("dial tcp 10.96.0.9:443: connect: connection refused".to_owned());
     let scene = Scene::new(move |_, _| down());
-    scene.register("validating", "open", json!({"failurePolicy": "Ignore"})).await;
+    scene
+        .register("validating", "open", json!({"failurePolicy": "Ignore"}))
+        .await;
     assert_eq!(scene.create("a", "").await.status, StatusCode::CREATED);
     scene.register("mutating", "closed", json!({})).await;
     let refused = scene.create("b", "").await;
@@ -182,7 +191,9 @@ async fn a_webhook_that_cannot_be_asked_refuses_or_is_left_out() {
 #[tokio::test]
 async fn a_mutating_webhook_changes_what_is_kept_and_what_is_unknown_is_dropped() {
     let scene = Scene::new(|_, _| {
-        patched(json!([{"op": "add", "path": "/data/b", "value": "2"}, {"op": "add", "path": "/bogus", "value": 1}]))
+        patched(
+            json!([{"op": "add", "path": "/data/b", "value": "2"}, {"op": "add", "path": "/bogus", "value": 1}]),
+        )
     });
     scene.register("mutating", "m", json!({})).await;
     let made = scene.create("a", "").await.json();
@@ -190,12 +201,24 @@ async fn a_mutating_webhook_changes_what_is_kept_and_what_is_unknown_is_dropped(
     assert!(made.get("bogus").is_none());
     let (_, request) = scene.heard().remove(0);
     assert_eq!(request["operation"], "CREATE");
-    assert_eq!(request["resource"], json!({"group": "", "version": "v1", "resource": "configmaps"}));
-    assert_eq!(request["requestKind"], json!({"group": "", "version": "v1", "kind": "ConfigMap"}));
-    assert_eq!((&request["name"], &request["namespace"]), (&json!("a"), &json!("default")));
+    assert_eq!(
+        request["resource"],
+        json!({"group": "", "version": "v1", "resource": "configmaps"})
+    );
+    assert_eq!(
+        request["requestKind"],
+        json!({"group": "", "version": "v1", "kind": "ConfigMap"})
+    );
+    assert_eq!(
+        (&request["name"], &request["namespace"]),
+        (&json!("a"), &json!("default"))
+    );
     assert_eq!(request["userInfo"]["username"], "admin");
     assert_eq!(request["options"]["kind"], "CreateOptions");
-    assert_eq!((&request["oldObject"], &request["dryRun"]), (&Value::Null, &json!(false)));
+    assert_eq!(
+        (&request["oldObject"], &request["dryRun"]),
+        (&Value::Null, &json!(false))
+    );
     assert_eq!(request["object"]["data"], json!({"a": "1"}));
 }
 
@@ -207,8 +230,15 @@ async fn webhooks_run_by_name_and_again_where_others_changed_their_work() {
         }
         _ => allowed(),
     });
-    for (name, policy) in [("c", "IfNeeded"), ("a", "IfNeeded"), ("b", "IfNeeded"), ("a-never", "Never")] {
-        scene.register("mutating", name, json!({"reinvocationPolicy": policy})).await;
+    for (name, policy) in [
+        ("c", "IfNeeded"),
+        ("a", "IfNeeded"),
+        ("b", "IfNeeded"),
+        ("a-never", "Never"),
+    ] {
+        scene
+            .register("mutating", name, json!({"reinvocationPolicy": policy}))
+            .await;
     }
     assert_eq!(scene.create("x", "").await.status, StatusCode::CREATED);
     // `b` changed what `a` had seen; `c` came after it.
@@ -225,10 +255,26 @@ async fn only_what_rules_and_selectors_name_is_asked_about() {
         ("updates", json!({"rules": other}), false),
         ("cluster", json!({"rules": cluster}), false),
         ("secrets", json!({"rules": secrets}), false),
-        ("this-object", json!({"objectSelector": {"matchLabels": {"app": "x"}}}), true),
-        ("no-object", json!({"objectSelector": {"matchLabels": {"app": "y"}}}), false),
-        ("this-namespace", json!({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "default"}}}), true),
-        ("no-namespace", json!({"namespaceSelector": {"matchLabels": {"a": "b"}}}), false),
+        (
+            "this-object",
+            json!({"objectSelector": {"matchLabels": {"app": "x"}}}),
+            true,
+        ),
+        (
+            "no-object",
+            json!({"objectSelector": {"matchLabels": {"app": "y"}}}),
+            false,
+        ),
+        (
+            "this-namespace",
+            json!({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "default"}}}),
+            true,
+        ),
+        (
+            "no-namespace",
+            json!({"namespaceSelector": {"matchLabels": {"a": "b"}}}),
+            false,
+        ),
     ];
     for (name, more, asked) in table {
         let scene = Scene::new(|_, _| allowed());
@@ -252,8 +298,16 @@ async fn a_rule_for_another_version_matches_where_the_policy_is_equivalent() {
         }
         _ => Ok(json!({"allowed": false})),
     });
-    scene.register("mutating", "exact", json!({"rules": rules, "matchPolicy": "Exact"})).await;
-    scene.register("mutating", "equivalent", json!({"rules": rules})).await;
+    scene
+        .register(
+            "mutating",
+            "exact",
+            json!({"rules": rules, "matchPolicy": "Exact"}),
+        )
+        .await;
+    scene
+        .register("mutating", "equivalent", json!({"rules": rules}))
+        .await;
     let scaler = json!({"apiVersion": "autoscaling/v1", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "h"},
         "spec": {"maxReplicas": 3, "scaleTargetRef": {"kind": "Deployment", "name": "d", "apiVersion": "apps/v1"}}});
     let made = scene.client.post(SCALERS, &scaler).await;
@@ -277,21 +331,32 @@ async fn a_dry_run_asks_only_who_has_no_side_effects() {
 async fn deletions_are_asked_about_with_what_goes_and_their_own_configuration_is_not() {
     let all = json!([{"operations": ["*"], "apiGroups": ["*"], "apiVersions": ["*"], "resources": ["*/*"]}]);
     let scene = Scene::new(|_, request| match request["operation"].as_str() {
-        Some("DELETE") => Ok(json!({"allowed": false, "status": {"message": "stays", "code": 403, "reason": "Forbidden"}})),
+        Some("DELETE") => {
+            Ok(json!({"allowed": false, "status": {"message": "stays", "code": 403, "reason": "Forbidden"}}))
+        }
         _ => allowed(),
     });
     assert_eq!(scene.create("kept", "").await.status, StatusCode::CREATED);
     scene.register("validating", "v", json!({"rules": all})).await;
     let path = format!("{CONFIG_MAPS}/kept");
-    let refused = scene.client.call(Method::DELETE, &path, "application/json", "").await;
+    let refused = scene
+        .client
+        .call(Method::DELETE, &path, "application/json", "")
+        .await;
     assert_eq!(refused.status, StatusCode::FORBIDDEN);
     let (_, request) = scene.heard().remove(0);
     assert_eq!(request["object"], Value::Null);
     assert_eq!(request["oldObject"]["data"], json!({"a": "1"}));
     let own = format!("{REGISTRATION}/validatingwebhookconfigurations/v");
-    let gone = scene.client.call(Method::DELETE, &own, "application/json", "").await;
+    let gone = scene
+        .client
+        .call(Method::DELETE, &own, "application/json", "")
+        .await;
     assert_eq!(gone.status, StatusCode::OK, "{}", gone.text());
-    let gone = scene.client.call(Method::DELETE, &path, "application/json", "").await;
+    let gone = scene
+        .client
+        .call(Method::DELETE, &path, "application/json", "")
+        .await;
     assert_eq!(gone.status, StatusCode::OK);
 }
 

@@ -13,7 +13,7 @@ use warren_apimachinery::{GroupResource, Resource};
 use warren_storage::Snapshot;
 
 use super::matching::Rule;
-use crate::outbound::{Destination, Place};
+use crate::outbound::{Destination, Place, Trust};
 
 /// The port of a Service that a webhook does not name.
 const HTTPS: u16 = 443;
@@ -151,6 +151,6 @@ fn destination(config: &Value) -> Destination {
     let authority = STANDARD.decode(config.text("/caBundle")).unwrap_or_default();
     Destination {
         place,
-        authority_pem: String::from_utf8(authority).unwrap_or_default(),
+        trust: Trust::of_bundle(String::from_utf8(authority).unwrap_or_default()),
     }
 }
