@@ -8,6 +8,7 @@ mod garbage;
 mod nodes;
 mod opt_in;
 mod pods;
+mod replicated_services;
 mod services;
 mod storage;
 mod world;
