@@ -9,6 +9,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ServerConnection;
 use smol_str::SmolStr;
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -46,6 +47,8 @@ const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 const MAX_HEADERS: u32 = 64 * 1024;
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// The TLS record of the fatal alert `unrecognized_name` (RFC 6066): nobody of that name is served here.
+const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
 
 /// Serves `listener` until `stop` becomes true (or its sender is gone), then drains. Owns a task per connection, all
 /// of which have ended when it returns.
@@ -129,7 +132,13 @@ impl Connection {
             .await
             .ok()?;
         hello.server_name = start.client_hello().server_name().map(SmolStr::new);
-        let config = self.route.tls(&hello)?;
+        let Some(config) = self.route.tls(&hello) else {
+            let mut stream = start.io;
+            // Whether the client still listens is its own business.
+            let _ = stream.write_all(&UNRECOGNIZED_NAME).await;
+            let _ = stream.shutdown().await;
+            return None;
+        };
         let stream = start.into_stream(config).await.ok()?;
         Some((stream, hello))
     }

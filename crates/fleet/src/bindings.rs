@@ -18,6 +18,8 @@ struct State {
     by_virtual: HashMap<ClusterId, Arc<Binding>>,
     /// Host cluster, host namespace and virtual cluster's name.
     by_host: HashMap<(ClusterId, SmolStr, SmolStr), Arc<Binding>>,
+    /// The few that are asked about every Service of the host.
+    showing_services: HashMap<ClusterId, Arc<Binding>>,
 }
 
 fn place(binding: &Binding) -> (ClusterId, SmolStr, SmolStr) {
@@ -35,6 +37,12 @@ impl BindingTable {
         let binding = Arc::new(binding);
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         state.by_host.insert(place(&binding), Arc::clone(&binding));
+        match binding.shows_services() {
+            true => state
+                .showing_services
+                .insert(binding.virtual_cluster.clone(), Arc::clone(&binding)),
+            false => state.showing_services.remove(&binding.virtual_cluster),
+        };
         state.by_virtual.insert(binding.virtual_cluster.clone(), binding);
     }
 
@@ -42,6 +50,7 @@ impl BindingTable {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(binding) = state.by_virtual.remove(cluster) {
             state.by_host.remove(&place(&binding));
+            state.showing_services.remove(cluster);
         }
     }
 }
@@ -71,6 +80,15 @@ impl Bindings for BindingTable {
         state
             .by_virtual
             .values()
+            .filter(|binding| binding.host_cluster == *host)
+            .cloned()
+            .collect()
+    }
+
+    fn shows_services(&self, host: &ClusterId) -> Vec<Arc<Binding>> {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        let bindings = state.showing_services.values();
+        bindings
             .filter(|binding| binding.host_cluster == *host)
             .cloned()
             .collect()

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use warren_apimachinery::{ClusterId, Status};
 use warren_storage::{CommitError, JournalError};
 
-/// Blame: `Address`, `AuditLog` and `NoCluster` the caller's; `Journal` and `Commit` the store's; the rest ours.
+/// Blame: `Address`, `AuditLog`, `Names` and `NoCluster` the caller's; `Journal` and `Commit` the store's; the rest ours.
 #[derive(Debug, thiserror::Error)]
 pub enum FleetError {
     /// The data directory cannot be opened, or a cluster in it.
@@ -49,6 +49,9 @@ pub enum FleetError {
         #[source]
         source: io::Error,
     },
+    /// `networking.resolveDNS` is wrong.
+    #[error("{0}")]
+    Names(String),
     /// There is no such cluster.
     #[error("no cluster {0}")]
     NoCluster(ClusterId),

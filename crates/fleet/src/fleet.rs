@@ -18,14 +18,19 @@ use warren_registry::reserve::Reserve;
 use warren_registry::{Catalogue, LocalCluster};
 use warren_storage::{Journal, JournalError, MemoryJournal, Opened, Store};
 
+use crate::bindings::BindingTable;
 use crate::error::FleetError;
 use crate::feed::Feed;
 use crate::keys;
 use crate::front_door::Doorman;
 use crate::listener::{Alone, Listener};
+use crate::names::Resolver;
+use crate::host::host_id;
 use crate::options::Options;
+use crate::real_host::RealHost;
 use crate::template::{Template, blocking, is_template};
 use crate::tenant::{Tenant, TenantParts};
+use crate::virtual_cluster::is_host;
 use crate::webhook_services::WebhookServices;
 
 /// See the module. Made with `open`; the data is free again after `close`.
@@ -44,6 +49,12 @@ pub struct Fleet {
     /// Open from `open_front_door` to `close`.
     front_door: Mutex<Option<Arc<Listener>>>,
     runtime: OnceLock<Arc<Runtime>>,
+    /// None where the host is embedded.
+    real_host: OnceLock<RealHost>,
+    /// Made when the first name server opens.
+    resolver: OnceLock<Resolver>,
+    /// How servers that tenants name are reached.
+    calls: OnceLock<Arc<Calls>>,
     clusters: RwLock<HashMap<ClusterId, Arc<Tenant>>>,
 }
 
@@ -52,6 +63,20 @@ pub(crate) struct Nature {
     pub(crate) reserve: Arc<dyn Reserve>,
     pub(crate) tunnel: Arc<dyn Tunnel>,
     pub(crate) is_host: bool,
+}
+
+impl Nature {
+    /// Of a virtual cluster: what its pods and Services need comes from its host.
+    pub(crate) fn of_virtual(fleet: &Arc<Fleet>, bindings: &Arc<BindingTable>) -> Self {
+        Self {
+            reserve: Arc::new(crate::service_address::HostAddresses {
+                fleet: Arc::downgrade(fleet),
+                bindings: Arc::clone(bindings),
+            }),
+            tunnel: Arc::new(crate::tunnel::ToHost::new(Arc::downgrade(fleet), Arc::clone(bindings))),
+            is_host: false,
+        }
+    }
 }
 
 impl Fleet {
@@ -84,16 +109,36 @@ impl Fleet {
             opened: watch::Sender::new(()),
             front_door: Mutex::default(),
             runtime: OnceLock::new(),
+            real_host: OnceLock::new(),
+            resolver: OnceLock::new(),
+            calls: OnceLock::new(),
             clusters: RwLock::default(),
         });
         let services = WebhookServices(Arc::downgrade(&fleet));
-        fleet.shared.reach_by(Arc::new(Calls::new(services)));
+        let calls = Arc::new(Calls::new(services));
+        fleet.shared.reach_by(Arc::clone(&calls) as _);
+        // Nobody else sets it.
+        let _ = fleet.calls.set(calls);
         Ok(fleet)
+    }
+
+    /// How servers that tenants name are reached; there from the first moment on.
+    pub(crate) fn calls(&self) -> Option<Arc<Calls>> {
+        self.calls.get().cloned()
     }
 
     /// How it was started.
     pub fn options(&self) -> &Options {
         &self.options
+    }
+
+    /// From now on the host is a real one. The first one stays.
+    pub(crate) fn is_on(&self, host: RealHost) {
+        let _ = self.real_host.set(host);
+    }
+
+    pub(crate) fn real_host(&self) -> Option<&RealHost> {
+        self.real_host.get()
     }
 
     /// The cluster of that name, if it is resident.
@@ -137,6 +182,7 @@ impl Fleet {
             authenticators: api.authenticators(),
             auditor: api.auditor()?,
             shared: Arc::clone(&self.shared),
+            backends: self.calls().map(|calls| calls as _),
             catalogue: Arc::clone(&self.catalogue),
             reserve: nature.reserve,
             tunnel: nature.tunnel,
@@ -335,6 +381,11 @@ impl Fleet {
         &self.journal
     }
 
+    /// Who is asked for names that are of no virtual cluster.
+    pub(crate) fn resolver(&self) -> &Resolver {
+        self.resolver.get_or_init(|| Resolver::new(&self.options.upstream_dns))
+    }
+
     /// Changes when a cluster begins to listen from now on.
     pub(crate) fn opened(&self) -> watch::Receiver<()> {
         self.opened.subscribe()
@@ -399,6 +450,9 @@ async fn shut(tenant: &Tenant) {
     if let Some(listener) = tenant.set_listener(None) {
         listener.close().await;
     }
+    if let Some(names) = tenant.set_name_server(None) {
+        names.close().await;
+    }
     tenant.store().close().await;
     let Some(auditor) = tenant.auditor().cloned() else {
         return;
@@ -434,16 +488,18 @@ impl Clusters for Found {
 
 impl Clusters for Fleet {
     fn cluster(&self, id: &ClusterId, actor: &'static str) -> Option<Arc<dyn Cluster>> {
+        if let Some(host) = self.real_host()
+            && is_host(id)
+        {
+            return Some(host.acting_as(actor));
+        }
         let tenant = self.tenant(id)?;
         Some(Arc::new(LocalCluster::new(Arc::clone(tenant.registry()), actor)))
     }
 
     fn ids(&self) -> Vec<ClusterId> {
-        self.clusters
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .keys()
-            .cloned()
-            .collect()
+        let clusters = self.clusters.read().unwrap_or_else(PoisonError::into_inner);
+        let host = self.real_host().map(|_| host_id());
+        clusters.keys().cloned().chain(host).collect()
     }
 }

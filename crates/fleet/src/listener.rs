@@ -1,4 +1,4 @@
-//! A port of its own for one cluster.
+//! Open ports: one of its own for each cluster, and the front door.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,6 +11,8 @@ use tokio::task::JoinHandle;
 use warren_apimachinery::Status;
 use warren_apiserver::{ApiServer, ClusterApi, Hello, Limits, Route, Routed, serve};
 
+use crate::certificate::ServingCertificate;
+
 /// An open port and the task that serves it. Ends with `close`; whoever opened it closes it.
 pub struct Listener {
     address: SocketAddr,
@@ -19,16 +21,14 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Serves `cluster` on `socket`.
+    /// Serves on `socket` whatever cluster `route` finds.
     pub(crate) fn open(
         socket: TcpListener,
         address: SocketAddr,
         server: &Arc<ApiServer>,
-        cluster: Arc<ClusterApi>,
-        tls: Arc<ServerConfig>,
+        route: Arc<dyn Route>,
     ) -> Arc<Self> {
         let (stop, stopped) = watch::channel(false);
-        let route = Arc::new(Alone { cluster, tls });
         let task = tokio::spawn(serve(
             socket,
             Arc::clone(server),
@@ -61,15 +61,15 @@ impl Listener {
 }
 
 /// Whoever comes to this port means this cluster.
-struct Alone {
-    cluster: Arc<ClusterApi>,
-    tls: Arc<ServerConfig>,
+pub(crate) struct Alone {
+    pub(crate) cluster: Arc<ClusterApi>,
+    pub(crate) certificate: Arc<ServingCertificate>,
 }
 
 #[async_trait]
 impl Route for Alone {
     fn tls(&self, _: &Hello) -> Option<Arc<ServerConfig>> {
-        Some(Arc::clone(&self.tls))
+        self.certificate.tls()
     }
 
     async fn route(&self, _: &Hello, _: &str) -> Result<Routed, Status> {

@@ -1,12 +1,13 @@
 //! How a fleet is started.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use warren_apimachinery::ClusterId;
 
 use crate::api_options::ApiOptions;
+use crate::front_door::FrontDoor;
 
 /// How a fleet is started.
 #[derive(Clone, Debug)]
@@ -15,6 +16,17 @@ pub struct Options {
     pub data_dir: Option<PathBuf>,
     /// The address that clusters listen on.
     pub address: IpAddr,
+    /// The address under which the host's pods reach what listens there: it goes into the EndpointSlices of the host's
+    /// Services. `None`, or a loopback one, where they cannot.
+    pub advertise: Option<IpAddr>,
+    /// The host namespace of our own pod; `None` where we run outside the host.
+    pub home: Option<String>,
+    /// Where a kubelet's probes are answered, in plain HTTP; `None` for nowhere.
+    pub health: Option<SocketAddr>,
+    /// One more listener, for all virtual clusters.
+    pub front_door: Option<FrontDoor>,
+    /// The resolvers that are asked for names that are of no virtual cluster; empty for those of this machine.
+    pub upstream_dns: Vec<SocketAddr>,
     /// How many passes of controllers and sync rules run at a time.
     pub workers: usize,
     /// How the APIs of some clusters are served; those of all others by the defaults.
@@ -35,6 +47,11 @@ impl Options {
         Self {
             data_dir: None,
             address: IpAddr::from([127, 0, 0, 1]),
+            advertise: None,
+            home: None,
+            front_door: None,
+            health: None,
+            upstream_dns: Vec::new(),
             workers: 16,
             apis: HashMap::new(),
         }

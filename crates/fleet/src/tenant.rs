@@ -1,17 +1,20 @@
 //! One cluster of the fleet. Everything that belongs to it hangs off this, and goes with it.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use warren_access::{Access, Authenticators, Guard, Keys, Shared};
 use warren_apimachinery::{ClusterId, Object};
-use warren_apiserver::{Auditor, ClusterApi, ClusterParts, Tunnel};
+use warren_apiserver::{Backends, Auditor, ClusterApi, ClusterParts, Tunnel};
 use warren_pki::{Issued, PkiError};
 use warren_registry::reserve::Reserve;
 use warren_registry::{Catalogue, Parts, Registry};
 use warren_storage::Store;
 
+use crate::certificate::ServingCertificate;
 use crate::listener::Listener;
+use crate::names::NameServer;
 
 /// See the module.
 pub struct Tenant {
@@ -20,8 +23,12 @@ pub struct Tenant {
     guard: Arc<Guard>,
     api: Arc<ClusterApi>,
     auditor: Option<Arc<Auditor>>,
+    /// Made when the cluster is served for the first time.
+    certificate: Arc<ServingCertificate>,
     /// Open while the cluster is served on a port of its own.
     listener: Mutex<Option<Arc<Listener>>>,
+    /// Open while the cluster has DNS.
+    name_server: Mutex<Option<Arc<NameServer>>>,
 }
 
 /// What a tenant is made of.
@@ -35,6 +42,7 @@ pub(crate) struct TenantParts {
     pub(crate) reserve: Arc<dyn Reserve>,
     pub(crate) tunnel: Arc<dyn Tunnel>,
     pub(crate) is_host: bool,
+    pub(crate) backends: Option<Arc<dyn Backends>>,
 }
 
 impl Tenant {
@@ -58,6 +66,7 @@ impl Tenant {
             tunnel: parts.tunnel,
             shows_process_metrics: parts.is_host,
             auditor: parts.auditor.clone(),
+            backends: parts.backends,
         });
         Arc::new(Self {
             id,
@@ -65,7 +74,9 @@ impl Tenant {
             guard,
             api,
             auditor: parts.auditor,
+            certificate: Arc::default(),
             listener: Mutex::default(),
+            name_server: Mutex::default(),
         })
     }
 
@@ -113,6 +124,11 @@ impl Tenant {
         &self.guard
     }
 
+    /// What it is served with.
+    pub(crate) fn certificate(&self) -> &Arc<ServingCertificate> {
+        &self.certificate
+    }
+
     /// Where it listens, if it does.
     pub fn listener(&self) -> Option<Arc<Listener>> {
         self.listener
@@ -126,6 +142,26 @@ impl Tenant {
             &mut self.listener.lock().unwrap_or_else(PoisonError::into_inner),
             listener,
         )
+    }
+
+    /// Its name server, if it has one.
+    pub(crate) fn name_server(&self) -> Option<Arc<NameServer>> {
+        self.name_server
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(crate) fn set_name_server(&self, server: Option<Arc<NameServer>>) -> Option<Arc<NameServer>> {
+        std::mem::replace(
+            &mut self.name_server.lock().unwrap_or_else(PoisonError::into_inner),
+            server,
+        )
+    }
+
+    /// Where its names are answered, over UDP and TCP, if they are.
+    pub fn dns(&self) -> Option<SocketAddr> {
+        self.name_server().map(|server| server.address())
     }
 
     /// Objects of a resource, from the visible root.

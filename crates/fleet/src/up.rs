@@ -10,19 +10,18 @@ use tokio::task::JoinHandle;
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{ClusterId, ObjectKey, StatusReason, resource};
 use warren_pki::{Credentials, Kubeconfig};
-use warren_reconciler::{Cluster, Clusters, Registration, Runtime};
+use warren_reconciler::{Cluster, Clusters, Runtime};
 use warren_registry::reserve::{Cidr, LocalAddresses};
 
-use crate::authority::FleetAuthority;
-use crate::bindings::BindingTable;
 use crate::error::FleetError;
-use crate::fleet::{Fleet, Found, Nature, Port};
+use crate::fleet::{Fleet, Nature, Port};
 use crate::host::{self, HOST, host_id};
 use crate::mend::mend;
 use crate::options::Options;
+use crate::reconcilers::{self, runtime};
 use crate::tenant::Tenant;
 use crate::tunnel::ToNode;
-use crate::virtual_cluster::{ApiAddress, VirtualClusters, first_objects, is_host};
+use crate::virtual_cluster::{ApiAddress, Owner, first_objects};
 
 /// How long a virtual cluster may take before we say that something is wrong.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -66,7 +65,7 @@ impl Embedded {
             ApiAddress::OwnRange(host::SERVICE_RANGE, host::API_ADDRESS),
         )
         .await?;
-        let runtime = runtime(&fleet);
+        let runtime = runtime(&fleet, &Arc::default(), reconcilers::Host::Embedded, Owner::Object);
         fleet.connect(Arc::clone(&runtime));
         let port = port.map_or(Port::Any, Port::Rather);
         fleet.listen(&host, port, &[]).await?;
@@ -194,7 +193,7 @@ impl Embedded {
                     .unwrap_or_default();
                 match object.text("/status/phase") {
                     // A restart finds the state of the last time first, when its port was perhaps another.
-                    "Ready" => {
+                    "Ready" | "Paused" => {
                         let secret = snapshot.get(&secrets, &secret).map(|secret| secret.to_value());
                         let config = secret.as_ref().and_then(config_of);
                         if let Some(config) = config.filter(|config| self.is_served(key, &object, config)) {
@@ -291,62 +290,4 @@ fn cluster(fleet: &Arc<Fleet>) -> Result<Arc<dyn Cluster>, FleetError> {
     fleet
         .cluster(&host_id(), "warren")
         .ok_or_else(|| FleetError::NoCluster(host_id()))
-}
-
-/// Everything that works for the fleet: the built-in controllers, the syncer, the host's scheduler and nodes, and the
-/// life of virtual clusters.
-fn runtime(fleet: &Arc<Fleet>) -> Arc<Runtime> {
-    let bindings = Arc::new(BindingTable::default());
-    let facts = Arc::new(FleetAuthority(Arc::downgrade(fleet)));
-    let config = warren_controllers::Config {
-        authority: facts.clone(),
-        quota_usage: facts,
-    };
-    let mut registrations: Vec<Registration> = warren_controllers::all(&config)
-        .into_iter()
-        .map(|controller| Registration {
-            runs_in: match controller.role {
-                warren_controllers::Role::Any => |_| true,
-                warren_controllers::Role::OwnNodes => is_host,
-            },
-            reconciler: controller.reconciler,
-        })
-        .collect();
-    let syncer = warren_syncer::all(bindings.clone());
-    registrations.extend(syncer.into_iter().map(|reconciler| Registration {
-        reconciler,
-        runs_in: |_| true,
-    }));
-    registrations.push(Registration {
-        reconciler: Arc::new(VirtualClusters {
-            fleet: Arc::downgrade(fleet),
-            bindings,
-        }),
-        runs_in: is_host,
-    });
-    registrations.push(Registration {
-        reconciler: Arc::new(warren_scheduler::Scheduler::default()),
-        runs_in: is_host,
-    });
-    registrations.push(Registration {
-        reconciler: Arc::new(warren_node::Kubelet::default()),
-        runs_in: is_host,
-    });
-    registrations.push(Registration {
-        reconciler: Arc::new(warren_node::Heartbeat),
-        runs_in: is_host,
-    });
-    registrations.push(Registration {
-        reconciler: Arc::new(crate::custom_resources::CustomResources {
-            fleet: Arc::downgrade(fleet),
-        }),
-        runs_in: |_| true,
-    });
-    registrations.push(Registration {
-        reconciler: Arc::new(crate::flow_control::FlowControl {
-            fleet: Arc::downgrade(fleet),
-        }),
-        runs_in: |_| true,
-    });
-    Runtime::new(Arc::new(Found(Arc::downgrade(fleet))), registrations)
 }

@@ -17,7 +17,7 @@ use crate::virtual_cluster::VirtualClusterObject;
 /// A host cluster, by kube's client.
 #[derive(Clone)]
 pub struct Host {
-    client: kube::Client,
+    pub(crate) client: kube::Client,
     server: String,
     context: String,
 }
@@ -166,15 +166,15 @@ impl Host {
             .ok_or_else(|| RemoteError::Unreadable(format!("the secret {secret} holds no kubeconfig")))
     }
 
-    fn virtual_clusters(&self, namespace: &str) -> Api<DynamicObject> {
+    pub(crate) fn virtual_clusters(&self, namespace: &str) -> Api<DynamicObject> {
         Api::namespaced_with(self.client.clone(), namespace, &virtual_cluster())
     }
 
-    fn wrong(&self, error: kube::Error) -> RemoteError {
+    pub(crate) fn wrong(&self, error: kube::Error) -> RemoteError {
         RemoteError::of(error, &self.server)
     }
 
-    fn about(&self, error: kube::Error, what: &'static str, key: &ObjectKey) -> RemoteError {
+    pub(crate) fn about(&self, error: kube::Error, what: &'static str, key: &ObjectKey) -> RemoteError {
         match self.wrong(error) {
             refused if refused.is_refused_as("NotFound") => RemoteError::NotFound {
                 what,

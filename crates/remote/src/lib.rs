@@ -9,12 +9,14 @@ mod cluster;
 mod endpoint;
 mod error;
 mod host;
+mod objects;
 mod tls;
 mod virtual_cluster;
 
 pub use access::{Access, MADE_BY, Made};
-pub use cluster::{Origin, RemoteCluster, RemoteOptions, RequestBody};
+pub use cluster::{Origin, RemoteCluster, RemoteOptions, RequestBody, refusal};
 pub use endpoint::Endpoint;
 pub use error::RemoteError;
 pub use host::Host;
+pub use objects::HostResource;
 pub use virtual_cluster::VirtualClusterObject;

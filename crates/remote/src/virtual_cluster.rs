@@ -43,9 +43,20 @@ impl VirtualClusterObject {
         !self.0.at("/metadata/deletionTimestamp").is_null()
     }
 
-    /// Whether it is ready as its spec wants it now.
+    /// Whether its API answers as its spec wants it now; it may rest.
     pub fn is_ready(&self) -> bool {
-        self.phase() == Phase::Ready && self.is_observed()
+        matches!(self.phase(), Phase::Ready | Phase::Paused) && self.is_observed()
+    }
+
+    /// Whether it rests, as its spec wants it now.
+    pub fn is_paused(&self) -> bool {
+        self.phase() == Phase::Paused && self.is_observed()
+    }
+
+    /// Whether it works, as its spec wants it now: ready, and nothing is left of a pause.
+    pub fn is_working(&self) -> bool {
+        let told = self.status().conditions.iter().any(|condition| condition.r#type == "Paused");
+        self.phase() == Phase::Ready && self.is_observed() && !told
     }
 
     /// Whether it cannot be made as its spec wants it now.
@@ -88,6 +99,18 @@ mod tests {
             )
         };
         assert!(object(2).is_ready() && !object(1).is_ready());
+    }
+
+    #[test]
+    fn a_cluster_works_again_when_nothing_is_left_of_its_pause() {
+        let object = |phase: &str, conditions: Value| {
+            VirtualClusterObject(json!({"status": {"phase": phase, "conditions": conditions}}))
+        };
+        let resuming = object("Ready", json!([{"type": "Paused", "status": "False"}]));
+        assert!(resuming.is_ready() && !resuming.is_working() && !resuming.is_paused());
+        assert!(object("Ready", json!([])).is_working());
+        let paused = object("Paused", json!([{"type": "Paused", "status": "True"}]));
+        assert!(paused.is_paused() && paused.is_ready() && !paused.is_working());
     }
 
     #[test]

@@ -48,4 +48,4 @@ pub use binding::{Binding, Bindings};
 pub use catalogue::all;
 pub use counterpart::{Counterpart, stands_for};
 pub use host_kinds::{HostKind, Reach, host_kinds};
-pub use removal::remove_cluster_scoped;
+pub use removal::{crossing_kinds, remove_cluster_scoped};

@@ -29,9 +29,20 @@ pub async fn remove_cluster_scoped(host: &dyn Cluster, binding: &Binding) -> Res
 
 /// All cluster-scoped kinds that rules can put on a host, whatever the configuration says now: it may have been another.
 fn kinds(binding: &Binding) -> impl Iterator<Item = Resource> {
-    let mirrored = MIRRORED.iter().map(|row| row.resource);
     let custom = binding.spec.sync.to_host.custom_resources.iter();
     let custom = custom.filter_map(|(name, custom)| host_kinds::named(name, custom.scope));
-    let all = mirrored.chain(custom).chain([resource::NAMESPACES]);
+    let all = crossing_kinds().into_iter().chain(custom);
     all.filter(|resource| resource.scope == Scope::Cluster)
+}
+
+/// All kinds that rules can put on a host, custom resources aside.
+pub fn crossing_kinds() -> Vec<Resource> {
+    const OTHERS: [Resource; 5] = [
+        resource::PODS,
+        resource::SERVICES,
+        resource::CONFIG_MAPS,
+        resource::SECRETS,
+        resource::NAMESPACES,
+    ];
+    MIRRORED.iter().map(|row| row.resource).chain(OTHERS).collect()
 }

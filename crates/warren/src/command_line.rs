@@ -6,7 +6,10 @@ use std::time::Instant;
 
 use clap::{Parser, Subcommand};
 
-use crate::{completion, connect, create, delete, describe, disconnect, failure, list, up, version};
+use crate::{
+    completion, config, connect, create, delete, describe, disconnect, failure, install, list, pause, resume, serve, uninstall,
+    up, version,
+};
 
 /// How many threads serve `up`; the committer of the journal and blocking calls have threads of their own.
 const MAX_WORKERS: usize = 4;
@@ -24,6 +27,7 @@ pub(crate) struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     Up(Box<up::Up>),
+    Serve(Box<serve::Serve>),
     Create(create::Create),
     #[command(visible_alias = "ls")]
     List(list::List),
@@ -31,6 +35,11 @@ enum Command {
     Disconnect(disconnect::Disconnect),
     Describe(describe::Describe),
     Delete(delete::Delete),
+    Pause(pause::Pause),
+    Resume(resume::Resume),
+    Install(Box<install::Install>),
+    Uninstall(uninstall::Uninstall),
+    Config(config::Config),
     Version(version::Version),
     Completion(completion::Completion),
 }
@@ -51,12 +60,18 @@ pub(crate) fn run(started: Instant) -> ExitCode {
 fn dispatch(command: Command, started: Instant) -> anyhow::Result<ExitCode> {
     match command {
         Command::Up(up) => serving(up.run(started)),
+        Command::Serve(serve) => serving(serve.run(started)),
         Command::Create(create) => asking(create.run(started)),
         Command::List(list) => asking(list.run()),
         Command::Connect(connect) => asking(connect.run()),
         Command::Disconnect(disconnect) => disconnect.run(),
         Command::Describe(describe) => asking(describe.run()),
         Command::Delete(delete) => asking(delete.run(started)),
+        Command::Pause(pause) => asking(pause.run(started)),
+        Command::Resume(resume) => asking(resume.run(started)),
+        Command::Install(install) => asking(install.run()),
+        Command::Uninstall(uninstall) => asking(uninstall.run()),
+        Command::Config(config) => config.run(),
         Command::Version(version) => version.run(),
         Command::Completion(completion) => completion.run(),
     }

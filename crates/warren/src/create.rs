@@ -1,17 +1,16 @@
 //! `warren create NAME`
 
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::Args;
-use warren_apimachinery::value::{ValueExt, decode_yaml};
-use warren_apimachinery::{ObjectKey, Value};
-use warren_config::{KIND, Phase, VirtualClusterSpec};
+use warren_apimachinery::ObjectKey;
+use warren_config::Phase;
 use warren_remote::{Host, VirtualClusterObject};
 
+use crate::config::file::read_spec;
 use crate::failure::Hinted;
 use crate::host_access::HostAccess;
 use crate::output::{Output, say_json};
@@ -28,7 +27,7 @@ pub(crate) struct Create {
     #[arg(short, long)]
     namespace: Option<String>,
     /// Its configuration in the vocabulary of vcluster.yaml; - reads standard input
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, visible_alias = "values", value_name = "FILE")]
     file: Option<PathBuf>,
     /// Wait until its API answers (this is the default)
     #[arg(long, overrides_with = "no_wait")]
@@ -147,34 +146,6 @@ pub(crate) async fn wait_ready(
     ))
 }
 
-/// The spec of a file: of a `vcluster.yaml`, or of a whole `VirtualCluster` object.
-fn read_spec(file: &Path) -> anyhow::Result<Value> {
-    let mut bytes = Vec::new();
-    if file == Path::new("-") {
-        std::io::stdin()
-            .read_to_end(&mut bytes)
-            .context("cannot read standard input")?;
-    } else {
-        bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    }
-    spec_of(&bytes).with_context(|| format!("{} cannot be used", file.display()))
-}
-
-fn spec_of(bytes: &[u8]) -> anyhow::Result<Value> {
-    let read = decode_yaml(bytes)?;
-    if let Some(duplicate) = read.duplicates.first() {
-        bail!("{duplicate}");
-    }
-    let spec = match read.value {
-        Value::Null => serde_json::json!({}),
-        object if object.text("/kind") == KIND => object.at("/spec").clone(),
-        spec => spec,
-    };
-    // Refused here already, by the name of the field, instead of in a condition of the object.
-    serde_json::from_value::<VirtualClusterSpec>(spec.clone())?;
-    Ok(spec)
-}
-
 /// Such as `30s`, `2m`, `1m30s`; a bare number is seconds.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     if let Ok(seconds) = text.parse() {
@@ -187,25 +158,6 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_vcluster_yaml_and_a_whole_object_give_the_same_spec() {
-        let bare = spec_of(b"sync: {toHost: {ingresses: {enabled: true}}}\n").unwrap();
-        let whole =
-            spec_of(b"kind: VirtualCluster\nspec: {sync: {toHost: {ingresses: {enabled: true}}}}\n").unwrap();
-        assert_eq!(bare, whole);
-        assert_eq!(spec_of(b"").unwrap(), serde_json::json!({}));
-    }
-
-    #[test]
-    fn what_is_not_supported_is_refused_by_name() {
-        let error = spec_of(b"sync: {toHost: {gatewayApi: {enabled: true}}}\n").unwrap_err();
-        assert!(
-            error.to_string().contains("unknown field `gatewayApi`"),
-            "{error}"
-        );
-        assert!(spec_of(b"sync: {}\nsync: {}\n").is_err());
-    }
 
     #[test]
     fn durations_read_as_people_write_them() {

@@ -90,7 +90,7 @@ fn tone(phase: Phase) -> Tone {
     match phase {
         Phase::Ready => Tone::Good,
         Phase::Failed => Tone::Bad,
-        Phase::Pending | Phase::Terminating => Tone::Notice,
+        Phase::Pending | Phase::Paused | Phase::Terminating => Tone::Notice,
     }
 }
 

@@ -29,8 +29,8 @@ pub struct ControlPlane {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Proxy {
-    /// The port to listen on; absent or 0 for any that is free, and so is 8443, vCluster's default inside a pod of its
-    /// own: here all virtual clusters share one process.
+    /// The port to listen on; absent or 0 for any that is free. 8443, vCluster's default inside a pod of its own, is
+    /// taken if it is free: here all virtual clusters share one process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
     /// More names and addresses that the serving certificate is valid for.
@@ -38,14 +38,9 @@ pub struct Proxy {
     pub extra_sans: Vec<String>,
 }
 
-/// The port that stands in every `vcluster.yaml` made from vCluster's defaults.
-const DEFAULT_PORT: u16 = 8443;
-
 impl Proxy {
-    /// The port that is asked for; `None` for any.
-    pub fn wished_port(&self) -> Option<u16> {
-        self.port.filter(|port| !matches!(*port, 0 | DEFAULT_PORT))
-    }
+    /// The port that stands in every `vcluster.yaml` made from vCluster's defaults: rather that one, but any will do.
+    pub const DEFAULT_PORT: u16 = 8443;
 }
 
 /// `controlPlane.service`.

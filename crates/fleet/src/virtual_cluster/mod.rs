@@ -2,29 +2,43 @@
 //!
 //! Level-triggered: a pass brings the fleet and the host to what the object says, whatever happened before.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use smol_str::SmolStr;
 use serde_json::{Value, json};
-use warren_apimachinery::value::ValueExt;
-use warren_apimachinery::{ClusterId, Object, ObjectKey, Resource, StatusReason, resource};
-use warren_config::{Phase, VirtualCluster};
+use warren_apimachinery::{ClusterId, Object, ObjectKey, Resource, resource};
+use warren_config::{Phase, Proxy, VirtualCluster};
 use warren_reconciler::event::Recorder;
-use warren_reconciler::{Change, Cluster, Context, Next, Part, ReconcileError, Reconciler, Triggers};
+use warren_reconciler::{
+    Change, Cluster, Clusters, Context, Next, Part, ReconcileError, Reconciler, Triggers,
+};
 use warren_syncer::{Binding, Bindings};
-use warren_translate::Tenant as Names;
+use warren_translate::{MANAGED_BY, Tenant as Names};
 
 use crate::bindings::BindingTable;
 use crate::error::FleetError;
 use crate::fleet::{Fleet, Nature, Port};
 use crate::host::HOST;
+use crate::names;
 use crate::tenant::Tenant;
 
-mod host_objects;
+use host_objects::{Place, Served, Whereabouts};
+use rest::Rest;
+
+mod address;
+mod early;
+mod end;
+pub(crate) mod host_objects;
+mod kube_dns;
+mod owner;
+mod rest;
 mod start;
 mod status;
 
+pub(crate) use owner::Owner;
 pub(crate) use start::{ApiAddress, correct, first_objects, restore};
 
 const EVENTS: Recorder = Recorder { component: "warren" };
@@ -40,6 +54,8 @@ pub fn cluster_id(key: &ObjectKey) -> ClusterId {
 pub(crate) struct VirtualClusters {
     pub(crate) fleet: Weak<Fleet>,
     pub(crate) bindings: Arc<BindingTable>,
+    /// What owns the host objects of each virtual cluster.
+    pub(crate) owner: Owner,
 }
 
 #[async_trait]
@@ -53,34 +69,44 @@ impl Reconciler for VirtualClusters {
     }
 
     fn watches(&self) -> &'static [Resource] {
-        const WATCHES: &[Resource] = &[resource::VIRTUAL_CLUSTERS, resource::SECRETS, resource::SERVICES];
+        const WATCHES: &[Resource] = &[
+            resource::VIRTUAL_CLUSTERS,
+            resource::SECRETS,
+            resource::SERVICES,
+            resource::ENDPOINT_SLICES,
+            resource::SERVICE_ACCOUNTS,
+            resource::RESOURCE_QUOTAS,
+            resource::LIMIT_RANGES,
+            resource::NETWORK_POLICIES,
+            resource::INGRESSES,
+        ];
         WATCHES
     }
 
     fn triggers(&self, change: &Change, _: &dyn Cluster, out: &mut Triggers<'_>) {
+        let meta = change.object.meta();
         if resource::VIRTUAL_CLUSTERS.is(&change.resource) {
             return out.add(change.object.key());
         }
-        let owner = change
-            .object
-            .meta()
-            .owners
-            .iter()
-            .find(|owner| owner.kind == warren_config::KIND);
-        if let Some(owner) = owner.filter(|_| change.deleted || change.previous.is_some()) {
-            out.add(ObjectKey::namespaced(
-                change.object.meta().namespace.clone(),
-                owner.name.clone(),
-            ));
-        }
+        // The syncer's objects have the same owner: theirs carry an identity, ours the name alone.
+        let changed = change.deleted || change.previous.is_some();
+        let Some(name) = meta.label(MANAGED_BY).filter(|_| changed && !has_identity(&change.object)) else {
+            return;
+        };
+        let namespace = meta.label(host_objects::FROM).unwrap_or(&meta.namespace);
+        out.add(ObjectKey::namespaced(namespace, name));
     }
 
     async fn reconcile(&self, cx: &Context, key: &ObjectKey) -> Result<Next, ReconcileError> {
         let Some(object) = cx.cluster.get(&resource::VIRTUAL_CLUSTERS, key) else {
+            self.forsaken(key).await;
             return Ok(Next::Wait);
         };
         if object.meta().deleting {
             return self.end(cx, key, &object).await;
+        }
+        if let Some(next) = self.early(&object).await? {
+            return Ok(next);
         }
         if !object
             .meta()
@@ -122,19 +148,36 @@ impl VirtualClusters {
         wanted: VirtualCluster,
     ) -> Result<Next, ReconcileError> {
         let id = cluster_id(&wanted.key);
-        let service_ip = host_objects::service(cx, &wanted).await?;
-        let names = Names::new(wanted.key.name.clone(), wanted.key.namespace.clone());
+        let fleet = self.fleet.upgrade().ok_or_else(|| gone(&id))?;
+        let owner = self.owner.reference(cx.cluster.as_ref(), &wanted).await?;
+        let place = Place {
+            host: cx.cluster.as_ref(),
+            wanted: &wanted,
+            owner: &owner,
+        };
+        let (service_ip, dns_ip) =
+            tokio::try_join!(host_objects::service(&place), host_objects::dns_service(&place))?;
+        host_objects::account(&place).await?;
+        let rest = self.rest(cx, value, &wanted, &id);
+        let mut spec = wanted.spec.clone();
+        spec.paused = rest.holds_pods();
         let mut binding = Binding {
             virtual_cluster: id.clone(),
             host_cluster: cx.cluster.id().clone(),
-            tenant: names,
-            spec: Arc::new(wanted.spec.clone()),
-            owner: Some(host_objects::owner(&wanted)),
+            tenant: Names::new(wanted.key.name.clone(), wanted.key.namespace.clone()),
+            spec: Arc::new(spec),
+            owner: Some(owner.clone()),
             api: service_ip.clone().map(|ip| (ip, 443)),
+            dns: dns_ip.map(SmolStr::from),
         };
+        // Also the first one: the cluster may have been served before its host was there.
+        let is_other = self
+            .bindings
+            .of_virtual(&id)
+            .is_none_or(|old| old.spec != binding.spec || old.owner != binding.owner || old.dns != binding.dns);
         // The binding comes first: the cluster's own first writes need it.
         self.bindings.put(binding.clone());
-        let started = self.start(&wanted, &id, service_ip.as_deref()).await;
+        let started = self.start(&fleet, &wanted, &binding).await;
         let tenant = match started {
             Ok(tenant) => tenant,
             Err(error) => return self.failed(cx, object, value, &error).await,
@@ -146,57 +189,79 @@ impl VirtualClusters {
             binding.api = Some((listener.address().ip().to_string(), listener.address().port()));
             self.bindings.put(binding);
         }
-        let server = wanted
-            .spec
-            .export_kube_config
-            .server
-            .clone()
-            .unwrap_or_else(|| format!("https://{}", listener.address()));
-        host_objects::kubeconfig_secret(cx, &wanted, &tenant, &server).await?;
-        status::report(cx, value, Phase::Ready, &status::ready(&server, &wanted.key.name)).await?;
-        Ok(Next::Wait)
+        if is_other {
+            // Everything in it is looked at by the new configuration.
+            fleet.woke(&id);
+        }
+        let served = Serving {
+            fleet: &fleet,
+            tenant: &tenant,
+            listener: listener.address(),
+        };
+        let server = surround(cx, &place, object, &served).await?;
+        let mut facts = status::ready(&server, listener.address().port(), &wanted.key.name);
+        facts.push(status::config_valid(&wanted.ignored));
+        facts.push(rest.fact());
+        facts.push(status::dns(tenant.dns()));
+        status::report(cx, value, rest.phase(), &facts).await?;
+        self.remember(object).await?;
+        Ok(rest.look_again().map_or(Next::Wait, Next::After))
+    }
+
+    /// Where the virtual cluster is between working and resting. One that was never paused costs no look at its pods.
+    fn rest(&self, cx: &Context, value: &Value, wanted: &VirtualCluster, id: &ClusterId) -> Rest {
+        let was = rest::is_told(value);
+        if !wanted.spec.paused && !was {
+            return Rest::Working;
+        }
+        let pods = rest::host_pods(cx.cluster.as_ref(), self.bindings.as_ref(), id);
+        Rest::of(wanted.spec.paused, was, pods)
     }
 
     async fn start(
         &self,
+        fleet: &Arc<Fleet>,
         wanted: &VirtualCluster,
-        id: &ClusterId,
-        service_ip: Option<&str>,
+        binding: &Binding,
     ) -> Result<Arc<Tenant>, FleetError> {
-        let nature = Nature {
-            reserve: Arc::new(crate::service_address::HostAddresses {
-                fleet: Weak::clone(&self.fleet),
-                bindings: Arc::clone(&self.bindings),
-            }),
-            tunnel: Arc::new(crate::tunnel::ToHost {
-                fleet: Weak::clone(&self.fleet),
-                bindings: Arc::clone(&self.bindings),
-            }),
-            is_host: false,
-        };
-        let fleet = self
-            .fleet
-            .upgrade()
-            .ok_or_else(|| FleetError::NoCluster(id.clone()))?;
+        let id = &binding.virtual_cluster;
+        // An address of the host's network, or none as yet.
+        let service_ip = binding.api.as_ref().map(|(ip, _)| ip.as_str());
+        let nature = Nature::of_virtual(fleet, &self.bindings);
         let (tenant, _) = fleet.load_or_make(id, nature).await?;
-        let address = service_ip.and_then(|ip| ip.parse().ok());
-        first_objects(&tenant, ApiAddress::OfHost(address)).await?;
-        let port = match (wanted.spec.control_plane.proxy.port, last_port(wanted)) {
-            (Some(port), _) if port != 0 => Port::Exactly(port),
-            (_, Some(port)) => Port::Rather(port),
-            _ => Port::Any,
-        };
-        let mut names = wanted.spec.control_plane.proxy.extra_sans.clone();
-        names.extend(service_ip.map(str::to_owned));
-        names.push(wanted.key.name.to_string());
-        names.push(format!("{}.{}", wanted.key.name, wanted.key.namespace));
-        names.push(format!("{}.{}.svc", wanted.key.name, wanted.key.namespace));
+        let ip = service_ip.and_then(|ip| ip.parse().ok());
+        first_objects(&tenant, ApiAddress::OfHost(ip)).await?;
+        self.names(fleet, &tenant, wanted, binding).await?;
+        let names = address::names(fleet.options(), wanted, service_ip);
         let is_new = tenant.listener().is_none();
-        fleet.listen(&tenant, port, &names).await?;
+        fleet.listen(&tenant, port(wanted), &names).await?;
         if is_new {
             fleet.woke(id);
         }
         Ok(tenant)
+    }
+
+    /// The cluster's name server, and the Service that shows it.
+    async fn names(
+        &self,
+        fleet: &Arc<Fleet>,
+        tenant: &Arc<Tenant>,
+        wanted: &VirtualCluster,
+        binding: &Binding,
+    ) -> Result<(), FleetError> {
+        let port = wanted.status.dns.rsplit(':').next().and_then(|port| port.parse().ok());
+        names::serve(fleet, tenant, &wanted.spec, port.unwrap_or_default()).await?;
+        let Some(cluster) = fleet.cluster(tenant.id(), "warren") else {
+            return Err(FleetError::NoCluster(tenant.id().clone()));
+        };
+        let address = binding.dns.as_ref().and_then(|ip| ip.parse().ok());
+        let asked = &wanted.spec.control_plane.coredns.service;
+        kube_dns::keep(cluster.as_ref(), address, asked)
+            .await
+            .map_err(|source| FleetError::Bootstrap {
+                cluster: tenant.id().clone(),
+                source,
+            })
     }
 
     async fn failed(
@@ -220,61 +285,21 @@ impl VirtualClusters {
             .await;
         Err(ReconcileError::Retry(message))
     }
+}
 
-    /// The cluster goes first, then the finalizer; the host's garbage collector takes what the object owned.
-    async fn end(&self, cx: &Context, key: &ObjectKey, object: &Object) -> Result<Next, ReconcileError> {
-        if !object
-            .meta()
-            .finalizers
-            .iter()
-            .any(|finalizer| finalizer == FINALIZER)
-        {
-            return Ok(Next::Wait);
-        }
-        let value = object.to_value();
-        status::report(
-            cx,
-            &value,
-            Phase::Terminating,
-            &[status::not_ready("Deleting", "the cluster is being removed")],
-        )
-        .await?;
-        let id = cluster_id(key);
-        let Some(fleet) = self.fleet.upgrade() else {
-            return Ok(Next::Wait);
-        };
-        fleet.forget(&id);
-        fleet
-            .remove(&id)
-            .await
-            .map_err(|error| ReconcileError::Retry(chain(&error)))?;
-        // Only now: while the cluster was there, the syncer would have made them anew.
-        if let Some(binding) = self.bindings.of_virtual(&id) {
-            warren_syncer::remove_storage_classes(cx.cluster.as_ref(), &binding).await?;
-        }
-        self.bindings.remove(&id);
-        let left: Vec<&str> = object
-            .meta()
-            .finalizers
-            .iter()
-            .map(|f| f.as_str())
-            .filter(|f| *f != FINALIZER)
-            .collect();
-        let patch = json!({"metadata": {"finalizers": left}});
-        match cx
-            .cluster
-            .merge_patch(&resource::VIRTUAL_CLUSTERS, key, Part::Main, patch)
-            .await
-        {
-            Err(status) if !status.is(StatusReason::NotFound) => Err(status.into()),
-            _ => Ok(Next::Wait),
-        }
+fn port(wanted: &VirtualCluster) -> Port {
+    match (wanted.spec.control_plane.proxy.port, last_port(wanted)) {
+        (Some(Proxy::DEFAULT_PORT), last) => Port::Rather(last.unwrap_or(Proxy::DEFAULT_PORT)),
+        (Some(port), _) if port != 0 => Port::Exactly(port),
+        (_, Some(port)) => Port::Rather(port),
+        _ => Port::Any,
     }
 }
 
 /// The port of the last time, so that kubeconfigs that were handed out stay good.
 fn last_port(wanted: &VirtualCluster) -> Option<u16> {
-    wanted.status.endpoint.rsplit(':').next()?.parse().ok()
+    let of_old = || wanted.status.endpoint.rsplit(':').next()?.parse().ok();
+    wanted.status.port.or_else(of_old)
 }
 
 /// An error with its causes, for a condition: ours, without anybody's secrets.
@@ -299,12 +324,71 @@ fn text(now: Timestamp) -> String {
     warren_apimachinery::time::format(now)
 }
 
-/// Whether a patch would change anything of `value`.
-fn changes(value: &Value, patch: &Value) -> bool {
-    match (value, patch) {
-        (Value::Object(_), Value::Object(patch)) => patch
-            .iter()
-            .any(|(key, wanted)| changes(value.field(key), wanted)),
-        (value, patch) => value != patch,
+/// A cluster that is served.
+struct Serving<'a> {
+    fleet: &'a Arc<Fleet>,
+    tenant: &'a Tenant,
+    listener: SocketAddr,
+}
+
+/// Keeps what stands beside a cluster that is served. Answers where clients reach it.
+async fn surround(
+    cx: &Context,
+    place: &Place<'_>,
+    object: &Object,
+    serving: &Serving<'_>,
+) -> Result<String, ReconcileError> {
+    let (options, port) = (serving.fleet.options(), serving.listener.port());
+    let dns = serving.tenant.dns().map(|address| address.port());
+    host_objects::dns_endpoints(place, options.advertise, dns).await?;
+    let api = host_objects::Port {
+        name: "https",
+        protocol: "TCP",
+        target: port,
+    };
+    if place.wanted.spec.control_plane.service.enabled {
+        host_objects::endpoints(place, &place.wanted.key.name, options.advertise, &[api]).await?;
     }
+    host_objects::ingress(place).await?;
+    let warren = Whereabouts {
+        home: options.home.clone(),
+        address: options.advertise.filter(|address| !address.is_loopback()),
+        ports: own_ports(port, dns),
+    };
+    let mut taken: Vec<String> = host_objects::quota(place).await?;
+    taken.extend(host_objects::network_policies(place, &warren).await?);
+    if !taken.is_empty() {
+        let why = format!("these are there already and not of this virtual cluster: {}", taken.join(", "));
+        EVENTS
+            .about(cx, &resource::VIRTUAL_CLUSTERS, object)
+            .warning("NameTaken", why)
+            .await;
+    }
+    let front_door = serving.fleet.front_door();
+    let server = address::server(options, front_door, place.wanted, serving.listener);
+    let id = serving.tenant.id();
+    let served = Served {
+        tenant: serving.tenant,
+        cluster: serving.fleet.cluster(id, "warren").ok_or_else(|| gone(id))?,
+        server: &server,
+        now: cx.now,
+    };
+    host_objects::secrets(place, &served).await?;
+    let said = place.wanted.spec.export_kube_config.server.clone();
+    Ok(said.filter(|server| !server.is_empty()).unwrap_or(server))
+}
+
+/// The ports of a virtual cluster that its pods may always reach.
+fn own_ports(api: u16, dns: Option<u16>) -> Vec<(u16, &'static str)> {
+    let dns = dns.into_iter().flat_map(|port| [(port, "UDP"), (port, "TCP")]);
+    std::iter::once((api, "TCP")).chain(dns).collect()
+}
+
+fn gone(id: &ClusterId) -> ReconcileError {
+    ReconcileError::Retry(FleetError::NoCluster(id.clone()).to_string())
+}
+
+/// Whether a host object stands for one of a virtual cluster's.
+fn has_identity(object: &Object) -> bool {
+    object.meta().label(warren_translate::NAMESPACE).is_some()
 }

@@ -1,9 +1,12 @@
 //! What a `VirtualCluster` reports of itself.
 
+use std::net::SocketAddr;
+
 use serde_json::{Value, json};
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{ObjectKey, Status, resource};
 use warren_config::Phase;
+use warren_config::check::Finding;
 use warren_reconciler::{Context, Part};
 
 use super::text;
@@ -12,22 +15,41 @@ use super::text;
 pub(super) enum Fact {
     /// A condition: type, whether it holds, reason, message.
     Condition(&'static str, bool, &'static str, String),
+    /// There is no such condition any more.
+    NoCondition(&'static str),
     /// A plain field.
     Field(&'static str, String),
+    /// A plain number.
+    Number(&'static str, u16),
 }
 
 /// The facts of a cluster that is up.
-pub(super) fn ready(server: &str, name: &str) -> Vec<Fact> {
+pub(super) fn ready(server: &str, port: u16, name: &str) -> Vec<Fact> {
     vec![
-        Fact::Condition("ConfigValid", true, "Valid", String::new()),
         Fact::Condition("Ready", true, "Serving", format!("the API answers at {server}")),
         Fact::Field("endpoint", server.to_owned()),
+        Fact::Number("port", port),
         Fact::Field(
             "kubernetesVersion",
             warren_apiserver::KUBERNETES_VERSION.to_owned(),
         ),
         Fact::Field("kubeconfigSecret", format!("vc-{name}")),
     ]
+}
+
+/// Where the name server listens, over UDP and TCP; empty where there is none.
+pub(super) fn dns(address: Option<SocketAddr>) -> Fact {
+    Fact::Field("dns", address.map(|address| address.to_string()).unwrap_or_default())
+}
+
+/// The configuration holds; what of it nothing is done with is named.
+pub(super) fn config_valid(ignored: &[Finding]) -> Fact {
+    let words: Vec<_> = ignored.iter().map(|finding| format!("{finding}")).collect();
+    let message = match words.as_slice() {
+        [] => String::new(),
+        words => format!("ignored: {}", words.join("; ")),
+    };
+    Fact::Condition("ConfigValid", true, "Valid", message)
 }
 
 /// The configuration is refused.
@@ -50,6 +72,8 @@ pub(super) async fn report(cx: &Context, object: &Value, phase: Phase, facts: &[
     for fact in facts {
         match fact {
             Fact::Field(name, value) => status.set(&format!("/{name}"), value.as_str()),
+            Fact::Number(name, value) => status.set(&format!("/{name}"), *value),
+            Fact::NoCondition(name) => conditions.retain(|condition| condition.text("/type") != *name),
             Fact::Condition(name, holds, reason, message) => {
                 let holds = if *holds { "True" } else { "False" };
                 let old = conditions

@@ -10,6 +10,7 @@ mod scale;
 mod scale_owners;
 mod status;
 mod token;
+mod unbinding;
 
 pub(crate) use approval::stamp_conditions;
 pub(crate) use reset::reset_fields;
@@ -44,7 +45,8 @@ impl Registry {
     }
 
     /// POST to a subresource: `binding` and `eviction` of pods, `token` of service accounts (and the legacy
-    /// `bindings` resource: `binding` of the pod that the body names). Answers 201 with what is returned.
+    /// `bindings` resource: `binding` of the pod that the body names). Answers 201 with what is returned. `unbinding` of
+    /// pods is for our own code alone: the API has no path for it.
     ///
     /// # Errors
     /// What the client reads.
@@ -60,12 +62,14 @@ impl Registry {
             "binding" => Part::Sub("binding"),
             "eviction" => Part::Sub("eviction"),
             "token" => Part::Sub("token"),
+            "unbinding" => Part::Sub("unbinding"),
             _ => return Err(Status::method_not_allowed()),
         };
         let operation = self.operation(cx, definition, part, key);
         match subresource {
             "binding" => operation.bind(&body).await,
             "eviction" => operation.evict(&body).await,
+            "unbinding" => operation.unbind(&body).await,
             _ => operation.issue_token(body).await,
         }
     }

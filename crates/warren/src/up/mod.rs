@@ -8,18 +8,17 @@ use clap::Args;
 use warren_fleet::{Embedded, Options};
 
 use crate::failure::Hinted;
+use crate::signals::Signals;
 use crate::terminal::{say, warn};
 use crate::virtual_cluster_name::VirtualClusterName;
 
 mod api_flags;
 mod data;
 mod report;
-mod signals;
 
 use api_flags::ApiFlags;
 use data::Data;
 use report::Contexts;
-use signals::Signals;
 
 /// How long requests in flight may take at the end.
 const LAST_REQUESTS: Duration = Duration::from_secs(10);

@@ -4,14 +4,14 @@ use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Both signals, from the first moment on. Ends with the process.
-pub(super) struct Signals {
+pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     stopping: bool,
 }
 
 impl Signals {
-    pub(super) fn listen() -> anyhow::Result<Self> {
+    pub(crate) fn listen() -> anyhow::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt()).context("cannot handle SIGINT")?,
             terminate: signal(SignalKind::terminate()).context("cannot handle SIGTERM")?,
@@ -20,7 +20,7 @@ impl Signals {
     }
 
     /// Until somebody wants us to stop; at once if that was so before.
-    pub(super) async fn stop(&mut self) {
+    pub(crate) async fn stop(&mut self) {
         if !self.stopping {
             self.again().await;
             self.stopping = true;
@@ -28,7 +28,7 @@ impl Signals {
     }
 
     /// Until the next signal.
-    pub(super) async fn again(&mut self) {
+    pub(crate) async fn again(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

@@ -1,0 +1,114 @@
+//! The real host of a fleet, behind the remote port: what is watched of it, and whether that has come.
+
+use std::sync::Arc;
+
+use warren_apimachinery::{ClusterId, ObjectKey, Resource, Status, resource};
+use warren_config::VirtualClusterSpec;
+use warren_reconciler::{Cluster, Want, Which};
+use warren_remote::RemoteCluster;
+use warren_syncer::{HostKind, Reach};
+
+use crate::fleet::Fleet;
+use crate::rights::{Asked, own_kinds};
+
+/// What is laid over the port to a host: objects that the host itself does not have.
+pub(crate) trait Overlay: Send + Sync + 'static {
+    /// The host as everything in the fleet sees it.
+    fn over(&self, host: Arc<dyn Cluster>) -> Arc<dyn Cluster>;
+}
+
+/// See the module.
+pub(crate) struct RealHost {
+    pub(crate) port: RemoteCluster,
+    pub(crate) overlay: Option<Arc<dyn Overlay>>,
+}
+
+impl RealHost {
+    /// The port, writing in the name of `actor`.
+    pub(crate) fn acting_as(&self, actor: &'static str) -> Arc<dyn Cluster> {
+        let port: Arc<dyn Cluster> = Arc::new(self.port.acting_as(actor));
+        match &self.overlay {
+            Some(overlay) => overlay.over(port),
+            None => port,
+        }
+    }
+}
+
+/// How far the host is for one virtual cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Listed {
+    /// What is absent from the cache is absent from the host; these the host refuses to list.
+    Yes(Vec<(Resource, Status)>),
+    /// Not everything was listed once.
+    NotYet,
+}
+
+impl Fleet {
+    /// The real host; none where the host is embedded.
+    pub fn remote_host(&self) -> Option<&RemoteCluster> {
+        self.real_host().map(|host| &host.port)
+    }
+
+    /// Has what a virtual cluster needs of the host watched, and says whether it came.
+    pub(crate) fn want_of_host(&self, id: &ClusterId, key: &ObjectKey, spec: &VirtualClusterSpec) -> Listed {
+        let Some(host) = self.real_host() else {
+            return Listed::Yes(Vec::new());
+        };
+        let wanted = wants(spec, &key.namespace);
+        host.port.want(id.as_str(), wanted.clone());
+        match host.port.in_step(&wanted) {
+            Ok(refused) => Listed::Yes(refused),
+            Err(_) => Listed::NotYet,
+        }
+    }
+
+    /// A virtual cluster is gone: what only it needed of the host is no longer watched.
+    pub(crate) fn want_no_more(&self, id: &ClusterId) {
+        if let Some(host) = self.real_host() {
+            host.port.want(id.as_str(), Vec::new());
+        }
+    }
+}
+
+fn wants(spec: &VirtualClusterSpec, namespace: &str) -> Vec<Want> {
+    let own = own_kinds(spec, Asked::Objects).into_iter();
+    let mut wants: Vec<Want> = own.map(Want::ours).collect();
+    for kind in warren_syncer::host_kinds(spec) {
+        let want = want(kind, namespace);
+        if !wants.contains(&want) {
+            wants.push(want);
+        }
+    }
+    wants
+}
+
+fn want(kind: HostKind, namespace: &str) -> Want {
+    let which = match kind.reach {
+        Reach::Ours => Which::Ours,
+        Reach::All => Which::All,
+        // One watch for all virtual clusters, filtered on arrival.
+        Reach::OwnNamespace if kind.resource == resource::EVENTS => Which::About,
+        Reach::OwnNamespace => Which::In(namespace.into()),
+        Reach::Namespace(other) => Which::In(other.into()),
+    };
+    Want { resource: kind.resource, which }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_of_all_virtual_clusters_are_one_watch_and_mapped_kinds_one_of_their_namespace() {
+        let mut spec = VirtualClusterSpec::default();
+        spec.sync.from_host.config_maps.enabled = true;
+        let mapping = ("shared/*".to_owned(), "mapped/*".to_owned());
+        spec.sync.from_host.config_maps.mappings.by_name = [mapping].into();
+        let wants = wants(&spec, "team");
+        assert!(wants.contains(&Want { resource: resource::EVENTS, which: Which::About }));
+        assert!(wants.contains(&Want::ours(resource::CONFIG_MAPS)));
+        assert!(wants.contains(&Want::of_namespace(resource::CONFIG_MAPS, "shared")));
+        let pods = wants.iter().filter(|want| want.resource == resource::PODS);
+        assert_eq!(pods.count(), 1);
+    }
+}
