@@ -46,6 +46,7 @@ fn shape(root: &Value, schema: &Value) -> Value {
         kind(schema)
     };
     if kind.is_empty() {
+        out.insert("nullable".to_owned(), true.into());
         out.insert("x-kubernetes-preserve-unknown-fields".to_owned(), true.into());
         return Value::Object(out);
     }
