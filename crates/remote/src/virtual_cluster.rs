@@ -55,7 +55,11 @@ impl VirtualClusterObject {
 
     /// Whether it works, as its spec wants it now: ready, and nothing is left of a pause.
     pub fn is_working(&self) -> bool {
-        let told = self.status().conditions.iter().any(|condition| condition.r#type == "Paused");
+        let told = self
+            .status()
+            .conditions
+            .iter()
+            .any(|condition| condition.r#type == "Paused");
         self.phase() == Phase::Ready && self.is_observed() && !told
     }
 

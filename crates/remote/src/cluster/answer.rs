@@ -115,6 +115,9 @@ mod tests {
     #[test]
     fn what_a_tenant_reads_of_a_silent_host_says_nothing_of_it() {
         let status = Status::from(Failure::Silent("tcp connect error: 10.0.0.1:6443".to_owned()));
-        assert_eq!((status.code(), status.message()), (503, "the host cluster does not answer now"));
+        assert_eq!(
+            (status.code(), status.message()),
+            (503, "the host cluster does not answer now")
+        );
     }
 }

@@ -85,7 +85,11 @@ impl Cache {
     /// All objects (of one namespace), by key.
     pub(super) fn list(&self, namespace: Option<&str>) -> Vec<Arc<Object>> {
         match namespace {
-            None => self.objects.values().map(|entry| Arc::clone(&entry.object)).collect(),
+            None => self
+                .objects
+                .values()
+                .map(|entry| Arc::clone(&entry.object))
+                .collect(),
             Some(namespace) => {
                 let first = ObjectKey::namespaced(namespace, "");
                 let range = self.objects.range((Bound::Included(first), Bound::Unbounded));
@@ -141,7 +145,13 @@ impl Cache {
         let there = self.objects.get(&key)?.object.meta();
         let stale = there.revision > revision && revision != Revision::ZERO;
         let another = there.uid != object.meta().uid && there.revision >= revision;
-        if stale || another || !self.objects.get(&key).is_some_and(|entry| domain.holds(&entry.object)) {
+        if stale
+            || another
+            || !self
+                .objects
+                .get(&key)
+                .is_some_and(|entry| domain.holds(&entry.object))
+        {
             return None;
         }
         let mut delta = self.take(&key)?;
@@ -197,8 +207,18 @@ impl Cache {
             return None;
         }
         let Some(entry) = self.objects.get_mut(&key) else {
-            self.objects.insert(key, Entry { object: Arc::clone(&object), seen });
-            return Some(Delta { object, previous: None, deleted: false });
+            self.objects.insert(
+                key,
+                Entry {
+                    object: Arc::clone(&object),
+                    seen,
+                },
+            );
+            return Some(Delta {
+                object,
+                previous: None,
+                deleted: false,
+            });
         };
         entry.seen = entry.seen.max(seen);
         let there = entry.object.meta();
@@ -207,7 +227,11 @@ impl Cache {
             return None;
         }
         let previous = std::mem::replace(&mut entry.object, Arc::clone(&object));
-        Some(Delta { object, previous: Some(previous), deleted: false })
+        Some(Delta {
+            object,
+            previous: Some(previous),
+            deleted: false,
+        })
     }
 }
 

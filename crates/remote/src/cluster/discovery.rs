@@ -40,7 +40,12 @@ impl Discovery {
         }
         let mut served = Vec::new();
         for path in ["/api", "/apis"] {
-            let body = wire.call(Call { accept: ACCEPT, ..Call::get(path, TIMEOUT) }).await?;
+            let body = wire
+                .call(Call {
+                    accept: ACCEPT,
+                    ..Call::get(path, TIMEOUT)
+                })
+                .await?;
             let groups: Groups = serde_json::from_slice(&body)
                 .map_err(|error| Failure::Silent(format!("what the host serves cannot be read: {error}")))?;
             served.extend(groups.items.into_iter().flat_map(Group::served));
@@ -118,7 +123,10 @@ impl Group {
         let mut served: Vec<ServedResource> = Vec::new();
         for Version { version, resources } in self.versions {
             for found in resources {
-                if served.iter().any(|known| known.resource.resource == found.resource) {
+                if served
+                    .iter()
+                    .any(|known| known.resource.resource == found.resource)
+                {
                     continue;
                 }
                 served.push(ServedResource {
@@ -151,7 +159,9 @@ mod tests {
                 {"resource": "b", "responseKind": {"kind": "B"}, "scope": "Namespaced"}]}]}]});
         let groups: Groups = serde_json::from_value(told).unwrap();
         let discovery = Discovery::default();
-        discovery.served.store(Arc::new(groups.items.into_iter().flat_map(Group::served).collect()));
+        discovery.served.store(Arc::new(
+            groups.items.into_iter().flat_map(Group::served).collect(),
+        ));
         let ask = |plural, scope| Resource::interned("example.com", "", "", plural, scope).unwrap();
         let a = discovery.complete(&ask("a", Scope::Namespaced)).unwrap();
         assert_eq!((a.version, a.kind, a.scope), ("v2", "A", Scope::Cluster));

@@ -12,6 +12,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use smol_str::SmolStr;
 use warren_apimachinery::object::json_prefix;
+use warren_apimachinery::resource::PODS;
 use warren_apimachinery::{Meta, Object, OwnerReference, Resource, Revision};
 
 /// An answer or an item that is no object.
@@ -26,6 +27,18 @@ struct Envelope<'a> {
     kind: Option<Cow<'a, str>>,
     #[serde(borrow)]
     metadata: &'a RawValue,
+    #[serde(borrow, default)]
+    spec: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    status: Option<&'a RawValue>,
+}
+
+/// The selectable fields of pods that our code asks for: `spec.nodeName` and `status.phase`.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct PodFields {
+    node_name: SmolStr,
+    phase: SmolStr,
 }
 
 #[derive(Default, Deserialize)]
@@ -55,7 +68,7 @@ struct Owner {
 }
 
 impl Metadata<'_> {
-    fn index(self) -> Meta {
+    fn index(self, fields: Box<[(SmolStr, SmolStr)]>) -> Meta {
         let owners = self.owner_references.unwrap_or_default().into_iter();
         Meta {
             namespace: self.namespace,
@@ -66,7 +79,7 @@ impl Metadata<'_> {
             owners: owners.map(Owner::reference).collect(),
             finalizers: self.finalizers.unwrap_or_default().into_boxed_slice(),
             deleting: self.deletion_timestamp.is_some(),
-            fields: Box::default(),
+            fields,
         }
     }
 }
@@ -116,7 +129,23 @@ pub(super) fn read(resource: &Resource, json: &str) -> Result<Option<Object>, Un
     }
     bytes.extend_from_slice(after.as_bytes());
     bytes.shrink_to_fit();
-    Ok(Some(Object::new(Bytes::from(bytes), metadata.index())))
+    let fields = fields(resource, &envelope);
+    Ok(Some(Object::new(Bytes::from(bytes), metadata.index(fields))))
+}
+
+fn fields(resource: &Resource, envelope: &Envelope<'_>) -> Box<[(SmolStr, SmolStr)]> {
+    if *resource != PODS {
+        return Box::default();
+    }
+    let read = |part: Option<&RawValue>| -> PodFields {
+        part.and_then(|part| serde_json::from_str(part.get()).ok())
+            .unwrap_or_default()
+    };
+    let (spec, status) = (read(envelope.spec), read(envelope.status));
+    Box::new([
+        (SmolStr::new_static("spec.nodeName"), spec.node_name),
+        (SmolStr::new_static("status.phase"), status.phase),
+    ])
 }
 
 /// Where a member of an object stands in `json`, its key and one comma included: `value` is a part of `json`.
@@ -168,7 +197,10 @@ impl<'a> Page<'a> {
 
     /// What asks for the next page.
     pub(super) fn next(&self) -> Option<&str> {
-        self.metadata.r#continue.as_deref().filter(|token| !token.is_empty())
+        self.metadata
+            .r#continue
+            .as_deref()
+            .filter(|token| !token.is_empty())
     }
 }
 
@@ -192,7 +224,10 @@ mod tests {
             let object = read(&CONFIG_MAPS, &json).unwrap().unwrap();
             let mut value = object.to_value();
             // An explicit null is no field.
-            value["metadata"].as_object_mut().unwrap().retain(|_, value| !value.is_null());
+            value["metadata"]
+                .as_object_mut()
+                .unwrap()
+                .retain(|_, value| !value.is_null());
             let expected = json!({"kind": "ConfigMap", "apiVersion": "v1",
                 "metadata": {"name": "a", "namespace": "b"}, "data": {"managedFields": "kept"}});
             assert_eq!(value, expected, "{json}");
@@ -201,13 +236,19 @@ mod tests {
 
     #[test]
     fn the_index_is_that_of_the_parsed_object() {
-        let value = json!({"kind": "Pod", "apiVersion": "v1", "metadata": {
+        let value = json!({"kind": "ConfigMap", "apiVersion": "v1", "metadata": {
             "name": "a", "namespace": "b", "uid": "u", "resourceVersion": "17", "labels": {"z": "1", "a": "2"},
             "finalizers": ["f"], "deletionTimestamp": "2026-01-01T00:00:00Z", "ownerReferences": [
                 {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "r", "uid": "o", "controller": true}]}});
-        let object = read(&PODS, &value.to_string()).unwrap().unwrap();
+        let object = read(&CONFIG_MAPS, &value.to_string()).unwrap().unwrap();
         assert_eq!(*object.meta(), Meta::of(&value));
         assert_eq!(object.to_value(), value);
+        let pod = r#"{"metadata":{"name":"a"},"spec":{"nodeName":"n"},"status":{"phase":"Running"}}"#;
+        let meta = read(&PODS, pod).unwrap().unwrap().meta().clone();
+        assert_eq!(
+            (meta.field("spec.nodeName"), meta.field("status.phase")),
+            (Some("n"), Some("Running"))
+        );
     }
 
     #[test]
@@ -224,7 +265,10 @@ mod tests {
             r#"{"kind":"PodList","metadata":{"resourceVersion":"9","continue":"abc"},"items":[{"metadata":{}}]}"#,
         )
         .unwrap();
-        assert_eq!((page.resource_version().as_str(), page.next()), ("9", Some("abc")));
+        assert_eq!(
+            (page.resource_version().as_str(), page.next()),
+            ("9", Some("abc"))
+        );
         assert_eq!(page.items.unwrap().len(), 1);
         let last = Page::read(r#"{"metadata":{"resourceVersion":"9","continue":""},"items":null}"#).unwrap();
         assert!(last.next().is_none() && last.items.is_none());

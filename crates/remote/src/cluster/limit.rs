@@ -58,7 +58,13 @@ struct Law {
 
 impl Default for Law {
     fn default() -> Self {
-        Self { limit: START, best: f64::MAX, smooth: 0.0, cut_at: None, paused_until: None }
+        Self {
+            limit: START,
+            best: f64::MAX,
+            smooth: 0.0,
+            cut_at: None,
+            paused_until: None,
+        }
     }
 }
 
@@ -79,7 +85,11 @@ impl Law {
 
     fn good(&mut self, latency: f64, in_flight: usize) {
         self.best = (self.best * 1.001).min(latency);
-        self.smooth = if self.smooth == 0.0 { latency } else { self.smooth * 0.9 + latency * 0.1 };
+        self.smooth = if self.smooth == 0.0 {
+            latency
+        } else {
+            self.smooth * 0.9 + latency * 0.1
+        };
         let in_flight = u32::try_from(in_flight).map_or(f64::MAX, f64::from);
         if self.smooth > self.best * SLOW && self.smooth > QUICK.as_secs_f64() {
             self.limit = (self.limit * 0.99).max(LOWEST);
@@ -188,7 +198,13 @@ impl Limiter {
                 };
                 let Some(turn) = next else { return };
                 state.in_flight += 1;
-                (turn, Permit { limiter: Arc::clone(self), since: Instant::now() })
+                (
+                    turn,
+                    Permit {
+                        limiter: Arc::clone(self),
+                        since: Instant::now(),
+                    },
+                )
             };
             // Who no longer waits drops the permit, which grants the next turn.
             let _ = turn.send(permit);

@@ -16,6 +16,7 @@ mod watch;
 mod wire;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -84,6 +85,8 @@ struct Inner {
     runtime: OnceLock<Arc<Runtime>>,
     /// Counts what became listed or refused.
     news: state::Sender<u64>,
+    /// How many writes were sent.
+    written: AtomicU64,
 }
 
 /// The cache of one resource.
@@ -145,14 +148,21 @@ impl RemoteCluster {
             served: Notify::new(),
             runtime: OnceLock::new(),
             news: state::Sender::new(0),
+            written: AtomicU64::new(0),
         };
-        Ok(Self { inner: Arc::new(inner), actor: "warren" })
+        Ok(Self {
+            inner: Arc::new(inner),
+            actor: "warren",
+        })
     }
 
     /// The same host, written to in another name: the field manager.
     #[must_use]
     pub fn acting_as(&self, actor: &'static str) -> Self {
-        Self { inner: Arc::clone(&self.inner), actor }
+        Self {
+            inner: Arc::clone(&self.inner),
+            actor,
+        }
     }
 
     /// Where it is.
@@ -195,13 +205,18 @@ impl RemoteCluster {
             state.discovering = Some(tokio::spawn(discover(Arc::clone(&self.inner))));
         }
         let wanted = union(state.by_owner.values());
-        let ended: Vec<Want> = state.running.keys().filter(|want| !wanted.contains(want)).cloned().collect();
-        for want in ended {
-            if let Some(running) = state.running.remove(&want) {
+        let ended: Vec<Want> = state
+            .running
+            .keys()
+            .filter(|want| !wanted.contains(want))
+            .cloned()
+            .collect();
+        for want in &ended {
+            if let Some(running) = state.running.remove(want) {
                 running.task.abort();
             }
         }
-        self.inner.drop_unwanted(&wanted);
+        self.inner.drop_unwanted(&ended, &wanted);
         for want in wanted {
             if !state.running.contains_key(&want) {
                 let running = self.start(want.clone());
@@ -213,8 +228,16 @@ impl RemoteCluster {
     fn start(&self, want: Want) -> Running {
         let kind = self.inner.kind_of(&want.resource);
         let (sender, stage) = state::channel(Stage::Waiting);
-        let source = Source { cluster: Arc::clone(&self.inner), kind, want, stage: sender };
-        Running { stage, task: tokio::spawn(source.run()) }
+        let source = Source {
+            cluster: Arc::clone(&self.inner),
+            kind,
+            want,
+            stage: sender,
+        };
+        Running {
+            stage,
+            task: tokio::spawn(source.run()),
+        }
     }
 
     /// Whether all of `wants` have been listed: what is absent from the cache then is absent from the host. What the
@@ -285,12 +308,20 @@ impl RemoteCluster {
     /// How many objects are cached, by resource.
     pub fn cached(&self) -> Vec<(GroupResource, usize)> {
         let kinds = self.inner.kinds.load();
-        kinds.values().map(|kind| (kind.name.clone(), kind.read().len())).collect()
+        kinds
+            .values()
+            .map(|kind| (kind.name.clone(), kind.read().len()))
+            .collect()
     }
 
     /// How many writes are on their way, and how many may be.
     pub fn writes(&self) -> (usize, f64) {
         self.inner.limiter.depth()
+    }
+
+    /// How many writes were sent, refused ones included.
+    pub fn writes_sent(&self) -> u64 {
+        self.inner.written.load(Ordering::Relaxed)
     }
 
     /// Ends all watches.
@@ -380,26 +411,32 @@ impl Inner {
         self.kind(&name).unwrap_or(made)
     }
 
-    fn drop_unwanted(&self, wanted: &[Want]) {
+    /// What was preloaded stays until it is wanted for the first time.
+    fn drop_unwanted(&self, ended: &[Want], wanted: &[Want]) {
         let kinds = self.kinds.load_full();
-        let (kept, dropped): (Vec<_>, Vec<_>) = kinds
-            .iter()
-            .partition(|(_, kind)| wanted.iter().any(|want| want.resource == kind.resource));
+        let (kept, dropped): (Vec<_>, Vec<_>) = kinds.iter().partition(|(_, kind)| {
+            let is_of = |want: &Want| want.resource.is(&kind.name);
+            wanted.iter().any(is_of) || !ended.iter().any(is_of)
+        });
         if !dropped.is_empty() {
-            let kept = kept.iter().map(|(name, kind)| (GroupResource::clone(name), Arc::clone(kind)));
+            let kept = kept
+                .iter()
+                .map(|(name, kind)| (GroupResource::clone(name), Arc::clone(kind)));
             self.kinds.store(Arc::new(kept.collect()));
         }
         for kind in self.kinds.load().values() {
-            let domains = self.domains(wanted, &kind.resource);
-            if !domains.contains(&Domain::All) {
+            let domains = self.domains(wanted, kind);
+            if !domains.is_empty() && !domains.contains(&Domain::All) {
                 kind.write().retain(&domains);
             }
         }
     }
 
-    fn domains(&self, wanted: &[Want], resource: &Resource) -> Vec<Domain> {
-        let of_kind = wanted.iter().filter(|want| want.resource == *resource);
-        of_kind.map(|want| source::domain(&want.which, self.ours)).collect()
+    fn domains(&self, wanted: &[Want], kind: &Kind) -> Vec<Domain> {
+        let of_kind = wanted.iter().filter(|want| want.resource.is(&kind.name));
+        of_kind
+            .map(|want| source::domain(&want.which, self.ours))
+            .collect()
     }
 
     /// Whether an object would come by a watch as well, so that the cache learns when it changes.
@@ -432,10 +469,16 @@ impl Inner {
 
     /// Whether an event is about an object that is cached.
     fn knows_subject(&self, event: &Object) -> bool {
-        let Ok(About { involved_object: about }) = event.view::<About>() else {
+        let Ok(About {
+            involved_object: about,
+        }) = event.view::<About>()
+        else {
             return false;
         };
-        let key = ObjectKey { namespace: about.namespace, name: about.name };
+        let key = ObjectKey {
+            namespace: about.namespace,
+            name: about.name,
+        };
         let kinds = self.kinds.load();
         let mut of_kind = kinds
             .values()
@@ -458,4 +501,3 @@ struct Involved {
     namespace: SmolStr,
     name: SmolStr,
 }
-

@@ -30,7 +30,11 @@ impl Passing {
     pub(super) fn note(&self, resource: &Resource, object: Arc<Object>) {
         let place = (resource.group_resource(), object.key());
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.seen.insert(place.clone(), (Instant::now(), object)).is_none() {
+        if state
+            .seen
+            .insert(place.clone(), (Instant::now(), object))
+            .is_none()
+        {
             state.by_age.push_back(place);
         }
         if state.by_age.len() > MOST

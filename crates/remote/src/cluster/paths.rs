@@ -65,7 +65,10 @@ mod tests {
         assert_eq!(collection(&PODS, None), "/api/v1/pods");
         assert_eq!(collection(&PODS, Some("b")), "/api/v1/namespaces/b/pods");
         assert_eq!(collection(&NODES, Some("b")), "/api/v1/nodes");
-        assert_eq!(object(&PODS, &key, Some("status")), "/api/v1/namespaces/b/pods/a/status");
+        assert_eq!(
+            object(&PODS, &key, Some("status")),
+            "/api/v1/namespaces/b/pods/a/status"
+        );
         assert_eq!(
             object(&INGRESSES, &key, None),
             "/apis/networking.k8s.io/v1/namespaces/b/ingresses/a"
@@ -79,6 +82,9 @@ mod tests {
     #[test]
     fn a_query_is_escaped() {
         assert_eq!(query(&[]), "");
-        assert_eq!(query(&[("limit", "500"), ("labelSelector", "a/b")]), "?limit=500&labelSelector=a%2Fb");
+        assert_eq!(
+            query(&[("limit", "500"), ("labelSelector", "a/b")]),
+            "?limit=500&labelSelector=a%2Fb"
+        );
     }
 }

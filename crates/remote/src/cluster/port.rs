@@ -2,6 +2,7 @@
 //! goes on.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -65,7 +66,12 @@ impl Cluster for RemoteCluster {
         let resource = &self.complete(resource).await?;
         let path = paths::collection(resource, Some(object.text("/metadata/namespace")));
         let path = format!("{path}{}", self.manager());
-        let writing = Writing { method: Method::POST, path: &path, content_type: JSON, body: &object };
+        let writing = Writing {
+            method: Method::POST,
+            path: &path,
+            content_type: JSON,
+            body: &object,
+        };
         match self.write(writing).await {
             Err(Failure::Answered(status)) if status.is(StatusReason::AlreadyExists) => {
                 self.meet(resource, &object).await;
@@ -79,7 +85,12 @@ impl Cluster for RemoteCluster {
         let resource = &self.complete(resource).await?;
         let key = ObjectKey::namespaced(object.text("/metadata/namespace"), object.text("/metadata/name"));
         let path = format!("{}{}", paths::object(resource, &key, sub(part)), self.manager());
-        let writing = Writing { method: Method::PUT, path: &path, content_type: JSON, body: &object };
+        let writing = Writing {
+            method: Method::PUT,
+            path: &path,
+            content_type: JSON,
+            body: &object,
+        };
         let (_, body) = self.write(writing).await?;
         self.written(resource, &body)
     }
@@ -93,7 +104,12 @@ impl Cluster for RemoteCluster {
     ) -> Result<Arc<Object>, Status> {
         let resource = &self.complete(resource).await?;
         let path = format!("{}{}", paths::object(resource, key, sub(part)), self.manager());
-        let writing = Writing { method: Method::PATCH, path: &path, content_type: MERGE_PATCH, body: &patch };
+        let writing = Writing {
+            method: Method::PATCH,
+            path: &path,
+            content_type: MERGE_PATCH,
+            body: &patch,
+        };
         match self.write(writing).await {
             Err(failure) => Err(self.missing(resource, key, failure)),
             Ok((_, body)) => self.written(resource, &body),
@@ -108,17 +124,36 @@ impl Cluster for RemoteCluster {
         body: Value,
     ) -> Result<Value, Status> {
         let resource = &self.complete(resource).await?;
-        let path = format!("{}{}", paths::object(resource, key, Some(subresource)), self.manager());
-        let writing = Writing { method: Method::POST, path: &path, content_type: JSON, body: &body };
+        let path = format!(
+            "{}{}",
+            paths::object(resource, key, Some(subresource)),
+            self.manager()
+        );
+        let writing = Writing {
+            method: Method::POST,
+            path: &path,
+            content_type: JSON,
+            body: &body,
+        };
         let (_, answer) = self.write(writing).await?;
         serde_json::from_slice(&answer).map_err(|_| strange())
     }
 
-    async fn delete(&self, resource: &Resource, key: &ObjectKey, options: DeleteOptions) -> Result<(), Status> {
+    async fn delete(
+        &self,
+        resource: &Resource,
+        key: &ObjectKey,
+        options: DeleteOptions,
+    ) -> Result<(), Status> {
         let resource = &self.complete(resource).await?;
         let path = paths::object(resource, key, None);
         let body = delete_body(&options);
-        let writing = Writing { method: Method::DELETE, path: &path, content_type: JSON, body: &body };
+        let writing = Writing {
+            method: Method::DELETE,
+            path: &path,
+            content_type: JSON,
+            body: &body,
+        };
         match self.write(writing).await {
             Ok((code, answer)) => {
                 self.removed(resource, key, code, &answer);
@@ -143,7 +178,8 @@ impl Cluster for RemoteCluster {
         key: &ObjectKey,
         patch: Value,
     ) -> Result<Arc<Object>, Status> {
-        self.merge_patch(&self.known(resource).await?, key, Part::Main, patch).await
+        self.merge_patch(&self.known(resource).await?, key, Part::Main, patch)
+            .await
     }
 
     fn find_any(&self, resource: &GroupResource, key: &ObjectKey) -> Option<Arc<Object>> {
@@ -193,6 +229,8 @@ impl RemoteCluster {
             body: Bytes::from(warren_apimachinery::object::to_json(writing.body)),
             timeout: WRITE_TIMEOUT,
         };
+        tracing::debug!(method = %call.method, path = call.path, "write");
+        self.inner.written.fetch_add(1, Ordering::Relaxed);
         let answer = self.inner.wire.answer(call).await;
         tell(permit, &answer);
         answer
@@ -241,7 +279,9 @@ impl RemoteCluster {
     /// What a refused write tells of the cache: an object that is not found is gone.
     fn missing(&self, resource: &Resource, key: &ObjectKey, failure: Failure) -> Status {
         let status = Status::from(failure);
-        let named = status.details().is_some_and(|details| details.name == key.name.as_str());
+        let named = status
+            .details()
+            .is_some_and(|details| details.name == key.name.as_str());
         if status.is(StatusReason::NotFound) && named {
             self.inner.passing.forget(resource, key);
         }
@@ -275,7 +315,11 @@ impl RemoteCluster {
 /// Whether a deleted object is still there: it waits for its grace period or for somebody's finalizer.
 fn is_on_its_way(object: &Object) -> bool {
     let meta = object.meta();
-    let graceful = object.to_value().int("/metadata/deletionGracePeriodSeconds").unwrap_or_default() > 0;
+    let graceful = object
+        .to_value()
+        .int("/metadata/deletionGracePeriodSeconds")
+        .unwrap_or_default()
+        > 0;
     meta.deleting && (graceful || !meta.finalizers.is_empty())
 }
 

@@ -154,12 +154,14 @@ impl Source {
     }
 
     fn take_page(&self, json: &Bytes, listing: Listing) -> Result<(SmolStr, Option<String>), Failure> {
-        let unreadable = |why: &dyn std::fmt::Display| Failure::Silent(format!("a list cannot be read: {why}"));
+        let unreadable =
+            |why: &dyn std::fmt::Display| Failure::Silent(format!("a list cannot be read: {why}"));
         let text = std::str::from_utf8(json).map_err(|error| unreadable(&error))?;
         let page = Page::read(text).map_err(|error| unreadable(&error))?;
         let mut deltas = Vec::new();
         for item in page.items.iter().flatten() {
-            let object = envelope::read(&self.want.resource, item.get()).map_err(|error| unreadable(&error))?;
+            let object =
+                envelope::read(&self.want.resource, item.get()).map_err(|error| unreadable(&error))?;
             let Some(object) = object.filter(|object| self.wants(object)) else {
                 continue;
             };
@@ -187,7 +189,11 @@ impl Source {
             match end {
                 End::Gone => return,
                 End::Closed if since.elapsed() > GOOD => {}
-                End::Closed => failures.pause(&Failure::Silent("the watch ended at once".to_owned())).await,
+                End::Closed => {
+                    failures
+                        .pause(&Failure::Silent("the watch ended at once".to_owned()))
+                        .await
+                }
                 End::Failed(failure) => {
                     tracing::debug!(resource = %self.kind.name, why = %failure, "a watch failed");
                     failures.pause(&failure).await;

@@ -100,7 +100,11 @@ pub(super) fn event(resource: &Resource, line: &[u8]) -> Event {
             Ok(bookmark) => Event::Bookmark(bookmark.metadata.resource_version),
             Err(_) => unreadable(),
         },
-        "ERROR" => Event::Failed(Failure::Answered(answer::status(500, None, object.get().as_bytes()))),
+        "ERROR" => Event::Failed(Failure::Answered(answer::status(
+            500,
+            None,
+            object.get().as_bytes(),
+        ))),
         _ => Event::Unknown,
     }
 }
@@ -143,7 +147,9 @@ mod tests {
         let read = |text: String| event(&PODS, text.as_bytes());
         assert!(matches!(read(line("ADDED", pod)), Event::Seen(object) if object.meta().name == "a"));
         assert!(matches!(read(line("MODIFIED", pod)), Event::Seen(_)));
-        assert!(matches!(read(line("DELETED", pod)), Event::Left(object) if resource_version(&object) == "5"));
+        assert!(
+            matches!(read(line("DELETED", pod)), Event::Left(object) if resource_version(&object) == "5")
+        );
         assert!(matches!(read(line("BOOKMARK", pod)), Event::Bookmark(revision) if revision == "5"));
         let gone = r#"{"kind":"Status","code":410,"reason":"Expired","message":"too old"}"#;
         assert!(matches!(read(line("ERROR", gone)), Event::Failed(failure) if failure.is_gone()));

@@ -56,7 +56,10 @@ pub enum Origin {
 impl Origin {
     /// By a kubeconfig file and a context in it.
     pub fn kubeconfig(file: Option<PathBuf>, context: Option<String>) -> Self {
-        Self::Kubeconfig(Access { kubeconfig: file, context })
+        Self::Kubeconfig(Access {
+            kubeconfig: file,
+            context,
+        })
     }
 
     /// Whether we run in a pod of the host.
@@ -89,7 +92,14 @@ pub(super) struct Call<'a> {
 impl<'a> Call<'a> {
     /// Reads.
     pub(super) fn get(path: &'a str, timeout: Duration) -> Self {
-        Self { method: Method::GET, path, accept: JSON, content_type: "", body: Bytes::new(), timeout }
+        Self {
+            method: Method::GET,
+            path,
+            accept: JSON,
+            content_type: "",
+            body: Bytes::new(),
+            timeout,
+        }
     }
 
     fn request(&self) -> Result<Request<RequestBody>, Failure> {
@@ -101,8 +111,12 @@ impl<'a> Call<'a> {
         if !self.content_type.is_empty() {
             request = request.header(CONTENT_TYPE, HeaderValue::from_static(self.content_type));
         }
-        let body = Full::new(self.body.clone()).map_err(|never| match never {}).boxed_unsync();
-        request.body(body).map_err(|error| Failure::Silent(error.to_string()))
+        let body = Full::new(self.body.clone())
+            .map_err(|never| match never {})
+            .boxed_unsync();
+        request
+            .body(body)
+            .map_err(|error| Failure::Silent(error.to_string()))
     }
 }
 
@@ -249,7 +263,10 @@ impl Wire {
 /// Reads what an answer that is no success says.
 pub async fn refusal(response: Response<Incoming>) -> Status {
     let code = response.status().as_u16();
-    let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+    let after = response
+        .headers()
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok());
     let after = after.and_then(|text| text.parse().ok());
     let body = Limited::new(response.into_body(), REFUSAL_MAX).collect().await;
     let body = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
