@@ -350,14 +350,6 @@ pub(crate) fn host_metadata(binding: &Binding, resource: &Resource, virtual_obje
     object.take_at("/metadata").unwrap_or_default()
 }
 
-/// The resource of a kind, as a cluster serves it.
-pub(crate) fn kind_of(cluster: &dyn Cluster, group: &str, kind: &str) -> Option<Resource> {
-    let served = cluster.resources().into_iter();
-    let mut of_kind = served.filter(|served| served.kind == kind && served.resource.group == group);
-    let found = of_kind.next()?;
-    Resource::interned(group, &found.version, kind, &found.resource.resource, found.scope)
-}
-
 /// The entries of a map of strings.
 pub(crate) fn pairs(map: &Value) -> impl Iterator<Item = (&str, &str)> {
     let entries = map.as_object().into_iter().flatten();

@@ -33,6 +33,8 @@ pub(crate) enum Step {
     Watch,
     /// Tell the tenant that the place is taken.
     Taken,
+    /// Take the virtual pod off its node: it waits for the end of a pause.
+    Rest,
 }
 
 /// See the module.
@@ -93,6 +95,8 @@ fn alone(pod: &Value) -> Step {
 
 fn both(pod: &Value, host: &Value) -> Step {
     match (is_deleting(pod), is_deleting(host)) {
+        // The tenant bound it elsewhere, or an older state of the virtual cluster was restored.
+        (false, false) if is_elsewhere(pod, host) => Step::DeleteVirtual(None),
         (false, false) => Step::Follow,
         (true, false) => Step::DeleteHost(grace(pod)),
         (false, true) => Step::DeleteVirtual(grace(host)),
@@ -100,6 +104,11 @@ fn both(pod: &Value, host: &Value) -> Step {
         (true, true) if grace(pod) < grace(host) => Step::DeleteHost(grace(pod)),
         (true, true) => Step::Watch,
     }
+}
+
+fn is_elsewhere(pod: &Value, host: &Value) -> bool {
+    let node = pod.text("/spec/nodeName");
+    !node.is_empty() && node != host.text("/spec/nodeName")
 }
 
 #[cfg(test)]
@@ -127,6 +136,8 @@ mod tests {
     #[test]
     fn each_pair_of_states_leads_to_one_step() {
         let (live, going30, going5, going0) = (live(), going(30), going(5), going(0));
+        let on = |node: &str| json!({"metadata": {"uid": "u"}, "spec": {"nodeName": node}});
+        let (on_a, on_b) = (on("a"), on("b"));
         let ours = |host| HostPod::Ours(host, "u");
         let table = [
             (None, HostPod::Absent, Step::Nothing),
@@ -149,6 +160,10 @@ mod tests {
                 Step::DeleteVirtual(Some(0)),
             ),
             (Some(live.clone()), ours(&live), Step::Follow),
+            (Some(live.clone()), ours(&on_a), Step::Follow),
+            (Some(on_a.clone()), ours(&on_a), Step::Follow),
+            (Some(on_a.clone()), ours(&on_b), Step::DeleteVirtual(None)),
+            (Some(on_a.clone()), ours(&live), Step::DeleteVirtual(None)),
             (Some(going30.clone()), ours(&live), Step::DeleteHost(Some(30))),
             (Some(live.clone()), ours(&going5), Step::DeleteVirtual(Some(5))),
             (Some(going30.clone()), ours(&going30), Step::Watch),

@@ -12,9 +12,30 @@ const SERVICE_ACCOUNT: &str = "warren.dev/service-account";
 const LABELS: &str = "warren.dev/labels";
 const ANNOTATIONS: &str = "warren.dev/annotations";
 
-/// Points every `fieldRef` of volumes and environments at the virtual values. Answers the annotations that the host
-/// pod needs for it.
-pub(super) fn translate(tenant: &Tenant, pod: &Value, spec: &mut Value) -> Vec<(&'static str, String)> {
+/// Points every `fieldRef` of volumes at the virtual values, and puts those into the host pod's `metadata` where it has
+/// none that a `fieldRef` could name. They follow later changes, as do the files.
+pub(super) fn annotate(tenant: &Tenant, pod: &Value, spec: &mut Value, metadata: &mut Value) {
+    for (key, value) in translate(tenant, pod, spec) {
+        metadata.set(&format!("/annotations/{}", key.replace('/', "~1")), value);
+    }
+}
+
+/// The same for a pod whose host pod stands: only what its annotations should say.
+pub(super) fn annotate_only(tenant: &Tenant, pod: &Value, metadata: &mut Value) {
+    let volumes = pod.items("/spec/volumes").iter();
+    let shows = |volume: &&Value| {
+        let sources = || volume.items("/projected/sources").iter();
+        !volume.field("downwardAPI").is_null()
+            || sources().any(|source| !source.field("downwardAPI").is_null())
+    };
+    let shown: Vec<&Value> = volumes.filter(shows).collect();
+    if !shown.is_empty() {
+        annotate(tenant, pod, &mut json!({"volumes": shown}), metadata);
+    }
+}
+
+/// Answers the annotations that the host pod needs.
+fn translate(tenant: &Tenant, pod: &Value, spec: &mut Value) -> Vec<(&'static str, String)> {
     let mut needed = Vec::new();
     for volume in elements(spec, "volumes") {
         if let Some(downward) = volume.get_mut("downwardAPI") {

@@ -2,14 +2,57 @@
 //!
 //! The host's kubelet would tell of the host's. So `enableServiceLinks` is off and the variables stand in the spec.
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 use warren_apimachinery::value::ValueExt;
 
+/// As much of a Service as its variables tell.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Service {
+    metadata: Name,
+    spec: Spec,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Name {
+    name: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Spec {
+    #[serde(rename = "clusterIP")]
+    cluster_ip: String,
+    ports: Vec<Port>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Port {
+    name: String,
+    port: i64,
+    protocol: String,
+}
+
 /// The variables of the virtual cluster's API, then those of the namespace's services.
-pub(super) fn generated(api: &(String, u16), services: &[Value]) -> Vec<(String, String)> {
+pub(super) fn generated(api: &(String, u16), services: &[Service]) -> Vec<(String, String)> {
     let (address, port) = api;
-    let kubernetes = json!({"metadata": {"name": "kubernetes"}, "spec": {"clusterIP": address,
-        "ports": [{"name": "https", "port": port, "protocol": "TCP"}]}});
+    let https = Port {
+        name: "https".to_owned(),
+        port: i64::from(*port),
+        protocol: "TCP".to_owned(),
+    };
+    let kubernetes = Service {
+        metadata: Name {
+            name: "kubernetes".to_owned(),
+        },
+        spec: Spec {
+            cluster_ip: address.clone(),
+            ports: vec![https],
+        },
+    };
     let mut out = Vec::new();
     of_service(&kubernetes, &mut out);
     for service in services {
@@ -19,19 +62,18 @@ pub(super) fn generated(api: &(String, u16), services: &[Value]) -> Vec<(String,
 }
 
 /// Upstream's `envvars.FromServices`.
-fn of_service(service: &Value, out: &mut Vec<(String, String)>) {
-    let ip = service.text("/spec/clusterIP");
-    let ports = service.items("/spec/ports");
+fn of_service(service: &Service, out: &mut Vec<(String, String)>) {
+    let ip = &service.spec.cluster_ip;
+    let ports = &service.spec.ports;
     let Some(first) = ports.first().filter(|_| !ip.is_empty() && ip != "None") else {
         return;
     };
-    let prefix = variable(service.text("/metadata/name"));
-    let number = |port: &Value| port.int("/port").unwrap_or_default();
+    let prefix = variable(&service.metadata.name);
     out.push((format!("{prefix}_SERVICE_HOST"), ip.to_owned()));
-    out.push((format!("{prefix}_SERVICE_PORT"), number(first).to_string()));
-    for port in ports.iter().filter(|port| !port.text("/name").is_empty()) {
-        let name = variable(port.text("/name"));
-        out.push((format!("{prefix}_SERVICE_PORT_{name}"), number(port).to_string()));
+    out.push((format!("{prefix}_SERVICE_PORT"), first.port.to_string()));
+    for port in ports.iter().filter(|port| !port.name.is_empty()) {
+        let name = variable(&port.name);
+        out.push((format!("{prefix}_SERVICE_PORT_{name}"), port.port.to_string()));
     }
     let host = if ip.contains(':') {
         format!("[{ip}]")
@@ -39,17 +81,18 @@ fn of_service(service: &Value, out: &mut Vec<(String, String)>) {
         ip.to_owned()
     };
     for (at, port) in ports.iter().enumerate() {
-        let protocol = match port.text("/protocol") {
+        let number = port.port;
+        let protocol = match port.protocol.as_str() {
             "" => "TCP",
             protocol => protocol,
         };
-        let url = format!("{}://{host}:{}", protocol.to_lowercase(), number(port));
+        let url = format!("{}://{host}:{number}", protocol.to_lowercase());
         if at == 0 {
             out.push((format!("{prefix}_PORT"), url.clone()));
         }
-        let link = format!("{prefix}_PORT_{}_{protocol}", number(port));
+        let link = format!("{prefix}_PORT_{number}_{protocol}");
         out.push((format!("{link}_PROTO"), protocol.to_lowercase()));
-        out.push((format!("{link}_PORT"), number(port).to_string()));
+        out.push((format!("{link}_PORT"), number.to_string()));
         out.push((format!("{link}_ADDR"), ip.to_owned()));
         out.push((link, url));
     }
@@ -82,7 +125,8 @@ mod tests {
             {"name": "sql", "port": 5432, "protocol": "TCP"}, {"port": 53, "protocol": "UDP"}]}});
         let headless =
             json!({"metadata": {"name": "h"}, "spec": {"clusterIP": "None", "ports": [{"port": 1}]}});
-        let all = generated(&("10.0.0.1".to_owned(), 443), &[service, headless]);
+        let read = |value| serde_json::from_value(value).unwrap();
+        let all = generated(&("10.0.0.1".to_owned(), 443), &[read(service), read(headless)]);
         let text: Vec<String> = all
             .iter()
             .map(|(name, value)| format!("{name}={value}"))

@@ -6,13 +6,17 @@
 use serde_json::{Value, json};
 use warren_apimachinery::value::ValueExt;
 
-use super::host_pod::containers;
+use super::enforced;
 use crate::applied::{Applied, Parts, metadata_parts, metadata_patch};
+use crate::binding::Binding;
 
 const IMAGE: &str = "i/";
 const RESOURCES: &str = "r/";
 const GATE: &str = "g/";
 const CONDITION: &str = "c/";
+
+/// What a pod that waits for its gates may still be told more narrowly.
+pub(super) const PLACEMENT: &[&str] = &["nodeSelector", "affinity"];
 
 /// The merge patches of a host pod, by part; empty ones are not written.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,13 +31,18 @@ pub(crate) struct Changes {
     pub(crate) base: bool,
 }
 
-/// The changeable parts of a virtual pod, given the metadata and spec that its host pod would have now.
-pub(crate) fn parts(pod: &Value, metadata: &Value, spec: &Value) -> Parts {
+/// The changeable parts of a virtual pod, given the metadata that its host pod would have now. `placed` is a spec as the
+/// host would have it of a pod that waits for its gates; of others nothing in it counts.
+pub(crate) fn parts(binding: &Binding, pod: &Value, metadata: &Value, placed: &Value) -> Parts {
+    let pods = &binding.spec.sync.to_host.pods;
+    let spec = pod.at("/spec");
     let mut parts = Parts::new();
     metadata_parts(metadata, &mut parts);
     for container in containers(spec) {
         let name = container.text("/name");
-        parts.insert(format!("{IMAGE}{name}"), container.at("/image").clone());
+        let image = container.text("/image");
+        let image = enforced::image(pods, image).unwrap_or_else(|| image.to_owned());
+        parts.insert(format!("{IMAGE}{name}"), image.into());
         if !container.at("/resources").is_null() {
             parts.insert(format!("{RESOURCES}{name}"), container.at("/resources").clone());
         }
@@ -44,9 +53,19 @@ pub(crate) fn parts(pod: &Value, metadata: &Value, spec: &Value) -> Parts {
     for gate in spec.items("/schedulingGates") {
         parts.insert(format!("{GATE}{}", gate.text("/name")), json!(true));
     }
-    for field in ["activeDeadlineSeconds", "tolerations", "nodeSelector", "affinity"] {
-        if !spec.field(field).is_null() {
-            parts.insert(field.to_owned(), spec.field(field).clone());
+    if !spec.at("/activeDeadlineSeconds").is_null() {
+        parts.insert(
+            "activeDeadlineSeconds".to_owned(),
+            spec.at("/activeDeadlineSeconds").clone(),
+        );
+    }
+    let tolerations = enforced::tolerations(pods, spec);
+    if !tolerations.is_empty() {
+        parts.insert("tolerations".to_owned(), tolerations.into());
+    }
+    for field in PLACEMENT {
+        if !placed.field(field).is_null() {
+            parts.insert((*field).to_owned(), placed.field(field).clone());
         }
     }
     for condition in gate_conditions(pod) {
@@ -56,6 +75,13 @@ pub(crate) fn parts(pod: &Value, metadata: &Value, spec: &Value) -> Parts {
         );
     }
     parts
+}
+
+/// The containers whose image and resources may change.
+fn containers(spec: &Value) -> impl Iterator<Item = &Value> {
+    spec.items("/initContainers")
+        .iter()
+        .chain(spec.items("/containers"))
 }
 
 /// The virtual pod's conditions that its readiness gates name.
@@ -136,9 +162,8 @@ fn spec_patch(host: &Value, base: &Applied, parts: &Parts) -> Value {
         spec.set("/schedulingGates", json!(left));
     }
     if !there.is_empty() {
-        // A pod that waits for its gates may still be told more narrowly where to run.
-        for field in ["nodeSelector", "affinity"] {
-            if let Some(wanted) = parts.get(field).filter(|wanted| !base.has(field, wanted)) {
+        for field in PLACEMENT {
+            if let Some(wanted) = parts.get(*field).filter(|wanted| !base.has(field, wanted)) {
                 spec.set(&format!("/{field}"), wanted.clone());
             }
         }
@@ -211,6 +236,7 @@ pub(crate) fn new_ephemeral_containers<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::binding;
 
     fn pod() -> Value {
         json!({"metadata": {"labels": {"app": "web"}}, "spec": {
@@ -230,7 +256,7 @@ mod tests {
     }
 
     fn of(pod: &Value) -> Parts {
-        parts(pod, pod.at("/metadata"), pod.at("/spec"))
+        parts(&binding(), pod, pod.at("/metadata"), pod.at("/spec"))
     }
 
     #[track_caller]

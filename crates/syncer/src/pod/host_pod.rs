@@ -9,15 +9,13 @@ use warren_apimachinery::{ObjectKey, Resource, resource};
 use warren_translate::{Tenant, Virtual};
 
 use super::dns::{self, Dns};
-use super::references::{CONTAINERS, elements, env_from, visit, visit_container};
+use super::needs::ephemeral_claim;
+use super::references::{elements, env_from, visit, visit_container};
 use super::scheduling::{self, NamespaceLabels};
-use super::{downward, env, token};
+use super::{downward, enforced, env, hostname, token};
 use crate::applied::{APPLIED, Applied, Parts};
 use crate::binding::Binding;
-use crate::sides::{host_metadata, pairs};
-
-/// The workload account of the host namespace: it may do nothing, and its token is never mounted.
-const WORKLOAD_ACCOUNT: &str = "default";
+use crate::sides::host_metadata;
 
 /// What the virtual cluster holds around a pod.
 #[derive(Clone, Debug)]
@@ -25,7 +23,7 @@ pub(crate) struct Surroundings {
     /// Labels of the pod's namespace.
     pub(crate) namespace_labels: Vec<(String, String)>,
     /// Services of the pod's namespace; empty when the pod does not want them as variables.
-    pub(crate) services: Vec<Value>,
+    pub(crate) services: Vec<env::Service>,
     /// Namespaces, if the pod's affinity asks for any by label.
     pub(crate) namespaces: Vec<NamespaceLabels>,
     /// The keys of the config maps and secrets that `envFrom` names, by resource and name.
@@ -34,6 +32,8 @@ pub(crate) struct Surroundings {
     pub(crate) dns: Dns,
     /// Where the API is.
     pub(crate) api: (String, u16),
+    /// The host's priority class for the one that the tenant names, if that one crosses.
+    pub(crate) priority_class: Option<String>,
 }
 
 /// See the module. The base (`applied`) is not in it yet: see `finish`.
@@ -41,29 +41,55 @@ pub(crate) fn host_pod(binding: &Binding, pod: &Value, around: &Surroundings) ->
     let tenant = &binding.tenant;
     let mut spec = pod.at("/spec").clone();
     drop_what_stays(&mut spec);
-    spec.set("/serviceAccountName", WORKLOAD_ACCOUNT);
+    spec.set("/serviceAccountName", account(binding, pod));
     spec.set("/automountServiceAccountToken", false);
     spec.set("/enableServiceLinks", false);
-    spec.set("/hostname", hostname(pod));
+    hostname::translate(pod, &around.dns.domain, &mut spec);
     let mut metadata = metadata(binding, pod, &around.namespace_labels);
-    for (key, value) in downward::translate(tenant, pod, &mut spec) {
-        metadata.set(&format!("/annotations/{}", key.replace('/', "~1")), value);
-    }
+    downward::annotate(tenant, pod, &mut spec, &mut metadata);
     let key = pod_key(pod);
     let secret = token::secret_key(tenant, &key, pod.text("/metadata/uid"));
     rename(tenant, &key.namespace, &mut spec);
     token::translate(&mut spec, &secret.name);
-    ephemeral_claims(binding, pod, &mut spec);
+    ephemeral_volumes(tenant, pod, &mut spec);
     let generated = env::generated(&around.api, &around.services);
     for list in ["initContainers", "containers"] {
         for (container, original) in elements(&mut spec, list).zip(pod.items(&format!("/spec/{list}"))) {
             environment(tenant, pod, container, &generated, &brought(original, around));
         }
     }
-    scheduling::translate(tenant, pod, &mut spec, &around.namespaces);
+    if enforced::is_scheduled_by_tenant(&binding.spec, &spec) {
+        scheduling::forget(&mut spec);
+    } else {
+        scheduling::translate(tenant, pod, &mut spec, &around.namespaces);
+    }
+    enforced::translate(&binding.spec, around.priority_class.as_deref(), &mut spec);
     dns::translate(&around.dns, &key.namespace, &mut spec);
     api_alias(around, &mut spec);
     json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+}
+
+/// The host account that the pod runs as: its own where accounts are synced, else one that may do nothing.
+pub(super) fn account(binding: &Binding, pod: &Value) -> String {
+    if binding.spec.sync.to_host.service_accounts.enabled {
+        let name = pod_account(pod);
+        return host_name(
+            &binding.tenant,
+            &resource::SERVICE_ACCOUNTS,
+            pod.text("/metadata/namespace"),
+            name,
+        );
+    }
+    let workload = &binding.spec.control_plane.advanced.workload_service_account;
+    workload.account_name(binding.tenant.cluster())
+}
+
+/// The virtual account of a pod.
+pub(super) fn pod_account(pod: &Value) -> &str {
+    match pod.text("/spec/serviceAccountName") {
+        "" => "default",
+        account => account,
+    }
 }
 
 /// The parts that may change after creation, and the base that says they were carried over.
@@ -99,12 +125,16 @@ pub(crate) fn metadata(binding: &Binding, pod: &Value, namespace_labels: &[(Stri
 
 /// An ephemeral container as the host pod gets it.
 pub(crate) fn ephemeral_container(
-    tenant: &Tenant,
+    binding: &Binding,
     pod: &Value,
     container: &Value,
     around: &Surroundings,
 ) -> Value {
+    let tenant = &binding.tenant;
     let mut out = container.clone();
+    if let Some(image) = enforced::image(&binding.spec.sync.to_host.pods, container.text("/image")) {
+        out.set("/image", image);
+    }
     let namespace = pod.text("/metadata/namespace").to_owned();
     visit_container(&mut out, &mut |resource, name| {
         *name = host_name(tenant, resource, &namespace, name)
@@ -135,8 +165,6 @@ fn drop_what_stays(spec: &mut Value) {
         "/priorityClassName",
         "/preemptionPolicy",
         "/overhead",
-        "/subdomain",
-        "/setHostnameAsFQDN",
         "/ephemeralContainers",
     ];
     for field in DROPPED {
@@ -145,15 +173,6 @@ fn drop_what_stays(spec: &mut Value) {
     if spec.text("/nodeName").is_empty() {
         spec.take_at("/nodeName");
     }
-}
-
-/// What a kubelet would call a pod of this name; the host pod has another.
-fn hostname(pod: &Value) -> String {
-    let own = match pod.text("/spec/hostname") {
-        "" => pod.text("/metadata/name").replace('.', "-"),
-        hostname => hostname.to_owned(),
-    };
-    own.get(..63).unwrap_or(&own).trim_end_matches('-').to_owned()
 }
 
 fn rename(tenant: &Tenant, namespace: &str, spec: &mut Value) {
@@ -170,32 +189,20 @@ fn host_name(tenant: &Tenant, resource: &Resource, namespace: &str, name: &str) 
     tenant.host_name(resource, &key).0.to_string()
 }
 
-/// Claims that live with the pod are made on the host, with the tenant's labels as the host has them.
-fn ephemeral_claims(binding: &Binding, pod: &Value, spec: &mut Value) {
+/// The claims of ephemeral volumes are made in the virtual cluster, by the controller that makes them everywhere. The host
+/// pod names what they are on the host: left as they are, the host would make them a second time.
+fn ephemeral_volumes(tenant: &Tenant, pod: &Value, spec: &mut Value) {
     for volume in elements(spec, "volumes") {
-        let Some(template) = volume.pointer_mut("/ephemeral/volumeClaimTemplate") else {
+        if volume
+            .take_at("/ephemeral")
+            .is_none_or(|ephemeral| ephemeral.is_null())
+        {
             continue;
-        };
-        let tenant = &binding.tenant;
-        for (field, all) in [
-            (
-                "/metadata/labels",
-                tenant.host_labels(pairs(template.at("/metadata/labels"))),
-            ),
-            (
-                "/metadata/annotations",
-                tenant.host_annotations(pairs(template.at("/metadata/annotations"))),
-            ),
-        ] {
-            if !all.is_empty() {
-                template.set(field, json!(all));
-            }
         }
-        let namespace = Virtual(pod.text("/metadata/namespace"));
-        let selector = tenant.host_selector(template.at("/spec/selector"), Some(namespace));
-        if !selector.is_null() {
-            template.set("/spec/selector", selector);
-        }
+        let claim = ephemeral_claim(pod, volume);
+        let namespace = pod.text("/metadata/namespace");
+        let host = host_name(tenant, &resource::PERSISTENT_VOLUME_CLAIMS, namespace, &claim);
+        volume.set("/persistentVolumeClaim", json!({"claimName": host}));
     }
 }
 
@@ -218,7 +225,8 @@ fn api_alias(around: &Surroundings, spec: &mut Value) {
         return;
     }
     let full = format!("kubernetes.default.svc.{}", around.dns.domain);
-    let alias = json!({"ip": address, "hostnames": ["kubernetes", "kubernetes.default", "kubernetes.default.svc", full]});
+    // The full name first: that is what a lookup of any of them answers with.
+    let alias = json!({"ip": address, "hostnames": [full, "kubernetes", "kubernetes.default", "kubernetes.default.svc"]});
     let mut all = spec.items("/hostAliases").to_vec();
     all.push(alias);
     spec.set("/hostAliases", all);
@@ -230,14 +238,6 @@ pub(crate) fn pod_key(pod: &Value) -> ObjectKey {
         namespace: SmolStr::new(pod.text("/metadata/namespace")),
         name: SmolStr::new(pod.text("/metadata/name")),
     }
-}
-
-/// The images of a host pod by container, as parts are named.
-pub(crate) fn containers(spec: &Value) -> impl Iterator<Item = &Value> {
-    CONTAINERS
-        .iter()
-        .take(2)
-        .flat_map(move |list| spec.field(list).as_array().into_iter().flatten())
 }
 
 #[cfg(test)]
@@ -259,6 +259,7 @@ mod tests {
                 domain: "cluster.local".to_owned(),
             },
             api: ("10.9.9.9".to_owned(), 443),
+            priority_class: None,
         }
     }
 
@@ -285,7 +286,7 @@ mod tests {
         ] {
             assert!(host.at("/spec").field(field).is_null(), "{field}");
         }
-        assert_eq!(host.text("/spec/serviceAccountName"), "default");
+        assert_eq!(host.text("/spec/serviceAccountName"), "vc-workload-demo");
         assert_eq!(host.text("/spec/hostname"), "web-0");
         assert_eq!(host.text("/spec/dnsPolicy"), "Default");
         assert_eq!(
@@ -316,7 +317,7 @@ mod tests {
     /// A spec that names config maps, secrets and claims wherever one can; `ref-` marks them.
     fn specs() -> impl Strategy<Value = Value> {
         let name = "ref-[a-z]{1,8}([-.][a-z0-9]{1,6}){0,2}";
-        let volume = (0..9_usize, name).prop_map(|(kind, name)| match kind {
+        let volume = (0..15_usize, name).prop_map(|(kind, name)| match kind {
             0 => json!({"configMap": {"name": name}}),
             1 => json!({"secret": {"secretName": name}}),
             2 => json!({"persistentVolumeClaim": {"claimName": name}}),
@@ -327,7 +328,14 @@ mod tests {
             5 => json!({"azureFile": {"secretName": name}}),
             6 => json!({"cephfs": {"secretRef": {"name": name}}}),
             7 => json!({"projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}),
-            _ => json!({"ephemeral": {"volumeClaimTemplate": {"spec": {
+            8 => json!({"iscsi": {"secretRef": {"name": name}}}),
+            9 => json!({"cinder": {"secretRef": {"name": name}}}),
+            10 => json!({"flexVolume": {"secretRef": {"name": name}}}),
+            11 => json!({"rbd": {"secretRef": {"name": name}}}),
+            12 => json!({"scaleIO": {"secretRef": {"name": name}}}),
+            13 => json!({"storageos": {"secretRef": {"name": name}}}),
+            // The claim is named after the pod and the volume.
+            _ => json!({"name": name, "ephemeral": {"volumeClaimTemplate": {"spec": {
                 "dataSource": {"kind": "PersistentVolumeClaim", "name": name}}}}}),
         });
         let env = (0..2_usize, name).prop_map(|(kind, name)| match kind {
@@ -370,6 +378,12 @@ mod tests {
                 .map(|(resource, name)| host_name(&tenant, resource, "shop", &name))
                 .collect();
             expect.push(token::secret_key(&tenant, &ObjectKey::namespaced("shop", "web.0"), "u").name.to_string());
+            for volume in spec.items("/volumes").iter().filter(|volume| !volume.field("ephemeral").is_null()) {
+                let claim = format!("web.0-{}", volume.text("/name"));
+                expect.push(host_name(&tenant, &resource::PERSISTENT_VOLUME_CLAIMS, "shop", &claim));
+                // A volume's own name stays.
+                expect.push(volume.text("/name").to_owned());
+            }
             for (_, name) in references(host.at("/spec")) {
                 prop_assert!(expect.contains(&name), "{name}");
             }

@@ -1,5 +1,5 @@
-//! Where a pod's spec names other objects of its namespace. One table for both uses: to translate the names and to
-//! find what has to be on the host.
+//! Where a pod's spec names other objects of its namespace. One table for all uses: to translate the names, to find what
+//! has to be on the host, and what has to be in the virtual cluster first.
 
 use serde_json::Value;
 use warren_apimachinery::value::ValueExt;
@@ -12,8 +12,11 @@ const CONFIG_MAP: &Resource = &resource::CONFIG_MAPS;
 const SECRET: &Resource = &resource::SECRETS;
 const CLAIM: &Resource = &resource::PERSISTENT_VOLUME_CLAIMS;
 
+/// Places below an element of a list, and the kinds that are named there.
+pub(super) type Places = &'static [(&'static str, &'static Resource)];
+
 /// Below an element of `volumes`.
-const IN_VOLUME: &[(&str, &Resource)] = &[
+pub(super) const IN_VOLUME: Places = &[
     ("/configMap/name", CONFIG_MAP),
     ("/secret/secretName", SECRET),
     ("/persistentVolumeClaim/claimName", CLAIM),
@@ -28,16 +31,21 @@ const IN_VOLUME: &[(&str, &Resource)] = &[
     ("/storageos/secretRef/name", SECRET),
 ];
 /// Below an element of `projected.sources`.
-const IN_SOURCE: &[(&str, &Resource)] = &[("/configMap/name", CONFIG_MAP), ("/secret/name", SECRET)];
+pub(super) const IN_SOURCE: Places = &[("/configMap/name", CONFIG_MAP), ("/secret/name", SECRET)];
 /// Below an element of `env`.
-const IN_ENV: &[(&str, &Resource)] = &[
+pub(super) const IN_ENV: Places = &[
     ("/valueFrom/configMapKeyRef/name", CONFIG_MAP),
     ("/valueFrom/secretKeyRef/name", SECRET),
 ];
 /// Below an element of `envFrom`.
-const IN_ENV_FROM: &[(&str, &Resource)] = &[("/configMapRef/name", CONFIG_MAP), ("/secretRef/name", SECRET)];
+pub(super) const IN_ENV_FROM: Places = &[("/configMapRef/name", CONFIG_MAP), ("/secretRef/name", SECRET)];
 /// Below an element of `imagePullSecrets`.
-const IN_PULL_SECRET: &[(&str, &Resource)] = &[("/name", SECRET)];
+const IN_PULL_SECRET: Places = &[("/name", SECRET)];
+/// Below an element of `resourceClaims`.
+const IN_RESOURCE_CLAIM: Places = &[
+    ("/resourceClaimName", &resource::RESOURCE_CLAIMS),
+    ("/resourceClaimTemplateName", &resource::RESOURCE_CLAIM_TEMPLATES),
+];
 
 /// Shows every reference in a pod's spec to `seen`, which may change it.
 pub(crate) fn visit(spec: &mut Value, seen: &mut dyn FnMut(&'static Resource, &mut String)) {
@@ -48,12 +56,6 @@ pub(crate) fn visit(spec: &mut Value, seen: &mut dyn FnMut(&'static Resource, &m
                 at(source, IN_SOURCE, seen);
             }
         }
-        for field in ["dataSource", "dataSourceRef"] {
-            let source = volume.pointer_mut(&format!("/ephemeral/volumeClaimTemplate/spec/{field}"));
-            if let Some(source) = source.filter(|source| source.text("/kind") == CLAIM.kind) {
-                at(source, &[("/name", CLAIM)], seen);
-            }
-        }
     }
     for list in CONTAINERS {
         for container in elements(spec, list) {
@@ -62,6 +64,9 @@ pub(crate) fn visit(spec: &mut Value, seen: &mut dyn FnMut(&'static Resource, &m
     }
     for secret in elements(spec, "imagePullSecrets") {
         at(secret, IN_PULL_SECRET, seen);
+    }
+    for claim in elements(spec, "resourceClaims") {
+        at(claim, IN_RESOURCE_CLAIM, seen);
     }
 }
 
@@ -94,6 +99,16 @@ pub(crate) fn env_from(container: &Value) -> impl Iterator<Item = (&'static Reso
     })
 }
 
+/// What is named below `value`, and must be there: references that may dangle say so beside the name.
+pub(super) fn required(value: &Value, places: Places) -> impl Iterator<Item = (&'static Resource, &str)> {
+    places.iter().filter_map(|(place, resource)| {
+        let name = value.at(place).as_str().filter(|name| !name.is_empty())?;
+        let (parent, _) = place.rsplit_once('/')?;
+        let optional = value.at(parent).field("optional").as_bool().unwrap_or_default();
+        (!optional).then_some((*resource, name))
+    })
+}
+
 /// The elements of a list field, to be changed.
 pub(crate) fn elements<'a>(value: &'a mut Value, field: &str) -> impl Iterator<Item = &'a mut Value> {
     value
@@ -103,11 +118,7 @@ pub(crate) fn elements<'a>(value: &'a mut Value, field: &str) -> impl Iterator<I
         .flatten()
 }
 
-fn at(
-    value: &mut Value,
-    places: &[(&str, &'static Resource)],
-    seen: &mut dyn FnMut(&'static Resource, &mut String),
-) {
+fn at(value: &mut Value, places: Places, seen: &mut dyn FnMut(&'static Resource, &mut String)) {
     for (place, resource) in places {
         if let Some(Value::String(name)) = value.pointer_mut(place) {
             seen(resource, name);
@@ -130,14 +141,14 @@ mod tests {
                 {"configMap": {"name": "c1"}}, {"secret": {"secretName": "s1"}}, {"persistentVolumeClaim": {"claimName": "p1"}},
                 {"projected": {"sources": [{"configMap": {"name": "c2"}}, {"secret": {"name": "s2"}}]}},
                 {"csi": {"nodePublishSecretRef": {"name": "s3"}}}, {"azureFile": {"secretName": "s4"}},
-                {"rbd": secret_ref}, {"cephfs": secret_ref},
-                {"ephemeral": {"volumeClaimTemplate": {"spec": {"dataSource": {"kind": "PersistentVolumeClaim", "name": "p2"}}}}}],
+                {"rbd": secret_ref}, {"cephfs": secret_ref}],
+            "resourceClaims": [{"name": "gpu", "resourceClaimName": "r1"}, {"name": "t", "resourceClaimTemplateName": "r2"}],
             "initContainers": [{"envFrom": [{"configMapRef": {"name": "c3"}}]}],
             "containers": [{"env": [{"valueFrom": {"secretKeyRef": {"name": "s5", "key": "k"}}}]}],
             "ephemeralContainers": [{"env": [{"valueFrom": {"configMapKeyRef": {"name": "c4", "key": "k"}}}]}]});
         let names: Vec<String> = references(&spec).into_iter().map(|(_, name)| name).collect();
         let expect = [
-            "c1", "s1", "p1", "c2", "s2", "s3", "s4", "in-tree", "p2", "c3", "s5", "c4", "pull",
+            "c1", "s1", "p1", "c2", "s2", "s3", "s4", "in-tree", "c3", "s5", "c4", "pull", "r1", "r2",
         ];
         assert_eq!(names, expect);
     }

@@ -35,6 +35,13 @@ pub(super) fn translate(tenant: &Tenant, pod: &Value, spec: &mut Value, namespac
     }
 }
 
+/// Another scheduler has decided: what it decided by would only make a kubelet doubt it.
+pub(super) fn forget(spec: &mut Value) {
+    for field in ["/affinity", "/topologySpreadConstraints", "/nodeSelector"] {
+        spec.take_at(field);
+    }
+}
+
 fn translate_term(tenant: &Tenant, pod: &Value, term: &mut Value, namespaces: &[NamespaceLabels]) {
     merge_label_keys(pod, term);
     let named: Vec<String> = term

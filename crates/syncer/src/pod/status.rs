@@ -1,7 +1,9 @@
 //! The status of a virtual pod: its host pod's, in words of the virtual cluster. Pure.
 
-use serde_json::Value;
+use jiff::Timestamp;
+use serde_json::{Value, json};
 use warren_apimachinery::value::ValueExt;
+use warren_apimachinery::{Status, time};
 
 use super::follow::{gate_changed, is_gate};
 use crate::applied::Applied;
@@ -13,6 +15,7 @@ const CONTAINER_STATUSES: &[(&str, &str)] = &[
     ("initContainerStatuses", "/spec/initContainers"),
     ("ephemeralContainerStatuses", "/spec/ephemeralContainers"),
 ];
+const DISRUPTION_TARGET: &str = "DisruptionTarget";
 /// The conditions that only the host's scheduler and kubelet write.
 const OF_THE_HOST: &[&str] = &[
     "PodScheduled",
@@ -24,13 +27,31 @@ const OF_THE_HOST: &[&str] = &[
     "PodResizeInProgress",
 ];
 
-/// The status that the virtual pod should have.
-pub(crate) fn virtual_status(pod: &Value, host: &Value, base: &Applied, wording: &Wording) -> Value {
+/// Fields that name objects which only the host has.
+const NAMES_OF_THE_HOST: &[&str] = &[
+    "/resourceClaimStatuses",
+    "/extendedResourceClaimStatus",
+    "/nodeAllocatableResourceClaimStatuses",
+];
+
+/// The status that the virtual pod should have. `wording` is asked for only where there is something to reword.
+pub(crate) fn virtual_status(
+    pod: &Value,
+    host: &Value,
+    base: &Applied,
+    wording: impl FnOnce() -> Wording,
+) -> Value {
     let mut status = host.at("/status").clone();
     if !status.is_object() {
         return pod.at("/status").clone();
     }
-    status.take_at("/resourceClaimStatuses");
+    for field in NAMES_OF_THE_HOST {
+        status.take_at(field);
+    }
+    if !host.text("/spec/nodeName").is_empty() {
+        // A bound pod has no nominated node any more; older hosts leave it standing.
+        status.take_at("/nominatedNodeName");
+    }
     for (field, spec) in CONTAINER_STATUSES {
         keep_own(pod, spec, status.pointer_mut(&format!("/{field}")));
     }
@@ -42,8 +63,69 @@ pub(crate) fn virtual_status(pod: &Value, host: &Value, base: &Applied, wording:
         status.set("/conditions", conditions);
     }
     generation(pod, host, &mut status);
-    wording.of_messages(&mut status);
+    if speaks(&status) {
+        wording().of_messages(&mut status);
+    }
     status
+}
+
+/// Whether there is any message in a status.
+fn speaks(status: &Value) -> bool {
+    match status {
+        Value::Object(map) => map.iter().any(|(key, value)| match value {
+            Value::String(text) => key == "message" && !text.is_empty(),
+            other => speaks(other),
+        }),
+        Value::Array(items) => items.iter().any(speaks),
+        _ => false,
+    }
+}
+
+/// Leaves the parts of a status that were refused as they are on the virtual pod.
+pub(super) fn keep_refused(pod: &Value, refused: &Status, wanted: &mut Value) {
+    let causes = refused.details().map(|details| details.causes.as_slice());
+    for cause in causes.unwrap_or_default() {
+        let Some(path) = cause.field.strip_prefix("status.") else {
+            continue;
+        };
+        let end = path.find(['.', '[']).unwrap_or(path.len());
+        let pointer = format!("/{}", path.get(..end).unwrap_or_default());
+        match pod.at("/status").at(&pointer) {
+            Value::Null => {
+                wanted.take_at(&pointer);
+            }
+            there => wanted.set(&pointer, there.clone()),
+        }
+    }
+}
+
+/// The last status of a virtual pod that was on the host and is not any more; `None` where it says already how it ended,
+/// or where nobody will read it. As upstream's collector of orphaned pods has it: controllers wait for an end.
+pub(super) fn of_lost(pod: &Value, now: Timestamp) -> Option<Value> {
+    let over = matches!(pod.text("/status/phase"), "Succeeded" | "Failed");
+    let deleting = !pod.at("/metadata/deletionTimestamp").is_null();
+    let unread = deleting && pod.items("/metadata/finalizers").is_empty();
+    if over || unread || !was_on_host(pod) {
+        return None;
+    }
+    let mut status = pod.at("/status").clone();
+    status.set("/phase", "Failed");
+    let mut conditions = pod.items("/status/conditions").to_vec();
+    let is_target = |condition: &Value| condition.text("/type") == DISRUPTION_TARGET;
+    let told = conditions
+        .iter()
+        .any(|one| is_target(one) && one.text("/status") == "True");
+    if !deleting && !told {
+        conditions.retain(|condition| !is_target(condition));
+        let mut disrupted = json!({"type": DISRUPTION_TARGET, "status": "True", "reason": "DeletionByHost",
+            "message": "The pod was deleted on the host cluster", "lastTransitionTime": time::format(now)});
+        if let Some(generation) = pod.int("/metadata/generation") {
+            disrupted.set("/observedGeneration", generation);
+        }
+        conditions.push(disrupted);
+    }
+    status.set("/conditions", conditions);
+    Some(status)
 }
 
 /// Sidecars that a webhook of the host added are not the tenant's.
@@ -111,7 +193,11 @@ fn translate_generation(observed: i64, pod: &Value, host: &Value) -> Option<i64>
 /// Whether a virtual pod was on the host once: its status says what only a host's scheduler or kubelet can.
 pub(crate) fn was_on_host(pod: &Value) -> bool {
     let scheduled = pod.items("/status/conditions").iter().any(|condition| {
-        condition.text("/type") == "PodScheduled" && condition.text("/reason") != "SchedulingGated"
+        condition.text("/type") == "PodScheduled"
+            && !matches!(
+                condition.text("/reason"),
+                "SchedulingGated" | super::paused::REASON
+            )
     });
     scheduled || !pod.text("/status/startTime").is_empty()
 }
@@ -119,6 +205,8 @@ pub(crate) fn was_on_host(pod: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use warren_apimachinery::StatusReason;
+    use warren_apimachinery::status::Cause;
 
     use super::*;
     use crate::applied::Parts;
@@ -129,7 +217,71 @@ mod tests {
         let mut wording = Wording::of(&binding(), "shop");
         wording.replace("conf-x-shop-x-demo", "conf");
         let base = Applied::of(&Parts::new());
-        assert_eq!(virtual_status(&pod, &host, &base, &wording), expect);
+        assert_eq!(virtual_status(&pod, &host, &base, || wording), expect);
+    }
+
+    #[test]
+    fn a_bound_pod_has_no_nominated_node_and_claims_of_the_host_are_not_told() {
+        check(
+            json!({}),
+            json!({"spec": {"nodeName": "n"}, "status": {"phase": "Running", "nominatedNodeName": "n",
+                "resourceClaimStatuses": [{"name": "c", "resourceClaimName": "host-c"}],
+                "extendedResourceClaimStatus": {"resourceClaimName": "host-e"}, "futureField": {"a": 1}}}),
+            json!({"phase": "Running", "futureField": {"a": 1}}),
+        );
+        check(
+            json!({}),
+            json!({"status": {"phase": "Pending", "nominatedNodeName": "n"}}),
+            json!({"phase": "Pending", "nominatedNodeName": "n"}),
+        );
+    }
+
+    #[test]
+    fn what_is_refused_stays_as_it_was() {
+        let cause = |field: &str| Cause {
+            field: field.to_owned(),
+            ..Cause::default()
+        };
+        let causes = vec![cause("status.containerStatuses[0].user"), cause("status.hostIPs")];
+        let refused = Status::new(StatusReason::Invalid, "").with_causes(causes);
+        let pod = json!({"status": {"containerStatuses": [{"name": "old"}]}});
+        let mut wanted =
+            json!({"phase": "Running", "hostIPs": ["x"], "containerStatuses": [{"name": "new"}]});
+        keep_refused(&pod, &refused, &mut wanted);
+        assert_eq!(
+            wanted,
+            json!({"phase": "Running", "containerStatuses": [{"name": "old"}]})
+        );
+    }
+
+    #[test]
+    fn a_pod_that_the_host_lost_ends_as_a_disrupted_one() {
+        let now: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
+        let ran = json!([{"type": "PodScheduled", "status": "True"}]);
+        let mut pod =
+            json!({"metadata": {"generation": 2}, "status": {"phase": "Running", "conditions": ran}});
+        let lost = of_lost(&pod, now).unwrap();
+        assert_eq!(lost.text("/phase"), "Failed");
+        assert_eq!(
+            lost.at("/conditions/1"),
+            &json!({"type": "DisruptionTarget", "status": "True", "reason": "DeletionByHost",
+                "message": "The pod was deleted on the host cluster", "lastTransitionTime": "2026-11-22T10:00:00Z",
+                "observedGeneration": 2})
+        );
+        // The tenant deleted it: only a finalizer's owner still waits for an end.
+        pod.set("/metadata/deletionTimestamp", "t");
+        assert_eq!(of_lost(&pod, now), None);
+        pod.set(
+            "/metadata/finalizers",
+            json!(["batch.kubernetes.io/job-tracking"]),
+        );
+        let lost = of_lost(&pod, now).unwrap();
+        assert_eq!(
+            (lost.text("/phase"), lost.items("/conditions").len()),
+            ("Failed", 1)
+        );
+        pod.set("/status/phase", "Succeeded");
+        assert_eq!(of_lost(&pod, now), None);
     }
 
     #[test]

@@ -6,16 +6,18 @@ use warren_apimachinery::{Object, ObjectKey, resource};
 use warren_reconciler::ReconcileError;
 
 use super::dns::Dns;
+use super::env::Service;
 use super::host_pod::Surroundings;
 use super::references::{CONTAINERS, env_from};
 use super::scheduling::NamespaceLabels;
+use crate::priority_class;
 use crate::sides::Sides;
 
 /// The virtual cluster's DNS server stands where it stands everywhere.
 const DNS_SERVICE: (&str, &str) = ("kube-system", "kube-dns");
 
 /// # Errors
-/// When it is not known yet where the virtual cluster's API is.
+/// When it is not known yet where the virtual cluster's API is, or the host does not have the pod's priority class yet.
 pub(super) fn surroundings(sides: &Sides<'_>, pod: &Value) -> Result<Surroundings, ReconcileError> {
     let Some(api) = sides.binding.api.clone() else {
         return Err(ReconcileError::Retry(
@@ -35,15 +37,16 @@ pub(super) fn surroundings(sides: &Sides<'_>, pod: &Value) -> Result<Surrounding
         keys: keys(sides, pod),
         dns: dns(sides),
         api,
+        priority_class: priority_class(sides, pod)?,
     })
 }
 
-fn services(sides: &Sides<'_>, namespace: &str) -> Vec<Value> {
+fn services(sides: &Sides<'_>, namespace: &str) -> Vec<Service> {
     let all = sides.virtual_cluster.list(&resource::SERVICES, Some(namespace));
     let others = all
         .iter()
         .filter(|service| namespace != "default" || service.meta().name != "kubernetes");
-    others.map(|service| service.to_value()).collect()
+    others.filter_map(|service| service.view().ok()).collect()
 }
 
 /// The labels of a namespace of the virtual cluster.
@@ -98,14 +101,34 @@ fn keys(sides: &Sides<'_>, pod: &Value) -> std::collections::BTreeMap<(&'static 
 }
 
 fn dns(sides: &Sides<'_>) -> Dns {
-    let key = ObjectKey::namespaced(DNS_SERVICE.0, DNS_SERVICE.1);
-    let service = sides
-        .virtual_cluster
-        .get(&resource::SERVICES, &key)
-        .map(|service| service.to_value());
-    let address = service.map(|service| service.text("/spec/clusterIP").to_owned());
+    let own = sides.binding.dns.as_ref().map(ToString::to_string);
     Dns {
-        nameserver: address.filter(|address| !matches!(address.as_str(), "" | "None")),
+        nameserver: own.or_else(|| dns_service(sides)),
         domain: sides.binding.spec.networking.advanced.cluster_domain.clone(),
     }
+}
+
+/// The address of a DNS server that the tenant runs.
+fn dns_service(sides: &Sides<'_>) -> Option<String> {
+    let key = ObjectKey::namespaced(DNS_SERVICE.0, DNS_SERVICE.1);
+    let service = sides.virtual_cluster.get(&resource::SERVICES, &key)?.to_value();
+    let address = service.text("/spec/clusterIP");
+    (!matches!(address, "" | "None")).then(|| address.to_owned())
+}
+
+/// The host's name of the pod's priority class: one that the tenant made and the host has, or one that the host shows.
+/// Any other of the tenant's would mean a class of the host by chance.
+fn priority_class(sides: &Sides<'_>, pod: &Value) -> Result<Option<String>, ReconcileError> {
+    let name = pod.text("/spec/priorityClassName");
+    let Some(host) = priority_class::host_name(sides, name) else {
+        return Ok(None);
+    };
+    let there = sides
+        .host
+        .get(&resource::PRIORITY_CLASSES, &ObjectKey::cluster(host.clone()));
+    if there.is_none() {
+        let why = format!("the priority class {name:?} is not on the host yet");
+        return Err(ReconcileError::Retry(why));
+    }
+    Ok(Some(host.to_string()))
 }

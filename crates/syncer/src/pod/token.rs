@@ -1,11 +1,14 @@
 //! Service account tokens: a pod's projected tokens come from the virtual cluster and stand in one host Secret per
 //! pod, one key per source, made anew before 80 % of their life is over.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
 use smol_str::SmolStr;
 use warren_apimachinery::value::ValueExt;
@@ -13,6 +16,7 @@ use warren_apimachinery::{Object, ObjectKey, StatusReason, resource, time};
 use warren_reconciler::{Part, ReconcileError};
 use warren_translate::{Identity, Tenant, Virtual};
 
+use super::host_pod::pod_account;
 use super::references::elements;
 use crate::sides::{Sides, ours};
 
@@ -76,15 +80,31 @@ fn replace(spec: &mut Value, with: &mut dyn FnMut(Source) -> Option<(String, Str
     }
 }
 
+/// What has to be written so that a pod's tokens are on the host and young enough.
+pub(super) enum Plan {
+    /// Nothing; look again after this time, if at all.
+    Keep(Option<Duration>),
+    /// A new Secret.
+    Create(Value, Duration),
+    /// New tokens in the Secret of this key.
+    Renew(ObjectKey, Value, Duration),
+}
+
 /// Sees to it that the tokens of a virtual pod are on the host and young enough. Answers when to look again.
 pub(super) async fn keep(
     sides: &Sides<'_>,
     object: &Object,
     pod: &Value,
 ) -> Result<Option<Duration>, ReconcileError> {
+    let plan = plan(sides, object, pod).await?;
+    write(sides, object, &plan).await
+}
+
+/// See `Plan`. Tokens are made here, in the virtual cluster.
+pub(super) async fn plan(sides: &Sides<'_>, object: &Object, pod: &Value) -> Result<Plan, ReconcileError> {
     let wanted = sources(pod.at("/spec"));
     if wanted.is_empty() {
-        return Ok(None);
+        return Ok(Plan::Keep(None));
     }
     let key = secret_key(&sides.binding.tenant, &object.key(), &object.meta().uid);
     let there = sides.host.get(&resource::SECRETS, &key);
@@ -95,32 +115,67 @@ pub(super) async fn keep(
                 "the name of the token secret is taken".to_owned(),
             ));
         }
-        if let Some(left) = left(&secret.to_value(), &wanted, sides.cx.now) {
-            return Ok(Some(left));
+        let content = secret.view().unwrap_or_default();
+        if let Some(left) = left(&content, &wanted, sides.cx.now) {
+            return Ok(Plan::Keep(Some(left)));
         }
     }
     let (data, refresh_at) = issue(sides, object, pod, &wanted).await?;
     let left = duration(refresh_at.duration_since(sides.cx.now));
     let annotations = json!({REFRESH_AT: time::format(refresh_at)});
-    if there.is_some() {
-        let patch = json!({"metadata": {"annotations": annotations}, "data": data});
-        sides
-            .host
-            .merge_patch(&resource::SECRETS, &key, Part::Main, patch)
-            .await?;
-    } else {
-        let secret = host_secret(sides, object, &key, data, annotations);
-        sides.create_host(&resource::SECRETS, object, secret).await?;
+    Ok(match there {
+        Some(_) => {
+            let patch = json!({"metadata": {"annotations": annotations}, "data": data});
+            Plan::Renew(key, patch, left)
+        }
+        None => Plan::Create(host_secret(sides, object, &key, data, annotations), left),
+    })
+}
+
+/// Carries a plan out. Answers when to look again.
+pub(super) async fn write(
+    sides: &Sides<'_>,
+    object: &Object,
+    plan: &Plan,
+) -> Result<Option<Duration>, ReconcileError> {
+    match plan {
+        Plan::Keep(left) => Ok(*left),
+        Plan::Create(secret, left) => {
+            sides
+                .create_host(&resource::SECRETS, object, secret.clone())
+                .await?;
+            Ok(Some(*left))
+        }
+        Plan::Renew(key, patch, left) => {
+            let renewed = sides
+                .host
+                .merge_patch(&resource::SECRETS, key, Part::Main, patch.clone());
+            match renewed.await {
+                Ok(_) => Ok(Some(*left)),
+                Err(status) => Err(sides.refused(&resource::PODS, object, status).await),
+            }
+        }
     }
-    Ok(Some(left))
+}
+
+/// As much of a host Secret as says whether it is good.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Content {
+    metadata: Annotated,
+    data: BTreeMap<String, IgnoredAny>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Annotated {
+    annotations: BTreeMap<String, String>,
 }
 
 /// How long the tokens of a Secret stay good; `None` when one is missing or it is time for new ones.
-fn left(secret: &Value, wanted: &[Source], now: Timestamp) -> Option<Duration> {
-    let complete = wanted
-        .iter()
-        .all(|source| secret.at("/data").field(&source.key).is_string());
-    let refresh_at = secret.at("/metadata/annotations").field(REFRESH_AT).as_str()?;
+fn left(secret: &Content, wanted: &[Source], now: Timestamp) -> Option<Duration> {
+    let complete = wanted.iter().all(|source| secret.data.contains_key(&source.key));
+    let refresh_at = secret.metadata.annotations.get(REFRESH_AT)?;
     let left = time::parse(refresh_at).ok()?.duration_since(now);
     (complete && left.is_positive()).then(|| duration(left))
 }
@@ -138,11 +193,7 @@ async fn issue(
     pod: &Value,
     wanted: &[Source],
 ) -> Result<(Map<String, Value>, Timestamp), ReconcileError> {
-    let account = match pod.text("/spec/serviceAccountName") {
-        "" => "default",
-        account => account,
-    };
-    let account = ObjectKey::namespaced(object.meta().namespace.clone(), account);
+    let account = ObjectKey::namespaced(object.meta().namespace.clone(), pod_account(pod));
     let mut data = Map::new();
     let mut refresh_at = sides.cx.now + SignedDuration::from_hours(24);
     for source in wanted {
@@ -243,7 +294,11 @@ mod tests {
     #[test]
     fn tokens_are_made_anew_when_their_time_comes() {
         let now: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
-        let secret = |at: &str| json!({"metadata": {"annotations": {REFRESH_AT: at}}, "data": {"1-0": "eA==", "1-2": "eA=="}});
+        let secret = |at: &str| -> Content {
+            serde_json::from_value(json!({"metadata": {"annotations": {REFRESH_AT: at}},
+                "data": {"1-0": "eA==", "1-2": "eA=="}}))
+            .unwrap()
+        };
         let wanted = sources(&spec());
         assert_eq!(
             left(&secret("2026-11-22T10:10:00Z"), &wanted, now),
@@ -251,7 +306,7 @@ mod tests {
         );
         assert_eq!(left(&secret("2026-11-22T10:00:00Z"), &wanted, now), None);
         let mut incomplete = secret("2026-11-22T10:10:00Z");
-        incomplete.take_at("/data/1-2");
+        incomplete.data.remove("1-2");
         assert_eq!(left(&incomplete, &wanted, now), None);
     }
 }

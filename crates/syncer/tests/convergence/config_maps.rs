@@ -63,12 +63,13 @@ async fn one_that_comes_after_its_pod_or_was_deleted_on_the_host_is_made() {
     let world = World::new().await;
     world.tenant.create(&PODS, reader("one")).await;
     world.settle().await;
-    assert!(world.host.find(&PODS, &on_host("one-x-shop-x-demo")).is_some());
+    assert_eq!(world.host.find(&PODS, &on_host("one-x-shop-x-demo")), None);
     world
         .tenant
         .create(&CONFIG_MAPS, data("ConfigMap", "conf", json!({"a": "1"})))
         .await;
     world.settle().await;
+    assert!(world.host.find(&PODS, &on_host("one-x-shop-x-demo")).is_some());
     assert!(world.host.find(&CONFIG_MAPS, &on_host(CONF)).is_some());
     world.host.delete(&CONFIG_MAPS, &on_host(CONF), None).await;
     world.settle().await;

@@ -7,6 +7,7 @@ mod events;
 mod garbage;
 mod nodes;
 mod opt_in;
+mod pod_life;
 mod pods;
 mod replicated_services;
 mod services;

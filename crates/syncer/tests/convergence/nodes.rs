@@ -53,7 +53,11 @@ async fn a_node_is_shown_while_a_pod_of_the_tenant_is_on_it() {
 
 #[tokio::test]
 async fn a_heartbeat_writes_nothing() {
-    let world = World::with(|spec| spec.sync.from_host.nodes.enabled = true).await;
+    let world = World::with(|spec| {
+        spec.sync.from_host.nodes.enabled = true;
+        spec.sync.from_host.nodes.selector.all = true;
+    })
+    .await;
     add_node(&world, "node-1").await;
     world.settle().await;
     let before = world.tenant.revision();
@@ -93,4 +97,51 @@ async fn a_daemon_set_sees_every_node() {
     world.tenant.delete(&DAEMON_SETS, &shop("agent"), None).await;
     world.settle().await;
     assert!(world.tenant.list(&NODES).is_empty());
+}
+
+#[tokio::test]
+async fn only_nodes_with_the_configured_labels_are_shown() {
+    let world = World::with(|spec| {
+        let nodes = &mut spec.sync.from_host.nodes;
+        nodes.enabled = true;
+        nodes.selector.labels = [("rack".to_owned(), "7".to_owned())].into();
+    })
+    .await;
+    add_node(&world, "node-1").await;
+    world.settle().await;
+    assert_eq!(world.tenant.names(&NODES), ["node-1"]);
+    let other = json!({"metadata": {"labels": {"rack": "8"}}});
+    world
+        .host
+        .patch(&NODES, &ObjectKey::cluster("node-1"), Part::Main, other)
+        .await;
+    world.settle().await;
+    assert!(world.tenant.list(&NODES).is_empty());
+}
+
+#[tokio::test]
+async fn labels_and_taints_go_back_where_the_configuration_lets_them() {
+    for back in [true, false] {
+        let world = World::with(|spec| {
+            let nodes = &mut spec.sync.from_host.nodes;
+            nodes.enabled = true;
+            nodes.selector.all = true;
+            nodes.sync_back_changes = back;
+        })
+        .await;
+        add_node(&world, "node-1").await;
+        world.settle().await;
+        let key = ObjectKey::cluster("node-1");
+        let mine = json!({"metadata": {"labels": {"mine": "m"}},
+            "spec": {"taints": [{"key": "own", "effect": "NoSchedule"}]}});
+        world.tenant.patch(&NODES, &key, Part::Main, mine).await;
+        world.settle().await;
+        let host = world.host.value(&NODES, &key);
+        assert_eq!(host.text("/metadata/labels/mine") == "m", back);
+        assert_eq!(host.items("/spec/taints").len() == 1, back);
+        let node = world.tenant.value(&NODES, &key);
+        assert_eq!(node.text("/metadata/labels/mine"), "m");
+        assert_eq!(node.items("/spec/taints").len(), 1);
+        world.nothing_left_to_write().await;
+    }
 }

@@ -11,7 +11,7 @@ use crate::world::{World, data, on_host, pod, shop};
 const HOST_POD: &str = "web-x-shop-x-demo";
 
 /// What the host's scheduler and kubelet do.
-async fn run_on_host(world: &World, name: &str) {
+pub(crate) async fn run_on_host(world: &World, name: &str) {
     let key = on_host(name);
     let binding = json!({"metadata": {"name": name}, "target": {"kind": "Node", "name": "node-1"}});
     world.host.post(&PODS, &key, "binding", binding).await;
