@@ -84,9 +84,6 @@ fn from_host(spec: &VirtualClusterSpec, kinds: &mut Vec<HostKind>) {
     if sync.from_host.events.enabled {
         kinds.push(read(resource::EVENTS, Reach::OwnNamespace));
     }
-    if sync.to_host.services.enabled {
-        kinds.push(read(resource::SERVICE_CIDRS, Reach::All));
-    }
     if sync.to_host.persistent_volume_claims.enabled {
         kinds.push(read(resource::PERSISTENT_VOLUMES, Reach::All));
     }

@@ -166,7 +166,7 @@ fn host_object<K: Kind>(sides: &Sides<'_>, value: &Value, there: &Value) -> Resu
     }
     K::shape(&mut host);
     let scene = Scene {
-        sides,
+        binding: &sides.binding,
         virtual_object: value,
         host_object: there,
     };

@@ -136,7 +136,7 @@ impl Pass<'_> {
             .of_messages(&mut report.status);
         if !self.patches.is_empty() {
             let scene = patches::Scene {
-                sides: self.sides,
+                binding: &self.sides.binding,
                 virtual_object: self.value,
                 host_object: there,
             };

@@ -48,7 +48,7 @@ pub(crate) fn wanted(pass: &Pass<'_>, there: &Value) -> Outcome {
     }
     if !pass.patches.is_empty() {
         let scene = patches::Scene {
-            sides: pass.sides,
+            binding: &pass.sides.binding,
             virtual_object: pass.value,
             host_object: there,
         };

@@ -1,7 +1,7 @@
 //! Network policies: the same pods on the host, and never more than the tenant's own.
 
 use serde_json::{Value, json};
-use warren_apimachinery::resource;
+use warren_apimachinery::{LabelSelector, Meta, ObjectKey, resource};
 use warren_apimachinery::value::ValueExt;
 use warren_translate::{Tenant, Virtual};
 
@@ -12,10 +12,19 @@ use crate::pod::references::elements;
 pub(crate) const ROW: Row = Row {
     shape: |sides, value, host| {
         let namespace = value.text("/metadata/namespace");
-        host.set(
-            "/spec",
-            host_spec(&sides.binding.tenant, namespace, value.at("/spec")),
-        );
+        let mut spec = host_spec(&sides.binding.tenant, namespace, value.at("/spec"));
+        if let Some(address) = &sides.binding.dns {
+            let key = ObjectKey::cluster(DNS_NAMESPACE);
+            let there = sides.virtual_cluster.get(&resource::NAMESPACES, &key);
+            let labels = there.map(|namespace| namespace.meta().clone()).unwrap_or_default();
+            let served = Served {
+                address,
+                labels: &labels,
+                namespace,
+            };
+            reach_dns(value.at("/spec"), &served, &mut spec);
+        }
+        host.set("/spec", spec);
         Carry::Yes
     },
     ..Row::new("sync-network-policies", resource::NETWORK_POLICIES, |spec| {
@@ -71,6 +80,52 @@ fn translate_peer(tenant: &Tenant, namespace: &str, peer: &mut Value) {
     peer.set("/podSelector", selector);
 }
 
+/// Where tenants' policies look for name servers: pods of this namespace with these labels.
+const DNS_NAMESPACE: &str = "kube-system";
+const DNS_LABELS: [(&str, &str); 1] = [("k8s-app", "kube-dns")];
+
+/// Who answers for names.
+struct Served<'a> {
+    address: &'a str,
+    /// The labels of the namespace that tenants look for name servers in.
+    labels: &'a Meta,
+    /// The policy's own namespace.
+    namespace: &'a str,
+}
+
+/// The virtual cluster's name server is no pod of its own, so a peer that would have selected one lets its address
+/// through.
+fn reach_dns(spec: &Value, served: &Served<'_>, host: &mut Value) {
+    let bits = if served.address.contains(':') { 128 } else { 32 };
+    let block = json!({"ipBlock": {"cidr": format!("{}/{bits}", served.address)}});
+    let rules = spec.items("/egress").iter().zip(elements(host, "egress"));
+    for (rule, host) in rules {
+        let selected = rule.items("/to").iter().any(|peer| selects_dns(peer, served));
+        if let Some(peers) = host.get_mut("to").and_then(Value::as_array_mut).filter(|_| selected) {
+            peers.push(block.clone());
+        }
+    }
+}
+
+fn selects_dns(peer: &Value, served: &Served<'_>) -> bool {
+    if !peer.at("/ipBlock").is_null() {
+        return false;
+    }
+    let labels = DNS_LABELS.map(|(key, value)| (key.into(), value.into()));
+    let pod = Meta {
+        labels: Box::new(labels),
+        ..Meta::default()
+    };
+    let selects = |selector: &Value, meta: &Meta| {
+        selector.is_null() || LabelSelector::from_json(selector).is_ok_and(|selector| selector.matches(meta))
+    };
+    let of_namespace = match peer.at("/namespaceSelector") {
+        Value::Null => served.namespace == DNS_NAMESPACE,
+        selector => selects(selector, served.labels),
+    };
+    of_namespace && selects(peer.at("/podSelector"), &pod)
+}
+
 #[cfg(test)]
 mod tests {
     use warren_translate::namespace_label;
@@ -112,5 +167,35 @@ mod tests {
         );
         let block = json!({"ipBlock": {"cidr": "10.0.0.0/8"}});
         check(block.clone(), block);
+    }
+
+    #[test]
+    fn a_peer_that_selects_name_servers_reaches_the_virtual_clusters() {
+        let tenant = Tenant::new("demo", "team-a");
+        let labels = Meta {
+            labels: Box::new([("kubernetes.io/metadata.name".into(), "kube-system".into())]),
+            ..Meta::default()
+        };
+        let served = Served {
+            address: "10.96.0.53",
+            labels: &labels,
+            namespace: "shop",
+        };
+        let of_system = json!({"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}});
+        let dns = json!({"matchLabels": {"k8s-app": "kube-dns"}});
+        let cases = [
+            (json!({"namespaceSelector": of_system, "podSelector": dns}), true),
+            (json!({"namespaceSelector": {}}), true),
+            (json!({"podSelector": dns}), false),
+            (json!({"namespaceSelector": {"matchLabels": {"team": "blue"}}}), false),
+            (json!({"ipBlock": {"cidr": "10.0.0.0/8"}}), false),
+        ];
+        for (peer, reaches) in cases {
+            let spec = json!({"podSelector": {}, "egress": [{"to": [peer]}]});
+            let mut host = host_spec(&tenant, "shop", &spec);
+            reach_dns(&spec, &served, &mut host);
+            let last = host.items("/egress/0/to").last().cloned().unwrap_or_default();
+            assert_eq!(last == json!({"ipBlock": {"cidr": "10.96.0.53/32"}}), reaches, "{peer}");
+        }
     }
 }

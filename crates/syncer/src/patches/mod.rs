@@ -9,17 +9,19 @@ mod expression;
 
 use serde_json::{Value, json};
 use warren_apimachinery::value::ValueExt;
-use warren_apimachinery::{GroupVersion, Resource};
+use warren_apimachinery::{GroupVersion, ObjectKey, Resource, resource};
 use warren_config::{Patch, PatchReference};
 use warren_translate::Virtual;
 
-use crate::mirrored::{Report, name_on_host};
+use crate::binding::Binding;
+use crate::catalogue::MIRRORED;
+use crate::mirrored::Report;
 use crate::path::Path;
-use crate::sides::{Sides, kind_of};
+use crate::sides::host_key;
 
 /// What expressions may look at.
 pub(crate) struct Scene<'a> {
-    pub(crate) sides: &'a Sides<'a>,
+    pub(crate) binding: &'a Binding,
     pub(crate) virtual_object: &'a Value,
     /// `null` when there is none yet.
     pub(crate) host_object: &'a Value,
@@ -88,12 +90,12 @@ pub(crate) fn to_virtual(patches: &[Patch], scene: &Scene<'_>, report: &mut Repo
 /// As `to_host`.
 pub(crate) fn from_host(
     patches: &[Patch],
-    sides: &Sides<'_>,
+    binding: &Binding,
     host: &Value,
     view: &mut Value,
 ) -> Result<(), String> {
     let scene = Scene {
-        sides,
+        binding,
         virtual_object: &Value::Null,
         host_object: host,
     };
@@ -166,7 +168,7 @@ fn translate(patch: &Patch, scene: &Scene<'_>, object: &mut Value, place: &str) 
 }
 
 fn translate_labels(scene: &Scene<'_>, object: &mut Value, place: &str) {
-    let tenant = &scene.sides.binding.tenant;
+    let tenant = &scene.binding.tenant;
     let namespace = Virtual(scene.virtual_object.text("/metadata/namespace"));
     let value = object.at(place).clone();
     let is_selector = ["matchLabels", "matchExpressions"]
@@ -194,9 +196,7 @@ fn translate_reference(reference: &PatchReference, scene: &Scene<'_>, object: &m
     };
     let kind = text(&reference.kind_path).unwrap_or_else(|| reference.kind.clone());
     let api_version = text(&reference.api_version_path).unwrap_or_else(|| reference.api_version.clone());
-    let Some(resource) = resource_of(scene.sides, &api_version, &kind) else {
-        return;
-    };
+    let resource = resource_of(&api_version, &kind);
     let namespace_place = below(&reference.namespace_path);
     let namespace = text(&reference.namespace_path)
         .unwrap_or_else(|| scene.virtual_object.text("/metadata/namespace").to_owned());
@@ -204,19 +204,24 @@ fn translate_reference(reference: &PatchReference, scene: &Scene<'_>, object: &m
     let Some(name) = object.at(&name_place).as_str().filter(|name| !name.is_empty()) else {
         return;
     };
-    let name = name_on_host(scene.sides, &resource, &namespace, name);
-    object.set(&name_place, name.as_str());
+    let key = host_key(scene.binding, &resource, &ObjectKey::namespaced(namespace, name));
+    object.set(&name_place, key.name.as_str());
     if let Some(place) = namespace_place.filter(|place| object.at(place).is_string()) {
-        let host = scene.sides.binding.tenant.host_namespace().0.as_str();
-        object.set(&place, host);
+        object.set(&place, key.namespace.as_str());
     }
 }
 
-/// The resource of a kind; a kind that the virtual cluster does not serve is not translated.
-fn resource_of(sides: &Sides<'_>, api_version: &str, kind: &str) -> Option<Resource> {
-    let group_version = GroupVersion::parse(api_version)?;
-    kind_of(sides.virtual_cluster, &group_version.group, kind)
+/// The resource of a kind, as far as names are made by it: cluster-scoped kinds are those of the table; any other is
+/// one of namespaces, whose names may hold dots.
+fn resource_of(api_version: &str, kind: &str) -> Resource {
+    let group = GroupVersion::parse(api_version).map(|parsed| parsed.group).unwrap_or_default();
+    let known = MIRRORED.iter().map(|row| row.resource).chain(NAMED_OTHERWISE);
+    let mut of_kind = known.filter(|resource| resource.group == group && resource.kind == kind);
+    of_kind.next().unwrap_or(resource::SECRETS)
 }
+
+/// Kinds of other rules that are named in ways of their own.
+const NAMED_OTHERWISE: [Resource; 2] = [resource::SERVICES, resource::CONFIG_MAPS];
 
 /// Puts back what no patch may change: whose the object is, its name and its owner.
 fn protect(host: &mut Value, metadata: &Value) {

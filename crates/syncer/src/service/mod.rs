@@ -86,10 +86,25 @@ pub(crate) fn may_be_reserved(host: &Value, now: Timestamp) -> Option<Duration> 
     COMMIT_TIME.checked_sub(age).filter(|left| !left.is_zero())
 }
 
+async fn wanted(
+    sides: &Sides<'_>,
+    service: &Object,
+    value: &Value,
+    there: &Value,
+) -> Result<Value, ReconcileError> {
+    match host_service(&sides.binding, value, there) {
+        Ok(wanted) => Ok(wanted),
+        Err(why) => {
+            sides.warn(&SERVICES, service, &why).await;
+            Err(ReconcileError::Never(why))
+        }
+    }
+}
+
 /// Someone deleted the host Service: a new one, with the addresses that the virtual one shows, if they are free.
 async fn recreate(sides: &Sides<'_>, service: &Object) -> Result<(), ReconcileError> {
     let value = service.to_value();
-    let mut wanted = host_service(&sides.binding, &value);
+    let mut wanted = wanted(sides, service, &value, &Value::Null).await?;
     keep_addresses(&mut wanted, &value);
     match sides.host.create(&SERVICES, wanted).await {
         Ok(_) => Ok(()),
@@ -103,7 +118,7 @@ async fn recreate(sides: &Sides<'_>, service: &Object) -> Result<(), ReconcileEr
 /// Virtual → host.
 async fn follow(sides: &Sides<'_>, service: &Object, host: &Object) -> Result<(), ReconcileError> {
     let there = host.to_value();
-    let wanted = host_service(&sides.binding, &service.to_value());
+    let wanted = wanted(sides, service, &service.to_value(), &there).await?;
     let parts = parts(&wanted);
     let base = Applied::read(&there);
     let mut patch = json!({});

@@ -14,6 +14,7 @@ use crate::applied::APPLIED;
 use crate::binding::Binding;
 use crate::from_host::says_ours;
 use crate::sides::ours;
+use crate::wording::Wording;
 
 /// Makes or changes the host Service of `service`, which passed admission and validation and is about to be
 /// committed, and fills in the addresses that the host gave. A dry run touches nothing.
@@ -34,27 +35,33 @@ pub async fn reserve(
     if old.is_some_and(|old| old.at("/spec") == service.at("/spec")) {
         return Ok(());
     }
-    let mut wanted = host_service(binding, service);
+    let host_key = binding
+        .tenant
+        .host_key(&resource::SERVICES, &Virtual(virtual_key(service)))
+        .0;
+    let there = host.get(&resource::SERVICES, &host_key);
+    let value = there.as_ref().map(|there| there.to_value()).unwrap_or_default();
+    let mut wanted = host_service(binding, service, &value)
+        .map_err(|why| refusal(service, StatusReason::InternalError, &why))?;
     if old.is_none() {
         // Addresses that the tenant asks for are asked of the host.
         keep_addresses(&mut wanted, service);
     }
-    let key = ObjectKey::namespaced(wanted.text("/metadata/namespace"), wanted.text("/metadata/name"));
-    let answered = match host.get(&resource::SERVICES, &key) {
+    let answered = match there {
         None => host.create(&resource::SERVICES, wanted).await,
         Some(there) => {
             if ours(binding, &there).is_none_or(|identity| identity.key.0 != virtual_key(service)) {
                 let why = "the name of its host object is taken";
                 return Err(refusal(service, StatusReason::Conflict, why));
             }
-            let patch = json!({"spec": replaced(there.to_value().at("/spec"), wanted.at("/spec")),
+            let patch = json!({"spec": replaced(value.at("/spec"), wanted.at("/spec")),
                 "metadata": {"annotations": wanted.at("/metadata/annotations"), "labels": wanted.at("/metadata/labels")}});
-            host.merge_patch(&resource::SERVICES, &key, Part::Main, patch)
+            host.merge_patch(&resource::SERVICES, &host_key, Part::Main, patch)
                 .await
         }
     };
     let answered = answered
-        .map_err(|status| translated(service, &status))?
+        .map_err(|status| translated(binding, service, &status))?
         .to_value();
     adopt(service, &answered);
     Ok(())
@@ -136,48 +143,78 @@ pub(super) fn adopt(service: &mut Value, host: &Value) {
 }
 
 /// The host's refusal as a refusal of the virtual object: field errors keep their paths, names are replaced.
-fn translated(service: &Value, status: &Status) -> Status {
+fn translated(binding: &Binding, service: &Value, status: &Status) -> Status {
     let reason = status.reason().unwrap_or(StatusReason::InternalError);
+    if reason == StatusReason::Invalid {
+        return invalid(service, status);
+    }
+    let (reason, why) = match reason {
+        StatusReason::Forbidden | StatusReason::BadRequest => {
+            let mut wording = Wording::of(binding, service.text("/metadata/namespace"));
+            let host = binding.tenant.host_name(&resource::SERVICES, &Virtual(virtual_key(service)));
+            wording.replace(&host.0, service.text("/metadata/name"));
+            let told = crate::refusal::refusal(status, &wording);
+            let why = told.map_or_else(|| "the host cluster refuses it".to_owned(), |(_, message)| message);
+            (StatusReason::Forbidden, why)
+        }
+        StatusReason::AlreadyExists | StatusReason::Conflict => (
+            StatusReason::Conflict,
+            "its object on the host cluster is being changed, please try again".to_owned(),
+        ),
+        StatusReason::TooManyRequests => {
+            let why = format!("{} cannot get its addresses: the host cluster is busy, please try again", named(service));
+            return Status::too_many_requests(why, 1);
+        }
+        // Down, slow, or broken. What it may have done all the same, the rule removes.
+        _ => {
+            let why = format!(
+                "{} cannot get its addresses: the API of the host cluster does not answer, please try again",
+                named(service)
+            );
+            return Status::new(StatusReason::ServiceUnavailable, why);
+        }
+    };
+    refusal(service, reason, &why)
+}
+
+fn named(service: &Value) -> String {
+    format!("Service {:?}", service.text("/metadata/name"))
+}
+
+/// Field errors, each once.
+fn invalid(service: &Value, status: &Status) -> Status {
     let causes = status
         .details()
         .map(|details| details.causes.clone())
         .unwrap_or_default();
-    let why = if causes.is_empty() {
-        match reason {
-            StatusReason::Forbidden => "the host cluster refuses it".to_owned(),
-            _ => "the host cluster cannot take it now".to_owned(),
+    let mut said: Vec<String> = Vec::new();
+    for cause in &causes {
+        let text = format!("{}: {}", cause.field, cause.message);
+        if !said.contains(&text) {
+            said.push(text);
         }
-    } else {
-        let mut said: Vec<String> = Vec::new();
-        for cause in &causes {
-            let text = format!("{}: {}", cause.field, cause.message);
-            if !said.contains(&text) {
-                said.push(text);
-            }
-        }
-        match said.as_slice() {
-            [only] => only.clone(),
-            all => format!("[{}]", all.join(", ")),
-        }
-    };
-    if reason == StatusReason::Invalid {
-        let details = Details {
-            name: service.text("/metadata/name").to_owned(),
-            kind: "Service".to_owned(),
-            causes,
-            ..Details::default()
-        };
-        return refusal(service, reason, &why).with_details(details);
     }
-    refusal(service, reason, &why).with_causes(causes)
+    let why = match said.as_slice() {
+        [] => "the host cluster cannot take it".to_owned(),
+        [only] => only.clone(),
+        all => format!("[{}]", all.join(", ")),
+    };
+    let details = Details {
+        name: service.text("/metadata/name").to_owned(),
+        kind: "Service".to_owned(),
+        causes,
+        ..Details::default()
+    };
+    refusal(service, StatusReason::Invalid, &why).with_details(details)
 }
 
 fn refusal(service: &Value, reason: StatusReason, why: &str) -> Status {
     let name = service.text("/metadata/name");
     let services = GroupResource::new("", "services");
     match reason {
-        StatusReason::Conflict | StatusReason::AlreadyExists => Status::conflict(&services, name, why),
+        StatusReason::Conflict => Status::conflict(&services, name, why),
         StatusReason::Forbidden => Status::forbidden(&services, name, why),
-        _ => Status::new(reason, format!("Service {name:?} is invalid: {why}")),
+        StatusReason::Invalid => Status::new(reason, format!("Service {name:?} is invalid: {why}")),
+        _ => Status::new(reason, format!("Service {name:?}: {why}")),
     }
 }

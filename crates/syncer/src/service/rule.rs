@@ -7,6 +7,7 @@ use warren_translate::Virtual;
 
 use crate::applied::{APPLIED, Applied, Parts, metadata_parts};
 use crate::binding::Binding;
+use crate::patches::{self, Scene};
 use crate::sides::host_metadata;
 
 /// The part of the base that stands for `spec`.
@@ -41,8 +42,12 @@ const KEPT: &[&str] = &[
     "publishNotReadyAddresses",
 ];
 
-/// What the host Service should be, base included. Addresses are left to the host, but for `None` (headless).
-pub(crate) fn host_service(binding: &Binding, service: &Value) -> Value {
+/// What the host Service should be, base included. Addresses are left to the host, but for `None` (headless). `there` is
+/// the host Service as it is now.
+///
+/// # Errors
+/// Which patch of the configuration fails, and why.
+pub(crate) fn host_service(binding: &Binding, service: &Value, there: &Value) -> Result<Value, String> {
     let tenant = &binding.tenant;
     let mut spec = Map::new();
     for field in KEPT {
@@ -67,11 +72,17 @@ pub(crate) fn host_service(binding: &Binding, service: &Value) -> Value {
     }
     let metadata = host_metadata(binding, &resource::SERVICES, service);
     let mut object = json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec});
+    let scene = Scene {
+        binding,
+        virtual_object: service,
+        host_object: there,
+    };
+    patches::to_host(&binding.spec.sync.to_host.services.patches, &scene, &mut object)?;
     let base = Applied::of(&parts(&object));
     if let Some(annotations) = object.object_at("/metadata/annotations") {
         annotations.insert(APPLIED.to_owned(), base.to_text().into());
     }
-    object
+    Ok(object)
 }
 
 /// The parts of a wanted host Service. What the host may fill in is none: the virtual Service takes it over.

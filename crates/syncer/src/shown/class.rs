@@ -32,8 +32,9 @@ pub(crate) struct Class {
     pub(crate) setting: fn(&VirtualClusterSpec) -> Setting<'_>,
     /// Fields that the API does not let change, as pointers.
     pub(crate) fixed: &'static [&'static str],
-    /// Takes out what the tenant may not know; `false`: it does not see the object at all.
-    pub(crate) view: fn(&Sides<'_>, &mut Value) -> bool,
+    /// Takes out what the tenant may not know; `false`: it does not see the object at all. (sides, host object, virtual
+    /// object so far, which has no status)
+    pub(crate) view: fn(&Sides<'_>, &Value, &mut Value) -> bool,
 }
 
 /// What the configuration says of a kind of class.
@@ -169,10 +170,10 @@ impl ShownClasses {
         let mut view = host.clone();
         view.set("/metadata", plain_metadata(key, host));
         view.take_at("/status");
-        if !(self.class.view)(sides, &mut view) {
+        if !(self.class.view)(sides, host, &mut view) {
             return Ok(None);
         }
-        patches::from_host(patches, sides, host, &mut view).map_err(ReconcileError::Never)?;
+        patches::from_host(patches, &sides.binding, host, &mut view).map_err(ReconcileError::Never)?;
         Ok(Some(view))
     }
 }

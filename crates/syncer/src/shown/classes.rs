@@ -43,7 +43,7 @@ pub(crate) static CLASSES: &[Class] = &[
     Class {
         watches: &[resource::PRIORITY_CLASSES, resource::NAMESPACES],
         fixed: &["/value", "/preemptionPolicy"],
-        view: |_, class| !class.text("/metadata/name").starts_with("system-"),
+        view: |_, host, _| !host.text("/metadata/name").starts_with("system-"),
         ..plain(
             "sync-shown-priority-classes",
             resource::PRIORITY_CLASSES,
@@ -97,6 +97,20 @@ pub(crate) static CLASSES: &[Class] = &[
             selected(&spec.sync.from_host.device_classes)
         })
     },
+    // The host gives the addresses of services, so its ranges are the tenant's.
+    Class {
+        watches: &[resource::SERVICE_CIDRS, resource::NAMESPACES],
+        fixed: &["/spec/cidrs"],
+        view: |_, host, range| {
+            range.set("/status", host.at("/status").clone());
+            true
+        },
+        ..plain("sync-service-ranges", resource::SERVICE_CIDRS, |spec| Setting {
+            enabled: spec.sync.to_host.services.enabled,
+            selector: None,
+            patches: &[],
+        })
+    },
     Class {
         watches: &[resource::VOLUME_SNAPSHOT_CLASSES, resource::NAMESPACES],
         view: without_secrets,
@@ -126,7 +140,7 @@ const fn plain(
         watches: &[],
         setting,
         fixed: &[],
-        view: |_, _| true,
+        view: |_, _, _| true,
     }
 }
 
@@ -156,7 +170,7 @@ fn csi<'a>(spec: &VirtualClusterSpec, said: &'a SyncedAuto) -> Setting<'a> {
 }
 
 /// Parameters that name secrets of the host stay there.
-fn without_secrets(_: &Sides<'_>, class: &mut Value) -> bool {
+fn without_secrets(_: &Sides<'_>, _: &Value, class: &mut Value) -> bool {
     if let Some(Value::Object(parameters)) = class.get_mut("parameters") {
         parameters.retain(|key, _| !key.contains("secret"));
         if parameters.is_empty() {
@@ -167,18 +181,18 @@ fn without_secrets(_: &Sides<'_>, class: &mut Value) -> bool {
 }
 
 /// What parameters name is an object of the host.
-fn without_parameters(_: &Sides<'_>, class: &mut Value) -> bool {
+fn without_parameters(_: &Sides<'_>, _: &Value, class: &mut Value) -> bool {
     class.take_at("/spec/parameters");
     class.take_at("/spec/parametersRef");
     true
 }
 
-fn of_shown_nodes(sides: &Sides<'_>, node: &mut Value) -> bool {
+fn of_shown_nodes(sides: &Sides<'_>, node: &Value, _: &mut Value) -> bool {
     let key = ObjectKey::cluster(node.text("/metadata/name"));
     sides.virtual_cluster.get(&resource::NODES, &key).is_some()
 }
 
-fn of_shown_classes(sides: &Sides<'_>, capacity: &mut Value) -> bool {
+fn of_shown_classes(sides: &Sides<'_>, capacity: &Value, _: &mut Value) -> bool {
     let key = ObjectKey::cluster(capacity.text("/storageClassName"));
     let class = sides.virtual_cluster.get(&resource::STORAGE_CLASSES, &key);
     class.is_some_and(|class| is_ours(&class))

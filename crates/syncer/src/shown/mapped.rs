@@ -260,7 +260,7 @@ fn view(
     if !as_seen(sides, object, &mut view) {
         return Ok(None);
     }
-    patches::from_host(patches, sides, host, &mut view).map_err(ReconcileError::Never)?;
+    patches::from_host(patches, &sides.binding, host, &mut view).map_err(ReconcileError::Never)?;
     Ok(Some(view))
 }
 
