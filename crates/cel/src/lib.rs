@@ -1,0 +1,32 @@
+//! The Common Expression Language, typed and costed as Kubernetes 1.36 does: text in ([`Program::compile`]),
+//! values of JSON in ([`Bindings`]), a value out ([`Program::evaluate`]).
+//!
+//! Pure: no I/O, no clock (time zones by name are read by `jiff` from the machine's database). Bounded: the
+//! length of the source, the height of its tree, the memory of regular expressions, the cost of an evaluation.
+//! What expressions are for (rules of custom resources, admission policies, patches) is their users'.
+
+mod bindings;
+mod cache;
+mod check;
+mod declared;
+mod environment;
+mod escape;
+mod estimate;
+mod evaluate;
+mod library;
+mod plan;
+mod program;
+mod syntax;
+mod typing;
+mod value;
+
+pub use bindings::Bindings;
+pub use cache::Cache;
+pub use declared::{Declared, Field, Identity, Kind, MAX_REQUEST_BYTES, Object};
+pub use environment::Environment;
+pub use escape::escape;
+pub use estimate::Estimate;
+pub use library::{Attributes, Authorizer, Decision, Library};
+pub use program::{CALL_LIMIT, CompileError, EvaluationError, Expression, Outcome, Program};
+pub use typing::Type;
+pub use value::{Fields, FieldsRef, Text, Value};

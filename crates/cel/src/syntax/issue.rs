@@ -1,0 +1,76 @@
+//! What is wrong with an expression, and where: upstream's texts with the line and a caret below it.
+
+use std::fmt::Write;
+
+/// How many faults are listed.
+const MOST: usize = 100;
+/// The longest line that is shown with a fault.
+const LONGEST_LINE: usize = 16_384;
+
+/// One fault, at a character of the source.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Issue {
+    pub(crate) offset: usize,
+    pub(crate) message: String,
+}
+
+/// Faults in the order they were found.
+#[derive(Debug, Default)]
+pub(crate) struct Issues {
+    all: Vec<Issue>,
+    more: usize,
+}
+
+impl Issues {
+    pub(crate) fn report(&mut self, offset: usize, message: impl Into<String>) {
+        if self.all.len() >= MOST {
+            self.more += 1;
+            return;
+        }
+        self.all.push(Issue {
+            offset,
+            message: message.into(),
+        });
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// The text that upstream answers with.
+    pub(crate) fn render(mut self, source: &str) -> String {
+        self.all.sort_by_key(|issue| issue.offset);
+        let shown: Vec<String> = self.all.iter().map(|issue| show(issue, source)).collect();
+        let mut text = shown.join("\n");
+        if self.more > 0 {
+            let _ = write!(text, "\n{} more errors were truncated", self.more);
+        }
+        text
+    }
+}
+
+fn show(issue: &Issue, source: &str) -> String {
+    let before: String = source.chars().take(issue.offset).collect();
+    let line = before.matches('\n').count();
+    let column = before.chars().rev().take_while(|c| *c != '\n').count();
+    let mut text = format!("ERROR: <input>:{}:{}: {}", line + 1, column + 1, issue.message);
+    let snippet = source
+        .split('\n')
+        .nth(line)
+        .filter(|snippet| snippet.len() <= LONGEST_LINE);
+    if let Some(snippet) = snippet {
+        let snippet = snippet.replace('\t', " ");
+        let mut chars = snippet.chars();
+        let dots = chars.by_ref().take(column);
+        let dots: String = dots
+            .map(|c| if c.is_ascii() { '.' } else { '\u{ff0e}' })
+            .collect();
+        let caret = if chars.next().is_none_or(|c| c.is_ascii()) {
+            '^'
+        } else {
+            '\u{ff3e}'
+        };
+        let _ = write!(text, "\n | {snippet}\n | {dots}{caret}");
+    }
+    text
+}

@@ -1,0 +1,585 @@
+//! The grammar, by recursive descent. Bounded in the length of the source, in nesting, and in the height of
+//! the tree, so that whoever walks the tree later is safe.
+
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+
+use super::issue::Issues;
+use super::token::{Token, tokens};
+use super::tree::{Call, Entry, Expr, FieldValue, Id, List, Node, Select};
+use super::{literal, macros};
+use crate::escape::is_reserved;
+use crate::value::Value;
+
+/// The longest source, in characters, as upstream.
+const LONGEST: usize = 100_000;
+/// The deepest nesting, as upstream.
+const DEEPEST: usize = 250;
+/// The highest tree, macros expanded. Upstream has no such bound; no rule in use comes near it.
+const HIGHEST: usize = 400;
+/// The most nodes that a tree may have before a macro doubles part of it.
+const MOST_NODES: usize = 100_000;
+
+const EXPRESSION: &str = "{'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, \
+                          STRING, BYTES, IDENTIFIER}";
+
+/// A parsed expression: its tree, and where each node stands.
+#[derive(Debug)]
+pub(crate) struct Parsed {
+    pub(crate) root: Expr,
+    /// The character that a node is found at, by number.
+    pub(crate) offsets: Vec<usize>,
+}
+
+/// Parses `source`, macros expanded.
+pub(crate) fn parse(source: &str) -> Result<Parsed, Issues> {
+    let characters: Vec<char> = source.chars().collect();
+    let mut issues = Issues::default();
+    if characters.len() > LONGEST {
+        let size = characters.len();
+        issues.report(
+            0,
+            format!("expression code point size exceeds limit: size: {size}, limit {LONGEST}"),
+        );
+        return Err(issues);
+    }
+    let tokens = tokens(&characters, &mut issues);
+    let mut parser = Parser {
+        tokens,
+        at: 0,
+        depth: 0,
+        offsets: Vec::new(),
+        issues,
+    };
+    let root = parser.whole();
+    match root {
+        Ok(root) if parser.issues.is_empty() => Ok(Parsed {
+            root,
+            offsets: parser.offsets,
+        }),
+        _ => Err(parser.issues),
+    }
+}
+
+/// The fault is among the issues.
+pub(super) struct Reported;
+
+pub(super) type Step<T = Expr> = Result<T, Reported>;
+
+pub(super) struct Parser {
+    tokens: Vec<(usize, Token)>,
+    at: usize,
+    depth: usize,
+    offsets: Vec<usize>,
+    issues: Issues,
+}
+
+impl Parser {
+    fn whole(&mut self) -> Step {
+        let root = self.expression()?;
+        let token = self.peek().clone();
+        if token != Token::End {
+            // One token too many is extraneous; what stands before more of them is a mismatch.
+            let is_last = self
+                .tokens
+                .get(self.at + 1)
+                .is_none_or(|(_, next)| *next == Token::End);
+            let what = if is_last { "extraneous" } else { "mismatched" };
+            return self.syntax(format!("{what} input '{}' expecting <EOF>", token.text()));
+        }
+        Ok(root)
+    }
+
+    fn peek(&self) -> &Token {
+        self.tokens.get(self.at).map_or(&Token::End, |(_, token)| token)
+    }
+
+    fn offset(&self) -> usize {
+        self.tokens
+            .get(self.at)
+            .or(self.tokens.last())
+            .map_or(0, |(offset, _)| *offset)
+    }
+
+    fn next(&mut self) -> Token {
+        let token = self.peek().clone();
+        self.at += 1;
+        token
+    }
+
+    fn accept(&mut self, sign: &str) -> bool {
+        let found = self.peek().is(sign);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn expect(&mut self, sign: &str, expecting: &str) -> Step<()> {
+        if self.accept(sign) {
+            return Ok(());
+        }
+        let text = self.peek().text().to_owned();
+        self.syntax(format!("mismatched input '{text}' expecting {expecting}"))
+    }
+
+    fn syntax<T>(&mut self, message: String) -> Step<T> {
+        let offset = self.offset();
+        self.issues.report(offset, format!("Syntax error: {message}"));
+        Err(Reported)
+    }
+
+    /// Reports a fault at a node and gives a node to go on with.
+    pub(super) fn fault(&mut self, at: Id, message: impl Into<String>) -> Expr {
+        let offset = self.place(at);
+        self.issues.report(offset, message);
+        let id = self.id(offset);
+        Expr::new(id, Node::Literal(Value::Null))
+    }
+
+    pub(super) fn place(&self, id: Id) -> usize {
+        self.offsets.get(id).copied().unwrap_or_default()
+    }
+
+    /// Whether nothing more may be copied.
+    pub(super) fn is_full(&self) -> bool {
+        self.offsets.len() > MOST_NODES
+    }
+
+    pub(super) fn id(&mut self, offset: usize) -> Id {
+        self.offsets.push(offset);
+        self.offsets.len() - 1
+    }
+
+    /// A node, unless the tree gets too high with it.
+    pub(super) fn node(&mut self, id: Id, node: Node) -> Expr {
+        let expr = Expr::new(id, node);
+        if expr.height <= HIGHEST {
+            return expr;
+        }
+        self.fault(id, "max recursion depth exceeded")
+    }
+
+    pub(super) fn call(&mut self, id: Id, function: &str, arguments: Vec<Expr>) -> Expr {
+        let call = Call {
+            function: SmolStr::new(function),
+            target: None,
+            arguments,
+        };
+        self.node(id, Node::Call(Box::new(call)))
+    }
+
+    fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> Step<T>) -> Step<T> {
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            let offset = self.offset();
+            self.issues
+                .report(offset, format!("expression recursion limit exceeded: {DEEPEST}"));
+            return Err(Reported);
+        }
+        let result = inner(self);
+        self.depth -= 1;
+        result
+    }
+
+    fn expression(&mut self) -> Step {
+        self.nested(|parser| {
+            let condition = parser.binary(0)?;
+            let offset = parser.offset();
+            if !parser.accept("?") {
+                return Ok(condition);
+            }
+            let id = parser.id(offset);
+            let then = parser.nested(|parser| parser.binary(0))?;
+            parser.expect(":", "':'")?;
+            let or_else = parser.expression()?;
+            Ok(parser.call(id, "_?_:_", vec![condition, then, or_else]))
+        })
+    }
+
+    /// Operators of at least this rank.
+    fn binary(&mut self, rank: usize) -> Step {
+        let mut left = self.unary()?;
+        while let Some((function, found)) = operator(self.peek()).filter(|(_, found)| *found >= rank) {
+            if found < 2 {
+                left = self.logical(left, function, found)?;
+                continue;
+            }
+            let offset = self.offset();
+            self.at += 1;
+            let id = self.id(offset);
+            let right = self.nested(|parser| parser.binary(found + 1))?;
+            left = self.call(id, function, vec![left, right]);
+        }
+        Ok(left)
+    }
+
+    /// `a && b && c` as a balanced tree, as upstream makes it.
+    fn logical(&mut self, first: Expr, function: &'static str, rank: usize) -> Step {
+        let mut terms = vec![first];
+        let mut ids = Vec::new();
+        while operator(self.peek()).is_some_and(|(_, found)| found == rank) {
+            let offset = self.offset();
+            self.at += 1;
+            let term = self.nested(|parser| parser.binary(rank + 1))?;
+            terms.push(term);
+            ids.push(self.id(offset));
+        }
+        Ok(self.balanced(function, &mut terms.into_iter(), &ids))
+    }
+
+    fn balanced(&mut self, function: &str, terms: &mut dyn Iterator<Item = Expr>, ids: &[Id]) -> Expr {
+        let middle = ids.len() / 2;
+        let (before, after) = (
+            ids.get(..middle).unwrap_or_default(),
+            ids.get(middle + 1..).unwrap_or_default(),
+        );
+        let Some(id) = ids.get(middle).copied() else {
+            let lost = self.offsets.len().saturating_sub(1);
+            return terms
+                .next()
+                .unwrap_or_else(|| Expr::new(lost, Node::Literal(Value::Null)));
+        };
+        let left = self.balanced(function, terms, before);
+        let right = self.balanced(function, terms, after);
+        self.call(id, function, vec![left, right])
+    }
+
+    fn unary(&mut self) -> Step {
+        let offset = self.offset();
+        for (sign, function) in [("!", "!_"), ("-", "-_")] {
+            let mut count = 0;
+            while self.peek().is(sign) {
+                let is_literal = sign == "-"
+                    && matches!(
+                        self.tokens.get(self.at + 1),
+                        Some((_, Token::Int(_) | Token::Float(_)))
+                    );
+                if is_literal && count == 0 {
+                    break;
+                }
+                self.at += 1;
+                count += 1;
+            }
+            if count == 0 {
+                continue;
+            }
+            if count % 2 == 0 {
+                return self.member();
+            }
+            let id = self.id(offset);
+            let operand = self.member()?;
+            return Ok(self.call(id, function, vec![operand]));
+        }
+        self.member()
+    }
+
+    fn member(&mut self) -> Step {
+        let mut operand = self.primary()?;
+        loop {
+            let offset = self.offset();
+            if self.accept(".") {
+                operand = self.dot(operand, offset)?;
+            } else if self.accept("[") {
+                let function = if self.accept("?") { "_[?_]" } else { "_[_]" };
+                let id = self.id(offset);
+                let index = self.expression()?;
+                self.expect("]", "']'")?;
+                operand = self.call(id, function, vec![operand, index]);
+            } else {
+                return Ok(operand);
+            }
+        }
+    }
+
+    fn dot(&mut self, operand: Expr, offset: usize) -> Step {
+        let is_optional = self.accept("?");
+        let name_offset = self.offset();
+        let name = match self.next() {
+            Token::Ident(name) if !matches!(name.as_str(), "true" | "false" | "null" | "in") => name,
+            Token::Quoted(name) => {
+                let id = self.id(name_offset);
+                self.fault(id, "unsupported syntax: '`'");
+                name
+            }
+            token => {
+                self.at -= 1;
+                let text = token.text().to_owned();
+                return self.syntax(match token {
+                    Token::Ident(_) => format!("mismatched input '{text}' expecting IDENTIFIER"),
+                    _ => format!("no viable alternative at input '.{text}'").replace("<EOF>", ""),
+                });
+            }
+        };
+        let open = self.offset();
+        if !is_optional && self.accept("(") {
+            let id = self.id(open);
+            let arguments = self.arguments()?;
+            return macros::method(self, id, &name, operand, arguments);
+        }
+        let id = self.id(offset);
+        if is_optional {
+            let field = self.id(name_offset);
+            let field = Expr::new(field, Node::Literal(Value::from(Arc::<str>::from(name))));
+            return Ok(self.call(id, "_?._", vec![operand, field]));
+        }
+        let select = Select {
+            operand,
+            field: SmolStr::from(name),
+            is_test: false,
+        };
+        Ok(self.node(id, Node::Select(Box::new(select))))
+    }
+
+    fn arguments(&mut self) -> Step<Vec<Expr>> {
+        let mut arguments = Vec::new();
+        if self.accept(")") {
+            return Ok(arguments);
+        }
+        loop {
+            arguments.push(self.expression()?);
+            if !self.accept(",") {
+                self.expect(")", "{')', ','}")?;
+                return Ok(arguments);
+            }
+        }
+    }
+
+    fn primary(&mut self) -> Step {
+        let offset = self.offset();
+        match self.next() {
+            Token::Sign("(") => {
+                let inner = self.expression()?;
+                self.expect(")", "')'")?;
+                Ok(inner)
+            }
+            Token::Sign("[") => self.list(offset),
+            Token::Sign("{") => self.map(offset),
+            Token::Sign("-") => {
+                let token = self.next();
+                self.number(offset, &token, "-")
+            }
+            Token::Sign(".") => match self.next() {
+                Token::Ident(name) => self.named(offset, offset + 1, &name, "."),
+                token => {
+                    self.at -= 1;
+                    let text = token.text().to_owned();
+                    self.syntax(format!("mismatched input '{text}' expecting IDENTIFIER"))
+                }
+            },
+            Token::Ident(name) if name != "in" => self.named(offset, offset, &name, ""),
+            token @ (Token::Int(_) | Token::Uint(_) | Token::Float(_)) => self.number(offset, &token, ""),
+            Token::String(text) => {
+                let value = literal::string(&text).map(|text| Value::from(Arc::<str>::from(text)));
+                Ok(self.literal(offset, value))
+            }
+            Token::Bytes(text) => {
+                let value = literal::bytes(&text).map(|bytes| Value::Bytes(bytes.into()));
+                Ok(self.literal(offset, value))
+            }
+            token => {
+                self.at -= 1;
+                self.no_expression(&token)
+            }
+        }
+    }
+
+    /// A token that begins no expression: skipped if the next one does, as upstream's parser recovers.
+    fn no_expression(&mut self, token: &Token) -> Step {
+        let text = token.text().to_owned();
+        let next = self.tokens.get(self.at + 1).map(|(_, next)| next);
+        if *token != Token::End && next.is_some_and(Token::begins_expression) {
+            let offset = self.offset();
+            let message = format!("Syntax error: extraneous input '{text}' expecting {EXPRESSION}");
+            self.issues.report(offset, message);
+            self.at += 1;
+            return self.nested(Self::primary);
+        }
+        self.syntax(format!("mismatched input '{text}' expecting {EXPRESSION}"))
+    }
+
+    fn literal(&mut self, offset: usize, value: Result<Value<'static>, &str>) -> Expr {
+        let id = self.id(offset);
+        match value {
+            Ok(value) => Expr::new(id, Node::Literal(value)),
+            Err(message) => self.fault(id, message),
+        }
+    }
+
+    fn number(&mut self, offset: usize, token: &Token, sign: &str) -> Step {
+        let value = match token {
+            Token::Int(text) => match text.strip_prefix("0x") {
+                Some(digits) => i64::from_str_radix(&format!("{sign}{digits}"), 16),
+                None => format!("{sign}{text}").parse(),
+            }
+            .map(Value::Int)
+            .map_err(|_| "invalid int literal"),
+            Token::Uint(text) => {
+                let digits = text.trim_end_matches(['u', 'U']);
+                match digits.strip_prefix("0x") {
+                    Some(digits) => u64::from_str_radix(digits, 16),
+                    None => digits.parse(),
+                }
+                .map(Value::Uint)
+                .map_err(|_| "invalid uint literal")
+            }
+            Token::Float(text) => format!("{sign}{text}")
+                .parse::<f64>()
+                .ok()
+                .filter(|number| number.is_finite())
+                .map(Value::Double)
+                .ok_or("invalid double literal"),
+            token => {
+                self.at -= 1;
+                return self.no_expression(token);
+            }
+        };
+        Ok(self.literal(offset, value))
+    }
+
+    /// An identifier, a call or a message.
+    fn named(&mut self, start: usize, offset: usize, name: &str, dot: &str) -> Step {
+        let constant = match name {
+            _ if !dot.is_empty() => None,
+            "true" => Some(Value::Bool(true)),
+            "false" => Some(Value::Bool(false)),
+            "null" => Some(Value::Null),
+            _ => None,
+        };
+        if let Some(value) = constant {
+            return Ok(self.literal(offset, Ok(value)));
+        }
+        if let Some(message) = self.message(name, dot)? {
+            return Ok(message);
+        }
+        let open = self.offset();
+        let is_call = self.accept("(");
+        if is_reserved(name) {
+            let id = self.id(start);
+            let fault = self.fault(id, format!("reserved identifier: {name}"));
+            if is_call {
+                self.arguments()?;
+            }
+            return Ok(fault);
+        }
+        let full = format!("{dot}{name}");
+        if !is_call {
+            let id = self.id(offset);
+            return Ok(Expr::new(id, Node::Ident(SmolStr::from(full))));
+        }
+        let id = self.id(open);
+        let arguments = self.arguments()?;
+        macros::function(self, id, &full, arguments)
+    }
+
+    /// `a.b.Name{…}`, if that is what follows.
+    fn message(&mut self, first: &str, dot: &str) -> Step<Option<Expr>> {
+        let mut name = format!("{dot}{first}");
+        let mut ahead = self.at;
+        while let (Some((_, point)), Some((_, Token::Ident(part)))) =
+            (self.tokens.get(ahead), self.tokens.get(ahead + 1))
+        {
+            if !point.is(".") {
+                break;
+            }
+            name.push('.');
+            name.push_str(part);
+            ahead += 2;
+        }
+        let Some((offset, brace)) = self.tokens.get(ahead) else {
+            return Ok(None);
+        };
+        if !brace.is("{") {
+            return Ok(None);
+        }
+        let offset = *offset;
+        self.at = ahead + 1;
+        let id = self.id(offset);
+        let mut fields = Vec::new();
+        while !self.accept("}") {
+            let is_optional = self.accept("?");
+            let Token::Ident(field) = self.next() else {
+                self.at -= 1;
+                let text = self.peek().text().to_owned();
+                return self.syntax(format!(
+                    "mismatched input '{text}' expecting {{'}}', ',', '?', IDENTIFIER}}"
+                ));
+            };
+            let colon = self.offset();
+            self.expect(":", "':'")?;
+            let field_id = self.id(colon);
+            let value = self.expression()?;
+            fields.push(FieldValue {
+                id: field_id,
+                field: SmolStr::from(field),
+                value,
+                is_optional,
+            });
+            if !self.accept(",") {
+                self.expect("}", "{'}', ','}")?;
+                break;
+            }
+        }
+        Ok(Some(self.node(id, Node::Struct(SmolStr::from(name), fields))))
+    }
+
+    fn list(&mut self, offset: usize) -> Step {
+        let id = self.id(offset);
+        let mut list = List::default();
+        while !self.accept("]") {
+            if self.accept("?") {
+                list.optional.push(list.elements.len());
+            }
+            list.elements.push(self.expression()?);
+            if !self.accept(",") {
+                self.expect("]", "{']', ','}")?;
+                break;
+            }
+        }
+        Ok(self.node(id, Node::List(list)))
+    }
+
+    fn map(&mut self, offset: usize) -> Step {
+        let id = self.id(offset);
+        let mut entries = Vec::new();
+        while !self.accept("}") {
+            let is_optional = self.accept("?");
+            let key = self.expression()?;
+            self.expect(":", "':'")?;
+            let value = self.expression()?;
+            entries.push(Entry {
+                key,
+                value,
+                is_optional,
+            });
+            if !self.accept(",") {
+                self.expect("}", "{'}', ','}")?;
+                break;
+            }
+        }
+        Ok(self.node(id, Node::Map(entries)))
+    }
+}
+
+/// The function of an operator, and its rank: the higher, the tighter it binds.
+fn operator(token: &Token) -> Option<(&'static str, usize)> {
+    Some(match token {
+        Token::Ident(word) if word == "in" => ("@in", 2),
+        Token::Sign(sign) => match *sign {
+            "||" => ("_||_", 0),
+            "&&" => ("_&&_", 1),
+            "<" => ("_<_", 2),
+            "<=" => ("_<=_", 2),
+            ">" => ("_>_", 2),
+            ">=" => ("_>=_", 2),
+            "==" => ("_==_", 2),
+            "!=" => ("_!=_", 2),
+            "+" => ("_+_", 3),
+            "-" => ("_-_", 3),
+            "*" => ("_*_", 4),
+            "/" => ("_/_", 4),
+            "%" => ("_%_", 4),
+            _ => return None,
+        },
+        _ => return None,
+    })
+}

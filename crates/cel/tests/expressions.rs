@@ -1,0 +1,84 @@
+//! What expressions are, and what is said of those that are none.
+
+#![expect(clippy::unwrap_used, reason = "a broken table is a failing test")]
+
+use warren_cel::{Bindings, Environment, Expression, Program};
+
+#[test]
+fn expressions_have_the_values_that_upstream_gives_them() {
+    let environment = Environment::new();
+    let mut wrong = Vec::new();
+    for line in include_str!("expressions.txt")
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+    {
+        let (source, wanted) = line.rsplit_once(" => ").unwrap();
+        let found = match Program::compile(&environment, source) {
+            Ok(program) => match program.evaluate(&Bindings::new()).value {
+                Ok(value) => value.to_string(),
+                Err(error) => error.to_string(),
+            },
+            Err(error) => error.to_string(),
+        };
+        if found != wanted {
+            wrong.push(format!("{source}\n  is {found}\n  should be {wanted}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn faults_are_told_in_the_words_of_upstream() {
+    let environment = Environment::new();
+    for case in include_str!("faults.txt").split("\n\n") {
+        let (source, wanted) = case.trim_end().split_once('\n').unwrap();
+        let found = Program::compile(&environment, source).unwrap_err().to_string();
+        assert_eq!(found, wanted, "{source}");
+    }
+}
+
+#[test]
+fn nesting_and_growth_are_bounded() {
+    let environment = Environment::new();
+    let deep = format!("{}1{}", "(".repeat(240), ")".repeat(240));
+    assert!(Program::compile(&environment, &deep).is_ok());
+    let long: String = "1".to_owned() + &" + 1".repeat(240);
+    let program = Program::compile(&environment, &long).unwrap();
+    assert_eq!(
+        program.evaluate(&Bindings::new()).value.unwrap().to_string(),
+        "241"
+    );
+    let wide = "true".to_owned() + &" && true".repeat(5_000);
+    assert!(Program::compile(&environment, &wide).is_ok());
+    for bomb in [
+        format!("{}1{}", "(".repeat(100_000), ")".repeat(100_000)),
+        format!("{}1{}", "(".repeat(5_000), ")".repeat(5_000)),
+        "1".to_owned() + &" + 1".repeat(5_000),
+        "a".to_owned() + &".a".repeat(5_000),
+        "[".repeat(5_000),
+        "!".repeat(20_001) + "true",
+        "optional.of(1)".to_owned() + &".optMap(x, x)".repeat(100),
+    ] {
+        let _ = Program::compile(&environment, &bomb);
+    }
+}
+
+#[test]
+fn costs_are_limited() {
+    let environment = Environment::new();
+    for bomb in [
+        "lists.range(2000).map(x, lists.range(2000).map(y, lists.range(2000)))",
+        "lists.range(100000000)",
+        "lists.range(100000).distinct()",
+        "optional.of([1]).optMap(a, optional.of(a+a).optMap(b, optional.of(b+b).optMap(c, optional.of(c+c)\
+         .optMap(d, optional.of(d+d).optMap(e, lists.range(100000).all(x, e.all(y, lists.range(100000).all(z, \
+         true))))))))",
+    ] {
+        let program = Expression::check(&environment, bomb).unwrap().program().unwrap();
+        let outcome = program.evaluate(&Bindings::new());
+        assert_eq!(
+            outcome.value.unwrap_err().to_string(),
+            "operation cancelled: actual cost limit exceeded"
+        );
+    }
+}
