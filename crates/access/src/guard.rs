@@ -32,6 +32,15 @@ pub struct Keys {
     pub fixed_tokens: Vec<(String, UserInfo)>,
 }
 
+/// The least that is asked of every pod of a cluster: the Pod Security Standards that forbid anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PodSecurityFloor {
+    /// Nothing that is known to lead out of a container.
+    Baseline,
+    /// What is best for a pod, and nothing more.
+    Restricted,
+}
+
 /// What one cluster keeps to decide who may do what. Implements the registry's ports `Admission`, `Reviews` and
 /// `TokenIssuer`. Lives as long as the cluster is resident.
 pub struct Guard {
@@ -44,6 +53,8 @@ pub struct Guard {
     pub(crate) quota_turns: QuotaTurns,
     /// The index that was last asked; replaced when roles or bindings changed, dropped by `rest`.
     index: ArcSwapOption<Indexed>,
+    /// What pods of any namespace may ask of their node, whatever its labels say.
+    standard: ArcSwapOption<PodSecurityFloor>,
     /// The webhooks that were last asked; replaced when configurations changed, dropped by `rest`.
     hooks: ArcSwapOption<Hooks>,
 }
@@ -68,6 +79,7 @@ impl Guard {
             fixed_tokens: fixed.collect(),
             quota_turns: QuotaTurns::default(),
             index: ArcSwapOption::empty(),
+            standard: ArcSwapOption::empty(),
             hooks: ArcSwapOption::empty(),
         })
     }
@@ -80,6 +92,16 @@ impl Guard {
     /// The cluster's token signer.
     pub fn token_signer(&self) -> &Arc<TokenSigner> {
         &self.tokens
+    }
+
+    /// From now on no pod of any namespace may ask for more than `floor` allows; `None` leaves it to the namespaces'
+    /// labels, as upstream.
+    pub fn enforce_pod_security(&self, floor: Option<PodSecurityFloor>) {
+        self.standard.store(floor.map(Arc::new));
+    }
+
+    pub(crate) fn pod_security_floor(&self) -> Option<PodSecurityFloor> {
+        self.standard.load().as_deref().copied()
     }
 
     /// Forgets what can be made again: called when the cluster falls idle.

@@ -24,7 +24,7 @@ pub use access::Access;
 pub use admission::quota_status;
 pub use authentication::{ANONYMOUS, AUTHENTICATED, Anonymous, Authenticators, UNAUTHENTICATED};
 pub use facts::{Certificate, Impersonation, RequestFacts};
-pub use guard::{Guard, Keys};
+pub use guard::{Guard, Keys, PodSecurityFloor};
 pub use oidc::{
     AuthenticationConfiguration, DocumentSource, Issuer, IssuerConfiguration, Mapping, RequiredClaim,
     Username,

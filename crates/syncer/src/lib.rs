@@ -18,6 +18,7 @@ mod garbage;
 mod gateway;
 mod host_kinds;
 mod ingress;
+mod limits;
 mod mirrored;
 mod network_policy;
 mod node;

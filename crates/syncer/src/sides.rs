@@ -12,9 +12,10 @@ use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{Object, ObjectKey, Resource, Status, StatusReason, time};
 use warren_reconciler::event::Recorder;
 use warren_reconciler::{Change, Cluster, Context, DeleteOptions, ReconcileError, Triggers};
-use warren_translate::{Host, Identity, MANAGED_BY, Ownership, Virtual};
+use warren_translate::{Host, Identity, MANAGED_BY, Ownership, Virtual, policy};
 
 use crate::binding::{Binding, Bindings};
+use crate::limits::limits;
 use crate::refusal::{Told, refusal};
 use crate::wording::Wording;
 
@@ -136,6 +137,10 @@ impl<'a> Sides<'a> {
         virtual_object: &Object,
         object: Value,
     ) -> Result<Option<Arc<Object>>, ReconcileError> {
+        if let Some(message) = self.unlawful(resource, &object) {
+            self.warn(resource, virtual_object, &message).await;
+            return Err(ReconcileError::Never(message));
+        }
         match self.host.create(resource, object).await {
             Ok(made) => Ok(Some(made)),
             Err(status) if status.is(StatusReason::AlreadyExists) => {
@@ -153,6 +158,15 @@ impl<'a> Sides<'a> {
             }
             Err(status) => Err(self.refused(resource, virtual_object, status).await),
         }
+    }
+
+    /// Why a host object may not be sent, in words for the tenant. Whatever a rule made of the tenant's wishes, this is
+    /// asked last.
+    pub(crate) fn unlawful(&self, resource: &Resource, object: &Value) -> Option<String> {
+        let binding = &self.binding;
+        let fields = policy::forbidden(&binding.tenant, &limits(&binding.spec), resource, object);
+        let fields = fields.join(", ");
+        (!fields.is_empty()).then(|| format!("Not allowed on the host cluster: {fields}"))
     }
 
     /// Tells the tenant that the host refuses an object, in words of the virtual cluster.

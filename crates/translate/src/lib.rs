@@ -6,6 +6,7 @@
 mod identity;
 mod label;
 mod name;
+pub mod policy;
 mod side;
 mod tenant;
 

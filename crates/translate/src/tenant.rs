@@ -41,6 +41,11 @@ impl Tenant {
         &self.host_namespace
     }
 
+    /// Whether objects of the tenant live in a host namespace.
+    pub fn lives_in(&self, Host(namespace): Host<&str>) -> bool {
+        self.host_namespace.0 == namespace
+    }
+
     /// Where the host object of a namespaced virtual object is.
     pub fn host_key(&self, resource: &Resource, key: &Virtual<ObjectKey>) -> Host<ObjectKey> {
         Host(ObjectKey {

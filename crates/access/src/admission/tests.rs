@@ -8,6 +8,7 @@ use warren_registry::admission::Operation;
 use warren_storage::Snapshot;
 
 use super::{Asked, MUTATE, VALIDATE};
+use crate::PodSecurityFloor;
 use crate::testing::{grant, guard, named, snapshot, user};
 
 /// A write that meets a cluster, by default as a master and of the object itself.
@@ -18,6 +19,7 @@ struct Try<'a> {
     subresource: &'a str,
     old: Option<Value>,
     cluster: Vec<(&'a str, Value)>,
+    floor: Option<PodSecurityFloor>,
 }
 
 fn create<'a>(resource: &'a str, cluster: &[(&'a str, Value)]) -> Try<'a> {
@@ -36,6 +38,7 @@ fn create<'a>(resource: &'a str, cluster: &[(&'a str, Value)]) -> Try<'a> {
         subresource: "",
         old: None,
         cluster: all,
+        floor: None,
     }
 }
 
@@ -52,6 +55,7 @@ impl Try<'_> {
         let state: Snapshot = snapshot(&self.cluster);
         let key = ObjectKey::namespaced(object.text("/metadata/namespace"), object.text("/metadata/name"));
         let (guard, warnings) = (guard(), Warnings::default());
+        guard.enforce_pod_security(self.floor);
         let cx = Asked {
             guard: &guard,
             cluster: &state,
@@ -433,6 +437,35 @@ fn pod_security_refuses_and_warns_by_namespace() {
         .run(deployment)
         .unwrap();
     assert_eq!(warnings, [text]);
+}
+
+#[test]
+fn a_clusters_floor_holds_whatever_a_namespace_says() {
+    let label = "pod-security.kubernetes.io/enforce";
+    let namespace = json!({"metadata": {"name": "default", "labels": {label: "privileged"}}});
+    let with = |floor| Try {
+        floor: Some(floor),
+        ..create("pods", &[("namespaces", namespace.clone())])
+    };
+    with(PodSecurityFloor::Baseline).refused(
+        pod(json!({"hostNetwork": true})),
+        "pods \"p\" is forbidden: violates PodSecurity \"baseline:latest\": host namespaces (hostNetwork=true)",
+    );
+    let locks =
+        json!([{"name": "c", "image": "x", "securityContext": {"capabilities": {"add": ["IPC_LOCK"]}}}]);
+    assert!(
+        with(PodSecurityFloor::Baseline)
+            .run(pod(json!({"containers": locks})))
+            .is_ok()
+    );
+    let status = with(PodSecurityFloor::Restricted)
+        .run(pod(json!({})))
+        .unwrap_err();
+    assert!(
+        status
+            .message()
+            .contains("violates PodSecurity \"restricted:latest\"")
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ use warren_apimachinery::{Object, ObjectKey, resource};
 use warren_config::VirtualCluster;
 use warren_reconciler::{Next, ReconcileError};
 
-use super::{VirtualClusters, address, chain, cluster_id, port};
+use super::{VirtualClusters, address, chain, cluster_id, port, standard};
 use crate::fleet::Fleet;
 use crate::kept;
 use crate::real_host::Listed;
@@ -77,6 +77,7 @@ async fn serve(fleet: &Fleet, wanted: &VirtualCluster) {
     let Some(tenant) = fleet.tenant(&id).filter(|tenant| tenant.listener().is_none()) else {
         return;
     };
+    standard::enforce(&tenant, &wanted.spec);
     let names = address::names(fleet.options(), wanted, None);
     match fleet.listen(&tenant, port(wanted), &names).await {
         Ok(_) => fleet.woke(&id),

@@ -36,6 +36,7 @@ mod kube_dns;
 mod owner;
 mod rest;
 mod start;
+mod standard;
 mod status;
 
 pub(crate) use owner::Owner;
@@ -229,6 +230,7 @@ impl VirtualClusters {
         let service_ip = binding.api.as_ref().map(|(ip, _)| ip.as_str());
         let nature = Nature::of_virtual(fleet, &self.bindings);
         let (tenant, _) = fleet.load_or_make(id, nature).await?;
+        standard::enforce(&tenant, &wanted.spec);
         let ip = service_ip.and_then(|ip| ip.parse().ok());
         first_objects(&tenant, ApiAddress::OfHost(ip)).await?;
         self.names(fleet, &tenant, wanted, binding).await?;

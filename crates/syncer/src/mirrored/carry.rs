@@ -69,6 +69,10 @@ async fn retract(row: &Row, sides: &Sides<'_>, claim: &Claim) -> Result<(), Reco
 
 impl Pass<'_> {
     async fn carry(&self, wanted: Wanted, claim: &Claim, there: &Value) -> Result<(), ReconcileError> {
+        if let Some(message) = self.sides.unlawful(&self.row.resource, &wanted.host) {
+            self.tell(&Notice::new(message)).await;
+            return retract(self.row, self.sides, claim).await;
+        }
         match claim {
             Claim::Foreign => {
                 self.sides.taken(&self.row.resource, self.object).await;

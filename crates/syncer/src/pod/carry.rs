@@ -82,7 +82,7 @@ impl Pass<'_> {
 
     async fn ephemeral_patch(&self, host: &Value, new: &[&Value]) -> Result<Value, ReconcileError> {
         let pod = json!({"spec": {"ephemeralContainers": new}});
-        let refused = guard::forbidden(pod.at("/spec"));
+        let refused = guard::forbidden(&self.sides.binding, pod.at("/spec"));
         if !refused.is_empty() {
             let message = format!(
                 "The container cannot run: {} is not allowed on the host cluster",

@@ -75,7 +75,7 @@ impl Pass<'_> {
     async fn check(&self) -> Result<(), ReconcileError> {
         let spec = self.pod.at("/spec");
         for (fields, why) in [
-            (guard::forbidden(spec), "is not allowed on the host cluster"),
+            (guard::forbidden(&self.sides.binding, spec), "is not allowed on the host cluster"),
             (guard::unsupported(spec), "is not supported"),
         ] {
             if !fields.is_empty() {

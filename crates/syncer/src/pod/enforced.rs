@@ -3,8 +3,10 @@
 use serde_json::{Value, json};
 use warren_apimachinery::value::ValueExt;
 use warren_config::{Pods, VirtualClusterSpec};
+use warren_translate::policy;
 
 use super::references::{CONTAINERS, elements};
+use crate::limits::limits;
 
 /// Puts what is configured into the spec of a host pod. `priority_class` is the host's class for what the tenant asks.
 pub(super) fn translate(config: &VirtualClusterSpec, priority_class: Option<&str>, spec: &mut Value) {
@@ -24,7 +26,8 @@ pub(super) fn translate(config: &VirtualClusterSpec, priority_class: Option<&str
     if let Some(class) = priority_class.or(configured) {
         spec.set("/priorityClassName", class);
     }
-    let tolerations = tolerations(pods, spec);
+    let tolerations = tolerations(config, spec);
+    spec.take_at("/tolerations");
     if !tolerations.is_empty() {
         spec.set("/tolerations", tolerations);
     }
@@ -51,10 +54,15 @@ pub(super) fn image(pods: &Pods, image: &str) -> Option<String> {
     Some(format!("{to}{rest}"))
 }
 
-/// The tolerations of a spec and the configured ones.
-pub(super) fn tolerations(pods: &Pods, spec: &Value) -> Vec<Value> {
-    let mut all = spec.items("/tolerations").to_vec();
-    for configured in pods.enforce_tolerations.iter().map(|text| toleration(text)) {
+/// The tolerations of every pod, as they are configured.
+pub(crate) fn configured_tolerations(pods: &Pods) -> Vec<Value> {
+    pods.enforce_tolerations.iter().map(|text| toleration(text)).collect()
+}
+
+/// Those of a spec's tolerations that the tenant may have, and the configured ones.
+pub(super) fn tolerations(config: &VirtualClusterSpec, spec: &Value) -> Vec<Value> {
+    let mut all = policy::tolerable(&limits(config), spec.items("/tolerations"));
+    for configured in configured_tolerations(&config.sync.to_host.pods) {
         if !all.contains(&configured) {
             all.push(configured);
         }

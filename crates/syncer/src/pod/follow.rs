@@ -59,7 +59,7 @@ pub(crate) fn parts(binding: &Binding, pod: &Value, metadata: &Value, placed: &V
             spec.at("/activeDeadlineSeconds").clone(),
         );
     }
-    let tolerations = enforced::tolerations(pods, spec);
+    let tolerations = enforced::tolerations(&binding.spec, spec);
     if !tolerations.is_empty() {
         parts.insert("tolerations".to_owned(), tolerations.into());
     }

@@ -7,7 +7,8 @@ mod create;
 mod decide;
 mod dns;
 mod downward;
-mod enforced;
+mod echo;
+pub(crate) mod enforced;
 mod env;
 mod follow;
 mod guard;
@@ -26,9 +27,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde_json::Value;
+use serde_json::{Value, json};
+use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{Object, ObjectKey, Resource, StatusReason, resource};
-use warren_reconciler::{Change, Cluster, Context, Next, ReconcileError, Reconciler, Triggers};
+use warren_reconciler::{Change, Cluster, Context, Next, Part, ReconcileError, Reconciler, Triggers};
 
 use crate::binding::Bindings;
 use crate::sides::{ACTOR, Claim, Sides, trigger};
@@ -69,7 +71,12 @@ impl Reconciler for Pods {
 
     fn triggers(&self, change: &Change, cluster: &dyn Cluster, out: &mut Triggers<'_>) {
         if PODS.is(&change.resource) {
-            return trigger(self.bindings.as_ref(), &PODS, change, out);
+            let previous = change.previous.as_deref().filter(|_| !change.deleted);
+            let is_echo = |before| echo::is_echo(before, &change.object);
+            if self.bindings.of_virtual(&change.cluster).is_none() || !previous.is_some_and(is_echo) {
+                trigger(self.bindings.as_ref(), &PODS, change, out);
+            }
+            return;
         }
         if self.bindings.of_virtual(&change.cluster).is_none() {
             return;
@@ -154,10 +161,22 @@ impl Pass<'_> {
             }
             (Step::Watch, _) => self.report(host).await?,
             (Step::Rest, _) => self.rest().await?,
+            (Step::Keep, _) => self.keep().await?,
             (Step::Follow, _) => return self.both(host).await,
             (Step::Nothing | Step::DeleteHost(_), _) => {}
         }
         Ok(Next::Wait)
+    }
+
+    /// Marks the virtual pod, which is over.
+    async fn keep(&self) -> Result<(), ReconcileError> {
+        let patch = json!({"metadata": {"resourceVersion": self.pod.text("/metadata/resourceVersion")},
+            "status": {"conditions": paused::kept_conditions(&self.pod)}});
+        let cluster = self.sides.virtual_cluster;
+        match cluster.merge_patch(&PODS, &self.object.key(), Part::Status, patch).await {
+            Err(status) if !status.is(StatusReason::NotFound) => Err(status.into()),
+            _ => Ok(()),
+        }
     }
 
     /// Takes the virtual pod off its node.

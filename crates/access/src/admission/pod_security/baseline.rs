@@ -54,7 +54,7 @@ pub(super) fn findings(pod: &Value, policy: Policy) -> Vec<Finding> {
     let in_user_namespace = !policy.is_restricted() && policy.since(35) && is_in_user_namespace(pod);
     let checks = [
         app_armor(pod),
-        unless_sharper(22).then(|| capabilities(pod)).flatten(),
+        unless_sharper(22).then(|| capabilities(pod, policy)).flatten(),
         host_namespaces(pod),
         unless_sharper(0).then(|| host_path_volumes(pod)).flatten(),
         host_ports(pod),
@@ -142,14 +142,14 @@ fn probe_hosts(pod: &Value) -> Option<Finding> {
     })
 }
 
-fn capabilities(pod: &Value) -> Option<Finding> {
+fn capabilities(pod: &Value, policy: Policy) -> Option<Finding> {
     let extra = |container: &Value| -> Vec<String> {
         let added = container
             .items("/securityContext/capabilities/add")
             .iter()
             .filter_map(Value::as_str);
         added
-            .filter(|name| !CAPABILITIES.contains(name))
+            .filter(|name| !CAPABILITIES.contains(name) && !(policy.is_floor && *name == "IPC_LOCK"))
             .map(str::to_owned)
             .collect()
     };

@@ -17,6 +17,7 @@ use warren_registry::admission::Operation;
 
 use self::finding::Finding;
 use super::Asked;
+use crate::guard::PodSecurityFloor;
 
 const POD_TEMPLATES: Resource = Resource {
     group: "",
@@ -51,6 +52,9 @@ struct Policy {
     level: Level,
     /// The minor version; the greatest number for the latest.
     minor: u16,
+    /// Whether it is a cluster's floor, not the wish of a namespace. A floor lets containers add `IPC_LOCK`, which
+    /// databases ask for (Cassandra's own example does) and which locks no more memory than the container's limit.
+    is_floor: bool,
 }
 
 impl Policy {
@@ -118,22 +122,38 @@ fn level_of(meta: &Meta, mode: &str) -> Option<(Policy, String)> {
     let policy = Policy {
         level,
         minor: minor.unwrap_or(u16::MAX),
+        is_floor: false,
     };
     Some((policy, format!("{name}:{version}")))
 }
 
-fn enforce(cx: &Asked<'_>, namespace: &Meta, pod: &Value) -> Result<(), Status> {
-    let Some((policy, name)) = level_of(namespace, "enforce") else {
-        return Ok(());
+/// What the cluster asks of every pod.
+fn floor(cx: &Asked<'_>) -> Option<(Policy, String)> {
+    let (level, name) = match cx.guard.pod_security_floor()? {
+        PodSecurityFloor::Baseline => (Level::Baseline, "baseline"),
+        PodSecurityFloor::Restricted => (Level::Restricted, "restricted"),
     };
-    match finding::join(&findings(policy, pod)) {
-        None => Ok(()),
-        Some(detail) => Err(cx.forbidden(pod, format!("violates PodSecurity {name:?}: {detail}"))),
+    let policy = Policy {
+        level,
+        minor: u16::MAX,
+        is_floor: true,
+    };
+    Some((policy, format!("{name}:latest")))
+}
+
+fn enforce(cx: &Asked<'_>, namespace: &Meta, pod: &Value) -> Result<(), Status> {
+    for (policy, name) in [level_of(namespace, "enforce"), floor(cx)].into_iter().flatten() {
+        if let Some(detail) = finding::join(&findings(policy, pod)) {
+            return Err(cx.forbidden(pod, format!("violates PodSecurity {name:?}: {detail}")));
+        }
     }
+    Ok(())
 }
 
 fn warn(cx: &Asked<'_>, namespace: &Meta, pod: &Value) {
-    let Some((policy, name)) = level_of(namespace, "warn") else {
+    // What makes pods is told early what its pods will hear.
+    let of_cluster = || floor(cx).filter(|_| !PODS.is(&cx.resource));
+    let Some((policy, name)) = level_of(namespace, "warn").or_else(of_cluster) else {
         return;
     };
     if let Some(detail) = finding::join(&findings(policy, pod)) {

@@ -6,6 +6,7 @@ fn check(level: Level, spec: Value, expect: Option<&str>) {
     assert_eq!(
         finding::join(&findings(
             Policy {
+                is_floor: false,
                 level,
                 minor: u16::MAX
             },

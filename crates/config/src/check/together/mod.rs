@@ -64,10 +64,10 @@ fn pods(spec: &VirtualClusterSpec, tell: &mut Tell<'_>) {
         }
     }
     let hybrid = &spec.sync.to_host.pods.hybrid_scheduling;
-    if hybrid.enabled {
+    if hybrid.enabled && !spec.sync.from_host.nodes.enabled {
         tell(
             "sync.toHost.pods.hybridScheduling.enabled",
-            "every pod is placed by the host, by the scheduler that the pod names".to_owned(),
+            "a scheduler in the virtual cluster needs the nodes: sync.fromHost.nodes.enabled".to_owned(),
         );
     }
 }

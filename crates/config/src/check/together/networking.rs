@@ -26,9 +26,16 @@ pub(super) fn check(networking: &Networking, tell: &mut Tell<'_>) {
 /// Names of the virtual cluster need their namespace; the host's is its own one, and nothing is offered elsewhere.
 fn direction(mapping: &ServiceMapping, is_to_host: bool, at: &str, tell: &mut Tell<'_>) {
     let has_namespace = |text: &str| text.contains('/');
-    let virtual_side = if is_to_host { ("from", &mapping.from) } else { ("to", &mapping.to) };
+    let virtual_side = if is_to_host {
+        ("from", &mapping.from)
+    } else {
+        ("to", &mapping.to)
+    };
     if !has_namespace(virtual_side.1) {
-        tell(&format!("{at}.{}", virtual_side.0), "needs the form NAMESPACE/NAME".to_owned());
+        tell(
+            &format!("{at}.{}", virtual_side.0),
+            "needs the form NAMESPACE/NAME".to_owned(),
+        );
     }
     if is_to_host && has_namespace(&mapping.to) {
         let why = "must be a name alone: services are offered in the virtual cluster's own host namespace";

@@ -37,7 +37,7 @@ pub struct PodPolicy {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allowed_node_labels: Option<Vec<String>>,
     /// Keys of taints that the tenant may tolerate, or patterns with `*`. Absent: any but `node-role.kubernetes.io/*`.
-    /// A toleration of every taint is always narrowed to these; what may not be tolerated does not reach the host.
+    /// What may not be tolerated does not reach the host, nor does a toleration of every taint, unless `*` stands here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allowed_tolerations: Option<Vec<String>>,
     /// The highest `value` of a priority class that reaches the host.
