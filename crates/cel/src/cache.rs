@@ -8,8 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Debug)]
 pub struct Cache<K, V> {
     most: usize,
-    kept: Mutex<(u64, HashMap<K, (u64, Arc<V>)>)>,
+    kept: Mutex<Kept<K, V>>,
 }
+
+/// A clock that counts uses, and the values with the time of their last use.
+type Kept<K, V> = (u64, HashMap<K, (u64, Arc<V>)>);
 
 impl<K: Eq + Hash + Clone, V> Cache<K, V> {
     /// A cache of at most `most` values.

@@ -30,9 +30,9 @@ pub(crate) enum Op {
     OrElse(Box<(OrElse, [Op; 2])>),
     /// Adds an element to the list, or entries to the map, that a loop carries along.
     Append(Box<Append>),
-    List(Box<Vec<(Op, bool)>>),
-    Map(Box<Vec<(Op, Op, bool)>>),
-    Message(Box<(SmolStr, Vec<(SmolStr, Op, bool)>)>),
+    List(Vec<(Op, bool)>),
+    Map(Vec<(Op, Op, bool)>),
+    Message(SmolStr, Vec<(SmolStr, Op, bool)>),
     Fold(Box<Fold>),
 }
 
@@ -181,7 +181,7 @@ impl Planner<'_> {
                 for field in fields {
                     parts.push((field.field.clone(), self.op(&field.value)?, field.is_optional));
                 }
-                Ok(Op::Message(Box::new((name, parts))))
+                Ok(Op::Message(name, parts))
             }
             Node::Comprehension(fold) => self.fold(fold),
         }
@@ -400,7 +400,7 @@ fn fold_list(parts: Vec<(Op, bool)>) -> Op {
         .collect();
     match constants {
         Some(values) => Op::Const(Value::list(values)),
-        None => Op::List(Box::new(parts)),
+        None => Op::List(parts),
     }
 }
 
@@ -408,7 +408,7 @@ fn fold_map(parts: Vec<(Op, Op, bool)>) -> Planned {
     let mut map = crate::value::Map::Entries(Arc::default());
     for part in &parts {
         let (Op::Const(key), Op::Const(value), false) = part else {
-            return Ok(Op::Map(Box::new(parts)));
+            return Ok(Op::Map(parts));
         };
         map = map
             .insert(key, value.clone())

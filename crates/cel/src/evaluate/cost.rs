@@ -50,12 +50,10 @@ pub(super) fn call(
         "contains_string" => {
             scan(size(arguments, 0), PER_CHARACTER).saturating_mul(scan(size(arguments, 1), PER_CHARACTER))
         }
-        _ if overload.starts_with("less_") || overload.starts_with("greater_") => {
-            if overload.ends_with("_string") || overload.ends_with("_bytes") {
-                scan(size(arguments, 0).min(size(arguments, 1)), PER_CHARACTER)
-            } else {
-                1
-            }
+        _ if (overload.starts_with("less_") || overload.starts_with("greater_"))
+            && (overload.ends_with("_string") || overload.ends_with("_bytes")) =>
+        {
+            scan(size(arguments, 0).min(size(arguments, 1)), PER_CHARACTER)
         }
         _ => 1,
     }

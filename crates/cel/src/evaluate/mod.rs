@@ -62,7 +62,7 @@ impl<'p, 'a> Run<'p, 'a> {
             Op::Append(append) => self.append(append),
             Op::List(parts) => self.list(parts),
             Op::Map(parts) => self.map(parts),
-            Op::Message(parts) => self.message(&parts.0, &parts.1),
+            Op::Message(name, parts) => self.message(name, parts),
             Op::Fold(fold) => self.fold(fold),
         }
     }

@@ -1,8 +1,9 @@
 //! Custom resources: a `Definition` made from a CustomResourceDefinition.
 //!
-//! Conversion between versions is by `None` only; CEL rules are kept and not evaluated.
+//! Conversion between versions is by `None` only.
 
 pub(crate) mod json_path;
+pub(crate) mod rules;
 mod strategy;
 
 use std::sync::Arc;

@@ -5,17 +5,19 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 use smol_str::SmolStr;
-use warren_apimachinery::field::{Error, Path};
+use warren_apimachinery::field::{Error, ErrorType, Path};
 use warren_apimachinery::time;
 use warren_apimachinery::value::ValueExt;
 use warren_registry::strategy::{ColumnOf, DEFAULT_COLUMNS, Strategy, Traits};
 use warren_schema::Schema;
 
 use super::json_path::JsonPath;
+use super::rules;
 
 /// See the module. Knows one version: the stored one.
 pub(super) struct Custom {
     schema: Arc<Schema>,
+    rules: Option<Arc<rules::Node>>,
     status: bool,
     columns: Vec<Printed>,
     selectable: Vec<(SmolStr, JsonPath)>,
@@ -39,11 +41,54 @@ impl Custom {
         });
         Ok(Self {
             schema: super::schema(version)?,
+            rules: rules::shared(version.at("/schema/openAPIV3Schema")),
             status: !version.at("/subresources/status").is_null(),
             columns: columns.collect::<Result<_, String>>()?,
             selectable: selectable.collect::<Result<_, String>>()?,
         })
     }
+}
+
+impl Custom {
+    /// The schema, then the rules, unless the schema found what keeps rules from being evaluated.
+    fn check(&self, new: &Value, old: Option<&Value>) -> Vec<Error> {
+        let mut errors = self.schema.validate(new, &Path::root());
+        let Some(rules) = &self.rules else {
+            return errors;
+        };
+        if errors.iter().any(|error| blocks_rules(error.kind)) {
+            errors.push(Error::invalid(
+                &Path::root(),
+                Value::Null,
+                "some validation rules were not checked because the object was invalid; correct the existing errors \
+                 to complete validation",
+            ));
+        } else {
+            errors.extend(rules::evaluate(rules, new, old).errors);
+        }
+        errors
+    }
+
+    /// What the rules find wrong that was so before.
+    fn tolerated(&self, new: &Value, old: &Value) -> Vec<String> {
+        let Some(rules) = &self.rules else {
+            return Vec::new();
+        };
+        let findings = rules::evaluate(rules, new, Some(old));
+        findings.tolerated.iter().map(ToString::to_string).collect()
+    }
+}
+
+/// Whether an error of the schema may mean that values are not what expressions take them for.
+fn blocks_rules(kind: ErrorType) -> bool {
+    matches!(
+        kind,
+        ErrorType::NotSupported
+            | ErrorType::Required
+            | ErrorType::TooLong
+            | ErrorType::TooMany
+            | ErrorType::TypeInvalid
+    )
 }
 
 fn printed(column: &Value) -> Result<Printed, String> {
@@ -69,11 +114,23 @@ impl Strategy for Custom {
     }
 
     fn validate(&self, object: &Value) -> Vec<Error> {
-        self.schema.validate(object, &Path::root())
+        self.check(object, None)
     }
 
-    fn validate_status_update(&self, new: &Value, _: &Value) -> Vec<Error> {
-        self.schema.validate(new, &Path::root())
+    fn validate_replacement(&self, new: &Value, old: &Value) -> Vec<Error> {
+        self.check(new, Some(old))
+    }
+
+    fn validate_status_update(&self, new: &Value, old: &Value) -> Vec<Error> {
+        self.check(new, Some(old))
+    }
+
+    fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
+        old.map(|old| self.tolerated(new, old)).unwrap_or_default()
+    }
+
+    fn status_warnings(&self, new: &Value, old: &Value) -> Vec<String> {
+        self.tolerated(new, old)
     }
 
     fn fields(&self, object: &Value) -> Box<[(SmolStr, SmolStr)]> {

@@ -1,6 +1,7 @@
-//! Schemas of custom resources: what they may say, as upstream checks it. CEL rules are kept and not compiled here.
+//! Schemas of custom resources: what they may say, as upstream checks it.
 
 mod defaults;
+mod expressions;
 mod lists;
 mod node;
 mod pattern;
@@ -66,7 +67,11 @@ pub(super) fn validation(errors: &mut Errors, path: &Path, validation: &Value, h
         }
         errors.extend(found);
     }
+    let is_structural = unsupported.is_none() && errors.len() == before;
     node::check(errors, &path, schema);
+    if is_structural {
+        expressions::check(errors, &path, schema);
+    }
     if errors.len() == before
         && let Some(why) = unsupported
     {
