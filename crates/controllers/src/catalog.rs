@@ -24,6 +24,7 @@ use crate::namespace_defaults::{DefaultServiceAccounts, RootCaPublisher};
 use crate::node_lifecycle::NodeLifecycle;
 use crate::pod_gc::PodGc;
 use crate::replica_set::{ReplicaSets, ReplicationControllers};
+use crate::resource_metrics::ResourceMetrics;
 use crate::resource_quota::{QuotaUsage, ResourceQuotas};
 use crate::service_account_token::ServiceAccountTokens;
 use crate::stateful_set::StatefulSets;
@@ -48,6 +49,8 @@ pub struct Config {
     pub authority: Arc<dyn Authority>,
     /// How quotas are counted.
     pub quota_usage: Arc<dyn QuotaUsage>,
+    /// What pods use.
+    pub metrics: Arc<dyn ResourceMetrics>,
 }
 
 /// A controller and where it belongs.
@@ -84,7 +87,7 @@ pub fn all(config: &Config) -> Vec<Controller> {
         on(Role::Any, TtlAfterFinished),
         on(Role::Any, EventTtl),
         on(Role::Any, DisruptionBudgets),
-        on(Role::Any, HorizontalPodAutoscalers),
+        on(Role::Any, HorizontalPodAutoscalers::new(config.metrics.clone())),
         on(Role::Any, ClusterRoleAggregation),
         on(
             Role::Any,

@@ -33,6 +33,7 @@ mod pod;
 mod pod_control;
 mod pod_gc;
 mod replica_set;
+mod resource_metrics;
 mod resource_quota;
 mod service_account_token;
 mod service_pods;
@@ -52,4 +53,5 @@ mod fake;
 
 pub use authority::{Authority, CertificateRequest, TokenSubject};
 pub use catalog::{Config, Controller, Role, all};
+pub use resource_metrics::{NoMetrics, PodUsage, ResourceMetrics};
 pub use resource_quota::QuotaUsage;

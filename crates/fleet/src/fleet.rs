@@ -10,7 +10,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::sync::watch;
 use warren_access::Shared;
 use warren_apimachinery::{ClusterId, Resource};
-use warren_apiserver::{ApiServer, Tunnel};
+use warren_apiserver::{ApiServer, Backends, Tunnel};
 use warren_journal_sqlite::SqliteJournal;
 use warren_outbound::Calls;
 use warren_reconciler::{Cluster, Clusters, Runtime};
@@ -26,6 +26,7 @@ use crate::front_door::Doorman;
 use crate::listener::{Alone, Listener};
 use crate::names::Resolver;
 use crate::host::host_id;
+use crate::metrics::{HostMetrics, WithMetrics};
 use crate::options::Options;
 use crate::real_host::RealHost;
 use crate::template::{Template, blocking, is_template};
@@ -55,6 +56,8 @@ pub struct Fleet {
     resolver: OnceLock<Resolver>,
     /// How servers that tenants name are reached.
     calls: OnceLock<Arc<Calls>>,
+    /// What virtual clusters are shown of the host's metrics.
+    metrics: OnceLock<Arc<HostMetrics>>,
     clusters: RwLock<HashMap<ClusterId, Arc<Tenant>>>,
 }
 
@@ -112,6 +115,7 @@ impl Fleet {
             real_host: OnceLock::new(),
             resolver: OnceLock::new(),
             calls: OnceLock::new(),
+            metrics: OnceLock::new(),
             clusters: RwLock::default(),
         });
         let services = WebhookServices(Arc::downgrade(&fleet));
@@ -135,6 +139,19 @@ impl Fleet {
     /// From now on the host is a real one. The first one stays.
     pub(crate) fn is_on(&self, host: RealHost) {
         let _ = self.real_host.set(host);
+    }
+
+    /// From now on clusters that become resident may show the host's metrics. The first one stays.
+    pub(crate) fn measured_by(&self, metrics: Arc<HostMetrics>) {
+        let _ = self.metrics.set(metrics);
+    }
+
+    /// What answers in a cluster beside its own registry.
+    fn backends(&self) -> Arc<dyn Backends> {
+        Arc::new(WithMetrics {
+            metrics: self.metrics.get().cloned(),
+            others: self.calls().map(|calls| calls as _),
+        })
     }
 
     pub(crate) fn real_host(&self) -> Option<&RealHost> {
@@ -182,7 +199,7 @@ impl Fleet {
             authenticators: api.authenticators(),
             auditor: api.auditor()?,
             shared: Arc::clone(&self.shared),
-            backends: self.calls().map(|calls| calls as _),
+            backends: Some(self.backends()),
             catalogue: Arc::clone(&self.catalogue),
             reserve: nature.reserve,
             tunnel: nature.tunnel,

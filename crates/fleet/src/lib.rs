@@ -20,6 +20,7 @@ mod kept;
 mod keys;
 mod listener;
 mod mend;
+mod metrics;
 mod names;
 mod one_cluster;
 mod options;

@@ -13,6 +13,7 @@ use crate::bindings::BindingTable;
 use crate::custom_resources::CustomResources;
 use crate::fleet::{Fleet, Found};
 use crate::flow_control::FlowControl;
+use crate::metrics::{HostMetrics, Presence};
 use crate::virtual_cluster::{Owner, VirtualClusters, is_host};
 
 /// What the host of the fleet is.
@@ -31,8 +32,10 @@ pub(crate) fn runtime(fleet: &Arc<Fleet>, bindings: &Arc<BindingTable>, host: Ho
         Host::Embedded => everywhere,
         Host::Real => in_virtual,
     };
+    let metrics = HostMetrics::new(fleet, bindings);
+    fleet.measured_by(Arc::clone(&metrics));
     let mut all = Vec::new();
-    for controller in controllers(fleet) {
+    for controller in controllers(fleet, &metrics) {
         match controller.role {
             Role::Any => all.push(registration(controller.reconciler, in_own)),
             Role::OwnNodes if host == Host::Embedded => all.push(registration(controller.reconciler, is_host)),
@@ -54,17 +57,22 @@ pub(crate) fn runtime(fleet: &Arc<Fleet>, bindings: &Arc<BindingTable>, host: Ho
         all.push(registration(Arc::new(warren_node::Heartbeat), is_host));
     }
     let fleet = || Arc::downgrade(fleet);
+    if host == Host::Real {
+        let presence = Presence { fleet: fleet(), metrics };
+        all.push(registration(Arc::new(presence), in_virtual));
+    }
     all.push(registration(Arc::new(CustomResources { fleet: fleet() }), in_own));
     all.push(registration(Arc::new(FlowControl { fleet: fleet() }), in_own));
     all.push(registration(Arc::new(ApiServices { fleet: fleet() }), in_own));
     Runtime::new(Arc::new(Found(fleet())), all)
 }
 
-fn controllers(fleet: &Arc<Fleet>) -> Vec<warren_controllers::Controller> {
+fn controllers(fleet: &Arc<Fleet>, metrics: &Arc<HostMetrics>) -> Vec<warren_controllers::Controller> {
     let facts = Arc::new(FleetAuthority(Arc::downgrade(fleet)));
     warren_controllers::all(&warren_controllers::Config {
         authority: facts.clone(),
         quota_usage: facts,
+        metrics: Arc::clone(metrics) as _,
     })
 }
 

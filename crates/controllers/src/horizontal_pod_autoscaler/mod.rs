@@ -1,25 +1,34 @@
-//! HorizontalPodAutoscalers without a metrics API: targets are kept within their bounds, and the status says why no more
-//! is done, as upstream's does where no metrics server is installed.
+//! HorizontalPodAutoscalers: targets are kept within their bounds, and follow what their pods use of cpu and memory where
+//! the cluster has a metrics API. Where it has none, and for metrics of other kinds, the status says why no more is done,
+//! as upstream's does where no such API is installed.
+//!
+//! Owns the one memory that a controller keeps between passes: what was recommended of late, as upstream does.
 
-use std::sync::Arc;
+mod behavior;
+mod measure;
+mod replicas;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use k8s_openapi::api::autoscaling::v2::{
-    HorizontalPodAutoscalerSpec, HorizontalPodAutoscalerStatus, MetricSpec,
-};
+use k8s_openapi::api::autoscaling::v2::{HorizontalPodAutoscalerSpec, HorizontalPodAutoscalerStatus};
 use serde_json::{Value, json};
 use warren_apimachinery::resource::{
     DEPLOYMENTS, HORIZONTAL_POD_AUTOSCALERS, REPLICA_SETS, REPLICATION_CONTROLLERS, STATEFUL_SETS,
 };
 use warren_apimachinery::value::ValueExt;
-use warren_apimachinery::{Object, ObjectKey, Resource};
+use warren_apimachinery::{ClusterId, Object, ObjectKey, Resource};
 use warren_reconciler::event::Recorder;
 use warren_reconciler::{Change, Cluster, Context, Next, Part, ReconcileError, Reconciler, Triggers};
 
 use crate::condition::{self, Said};
+use crate::resource_metrics::ResourceMetrics;
 use crate::status::Fields;
 use crate::timestamp;
 use crate::view::{Parts, view};
+use behavior::History;
 
 const RECORDER: Recorder = Recorder {
     component: "horizontal-pod-autoscaler",
@@ -31,8 +40,36 @@ const SCALABLE: [&Resource; 4] = [
     &REPLICATION_CONTROLLERS,
 ];
 
+/// How often metrics are looked at.
+const AGAIN: Duration = Duration::from_secs(15);
+
 /// The controller.
-pub(crate) struct HorizontalPodAutoscalers;
+pub(crate) struct HorizontalPodAutoscalers {
+    metrics: Arc<dyn ResourceMetrics>,
+    /// Bound: the autoscalers that have a metric; an entry goes with its autoscaler.
+    histories: Mutex<HashMap<(ClusterId, ObjectKey), History>>,
+}
+
+impl HorizontalPodAutoscalers {
+    pub(crate) fn new(metrics: Arc<dyn ResourceMetrics>) -> Self {
+        Self {
+            metrics,
+            histories: Mutex::default(),
+        }
+    }
+
+    fn with_history<T>(&self, cx: &Context, key: &ObjectKey, work: impl FnOnce(&mut History) -> T) -> T {
+        let mut histories = self.histories.lock().unwrap_or_else(PoisonError::into_inner);
+        work(histories.entry((cx.cluster.id().clone(), key.clone())).or_default())
+    }
+
+    fn forget(&self, cx: &Context, key: &ObjectKey) {
+        let mut histories = self.histories.lock().unwrap_or_else(PoisonError::into_inner);
+        histories.remove(&(cx.cluster.id().clone(), key.clone()));
+    }
+}
+
+const GOT: &str = "the HPA controller was able to get the target's current scale";
 
 type Autoscaler = Parts<HorizontalPodAutoscalerSpec, HorizontalPodAutoscalerStatus>;
 
@@ -43,8 +80,8 @@ enum Verdict {
     Disabled,
     /// Into the bounds.
     Rescale(i64, &'static str),
-    /// Metrics would be needed.
-    NoMetrics,
+    /// What the metrics say.
+    Measure,
 }
 
 fn verdict(spec: &HorizontalPodAutoscalerSpec, current: i64) -> Verdict {
@@ -57,36 +94,8 @@ fn verdict(spec: &HorizontalPodAutoscalerSpec, current: i64) -> Verdict {
     } else if current < min {
         Verdict::Rescale(min, "Current number of replicas below Spec.MinReplicas")
     } else {
-        Verdict::NoMetrics
+        Verdict::Measure
     }
-}
-
-/// The reason and message that upstream gives for a metric that cannot be read.
-fn unreadable(metric: Option<&MetricSpec>) -> (&'static str, String) {
-    let resource = metric.and_then(|metric| metric.resource.as_ref());
-    let resource = resource.map_or("cpu", |resource| resource.name.as_str());
-    match metric.map_or("Resource", |metric| metric.type_.as_str()) {
-        "Pods" => ("FailedGetPodsMetric", custom("pods")),
-        "Object" => ("FailedGetObjectMetric", custom("object")),
-        "External" => (
-            "FailedGetExternalMetric",
-            "unable to get external metric: unable to fetch metrics from external metrics API: the server could not find the requested resource".to_owned(),
-        ),
-        "ContainerResource" => ("FailedGetContainerResourceMetric", of_resource(resource)),
-        _ => ("FailedGetResourceMetric", of_resource(resource)),
-    }
-}
-
-fn of_resource(resource: &str) -> String {
-    format!(
-        "failed to get {resource} utilization: unable to get metrics for resource {resource}: unable to fetch metrics from resource metrics API: the server could not find the requested resource (get pods.metrics.k8s.io)"
-    )
-}
-
-fn custom(kind: &str) -> String {
-    format!(
-        "unable to get metric for {kind}: unable to fetch metrics from custom metrics API: the server could not find the requested resource"
-    )
 }
 
 #[async_trait]
@@ -125,6 +134,7 @@ impl Reconciler for HorizontalPodAutoscalers {
 
     async fn reconcile(&self, cx: &Context, key: &ObjectKey) -> Result<Next, ReconcileError> {
         let Some(object) = cx.cluster.get(&HORIZONTAL_POD_AUTOSCALERS, key) else {
+            self.forget(cx, key);
             return Ok(Next::Wait);
         };
         let autoscaler: Autoscaler = view(&object)?;
@@ -133,22 +143,26 @@ impl Reconciler for HorizontalPodAutoscalers {
         let target_key = ObjectKey::namespaced(key.namespace.clone(), target.name.as_str());
         let found = resource.and_then(|resource| Some((resource, cx.cluster.get(resource, &target_key)?)));
         let mut pass = Pass {
+            controller: self,
             cx,
+            current_metrics: Vec::new(),
             conditions: object.to_value().items("/status/conditions").to_vec(),
             last_scale: autoscaler.status.last_scale_time.as_ref().map(|time| time.0),
             object,
             autoscaler,
         };
         match found {
-            Some((resource, found)) => pass.act(resource, &found).await?,
-            None => pass.target_missing(resource).await?,
+            Some((resource, found)) => pass.act(resource, &found).await,
+            None => pass.target_missing(resource).await.map(|()| Next::Wait),
         }
-        Ok(Next::Wait)
     }
 }
 
 struct Pass<'a> {
+    controller: &'a HorizontalPodAutoscalers,
     cx: &'a Context,
+    /// What the status tells of the metrics.
+    current_metrics: Vec<Value>,
     object: Arc<Object>,
     autoscaler: Autoscaler,
     conditions: Vec<Value>,
@@ -206,41 +220,95 @@ impl Pass<'_> {
         .await
     }
 
-    async fn act(&mut self, resource: &Resource, target: &Object) -> Result<(), ReconcileError> {
-        let current = target.to_value().int("/spec/replicas").unwrap_or(1);
-        let got = "the HPA controller was able to get the target's current scale";
+    async fn act(&mut self, resource: &Resource, target: &Object) -> Result<Next, ReconcileError> {
+        let target_value = target.to_value();
+        let current = target_value.int("/spec/replicas").unwrap_or(1);
         match verdict(&self.autoscaler.spec, current) {
             Verdict::Disabled => {
-                self.say("AbleToScale", "True", "SucceededGetScale", got);
+                self.say("AbleToScale", "True", "SucceededGetScale", GOT);
                 let message = "scaling is disabled since the replica count of the target is zero";
                 self.say("ScalingActive", "False", "ScalingDisabled", message);
-                self.write(current, 0).await
+                self.write(current, 0).await?;
+                Ok(Next::Wait)
             }
             Verdict::Rescale(size, why) => {
-                let patch = json!({"spec": {"replicas": size}});
-                self.cx
-                    .cluster
-                    .merge_patch(resource, &target.key(), Part::Main, patch)
-                    .await?;
-                let about = RECORDER.about(self.cx, &HORIZONTAL_POD_AUTOSCALERS, &self.object);
-                about
-                    .normal("SuccessfulRescale", format!("New size: {size}; reason: {why}"))
-                    .await;
-                let message = format!("the HPA controller was able to update the target scale to {size}");
-                self.say("AbleToScale", "True", "SucceededRescale", &message);
-                self.last_scale = Some(self.cx.now);
-                self.write(current, size).await
+                self.rescale(resource, target, (current, size), why).await?;
+                self.write(current, size).await?;
+                Ok(Next::Wait)
             }
-            Verdict::NoMetrics => {
-                let metrics = self.autoscaler.spec.metrics.clone().unwrap_or_default();
-                let (reason, why) = unreadable(metrics.first());
+            Verdict::Measure => self.follow(resource, target, &target_value, current).await,
+        }
+    }
+
+    async fn rescale(
+        &mut self,
+        resource: &Resource,
+        target: &Object,
+        (current, size): (i64, i64),
+        why: &str,
+    ) -> Result<(), ReconcileError> {
+        let patch = json!({"spec": {"replicas": size}});
+        let cluster = &self.cx.cluster;
+        cluster.merge_patch(resource, &target.key(), Part::Main, patch).await?;
+        let about = RECORDER.about(self.cx, &HORIZONTAL_POD_AUTOSCALERS, &self.object);
+        about
+            .normal("SuccessfulRescale", format!("New size: {size}; reason: {why}"))
+            .await;
+        let message = format!("the HPA controller was able to update the target scale to {size}");
+        self.say("AbleToScale", "True", "SucceededRescale", &message);
+        self.last_scale = Some(self.cx.now);
+        let now = self.cx.now;
+        let key = self.object.key();
+        self.controller
+            .with_history(self.cx, &key, |history| history.scaled(now, size - current));
+        Ok(())
+    }
+
+    /// Follows the metrics, as far as they can be had.
+    async fn follow(
+        &mut self,
+        resource: &Resource,
+        target: &Object,
+        target_value: &Value,
+        current: i64,
+    ) -> Result<Next, ReconcileError> {
+        self.say("AbleToScale", "True", "SucceededGetScale", GOT);
+        let measured = measure::measure(self, target_value, current).await;
+        self.current_metrics = measured.told;
+        let again = if measured.is_served { Next::After(AGAIN) } else { Next::Wait };
+        let wanted = match measured.wanted {
+            Ok(wanted) => wanted,
+            Err((reason, why)) => {
                 self.warn_once("ScalingActive", reason, &why).await;
-                self.say("AbleToScale", "True", "SucceededGetScale", got);
                 let message = format!("the HPA was unable to compute the replica count: {why}");
                 self.say("ScalingActive", "False", reason, &message);
-                self.write(current, current).await
+                self.write(current, current).await?;
+                return Ok(again);
             }
+        };
+        let message = format!(
+            "the HPA was able to successfully calculate a replica count from {}",
+            wanted.metric
+        );
+        self.say("ScalingActive", "True", "ValidMetricFound", &message);
+        let spec = &self.autoscaler.spec;
+        let (key, now) = (self.object.key(), self.cx.now);
+        let bounded = self.controller.with_history(self.cx, &key, |history| {
+            history.bound(spec, (current, wanted.replicas), now)
+        });
+        self.say("AbleToScale", "True", bounded.able.0, bounded.able.1);
+        let is_limited = if bounded.is_limited { "True" } else { "False" };
+        self.say("ScalingLimited", is_limited, bounded.limit.0, bounded.limit.1);
+        if bounded.replicas != current {
+            let why = if wanted.replicas > current {
+                format!("{} above target", wanted.metric)
+            } else {
+                "All metrics below target".to_owned()
+            };
+            self.rescale(resource, target, (current, bounded.replicas), &why).await?;
         }
+        self.write(current, bounded.replicas).await?;
+        Ok(again)
     }
 
     async fn write(&self, current: i64, desired: i64) -> Result<(), ReconcileError> {
@@ -252,6 +320,7 @@ impl Pass<'_> {
             .option("lastScaleTime", self.last_scale.map(timestamp::text))
             .number("currentReplicas", current)
             .with("desiredReplicas", desired)
+            .list("currentMetrics", self.current_metrics.clone())
             .list("conditions", self.conditions.clone())
             .build();
         let cluster = self.cx.cluster.as_ref();
@@ -262,8 +331,57 @@ impl Pass<'_> {
 
 #[cfg(test)]
 mod tests {
+    use warren_apimachinery::resource::PODS;
+
     use super::*;
     use crate::fake::{FakeCluster, NOW};
+    use crate::resource_metrics::PodUsage;
+
+    /// What the metrics API says of every namespace.
+    struct Measured(Option<Vec<PodUsage>>);
+
+    #[async_trait]
+    impl ResourceMetrics for Measured {
+        async fn usage(&self, _: &ClusterId, _: &str) -> Option<Result<Vec<PodUsage>, String>> {
+            self.0.clone().map(Ok)
+        }
+    }
+
+    fn autoscalers(metrics: Measured) -> HorizontalPodAutoscalers {
+        HorizontalPodAutoscalers::new(Arc::new(metrics))
+    }
+
+    #[tokio::test]
+    async fn a_target_follows_what_its_pods_use() {
+        let cluster = FakeCluster::new();
+        cluster.put(&HORIZONTAL_POD_AUTOSCALERS, json!({"metadata": {"name": "web"}, "spec": {"minReplicas": 1,
+            "maxReplicas": 5, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
+            "metrics": [{"type": "Resource", "resource": {"name": "cpu",
+                "target": {"type": "Utilization", "averageUtilization": 50}}}]}}));
+        cluster.put(
+            &DEPLOYMENTS,
+            json!({"metadata": {"name": "web"}, "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "web"}}}}),
+        );
+        cluster.put(&PODS, json!({"metadata": {"name": "web-1", "labels": {"app": "web"}},
+            "spec": {"containers": [{"name": "app", "resources": {"requests": {"cpu": "100m"}}}]},
+            "status": {"phase": "Running", "startTime": "2020-01-01T00:00:00Z", "conditions": [
+                {"type": "Ready", "status": "True", "lastTransitionTime": "2020-01-01T00:00:00Z"}]}}));
+        let usage = PodUsage {
+            pod: "web-1".into(),
+            at: NOW.parse().ok(),
+            containers: vec![("app".into(), [("cpu".into(), 150)].into())],
+            ..PodUsage::default()
+        };
+        cluster.settle(&[&autoscalers(Measured(Some(vec![usage])))], NOW).await;
+        let status = cluster.value(&HORIZONTAL_POD_AUTOSCALERS, "default/web");
+        assert_eq!(cluster.value(&DEPLOYMENTS, "default/web").int("/spec/replicas"), Some(3));
+        assert_eq!(
+            *status.at("/status/currentMetrics"),
+            json!([{"type": "Resource", "resource": {"name": "cpu",
+                "current": {"averageUtilization": 150, "averageValue": "150m"}}}])
+        );
+        assert!(cluster.events().iter().any(|event| event.contains("cpu resource utilization (percentage of request) above target")));
+    }
 
     fn check(min: i32, max: i32, current: i64, expect: Verdict) {
         let spec: HorizontalPodAutoscalerSpec = serde_json::from_value(json!({"minReplicas": min,
@@ -274,7 +392,7 @@ mod tests {
 
     #[test]
     fn targets_are_kept_within_their_bounds() {
-        check(2, 5, 3, Verdict::NoMetrics);
+        check(2, 5, 3, Verdict::Measure);
         check(2, 5, 0, Verdict::Disabled);
         check(
             2,
@@ -295,7 +413,7 @@ mod tests {
         let cluster = FakeCluster::new();
         cluster.put(&HORIZONTAL_POD_AUTOSCALERS, json!({"metadata": {"name": "web"}, "spec": {"minReplicas": 2,
             "maxReplicas": 5, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}}}));
-        cluster.settle(&[&HorizontalPodAutoscalers], NOW).await;
+        cluster.settle(&[&autoscalers(Measured(None))], NOW).await;
         let conditions = |cluster: &FakeCluster| {
             let value = cluster.value(&HORIZONTAL_POD_AUTOSCALERS, "default/web");
             let conditions = value.items("/status/conditions").iter();
@@ -308,7 +426,7 @@ mod tests {
             &DEPLOYMENTS,
             json!({"metadata": {"name": "web"}, "spec": {"replicas": 1}}),
         );
-        cluster.settle(&[&HorizontalPodAutoscalers], NOW).await;
+        cluster.settle(&[&autoscalers(Measured(None))], NOW).await;
         assert_eq!(
             cluster.value(&DEPLOYMENTS, "default/web").int("/spec/replicas"),
             Some(2)
