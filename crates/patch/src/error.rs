@@ -18,7 +18,7 @@ pub enum PatchError {
         found: usize,
     },
     /// The patch does not fit the object (a failed `test`, a path that is not there): 422. Upstream keeps
-    /// the text to itself; it is here for logs.
+    /// the text from clients; authors of webhooks read it.
     #[error("the patch does not fit the object: {0}")]
     DoesNotFit(String),
     /// The patch has the form but not the content that it needs: upstream answers 500 without a reason.

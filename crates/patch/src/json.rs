@@ -42,7 +42,8 @@ pub fn json_patch(document: &mut Value, patch: &Value) -> Result<(), PatchError>
     }
     let mut copied = 0;
     for operation in operations {
-        apply_one(document, operation, &mut copied).map_err(|why| PatchError::DoesNotFit(why.into()))?;
+        apply_one(document, operation, &mut copied)
+            .map_err(|why| PatchError::DoesNotFit(words(operation, why)))?;
     }
     Ok(())
 }
@@ -92,8 +93,22 @@ fn undecodable(found: &Value, into: &str) -> PatchError {
     ))
 }
 
-/// Why an operation does not fit. Upstream keeps it to itself.
+/// Why an operation does not fit. Clients that patch never read it, authors of webhooks do.
 type Why = &'static str;
+
+const MISSING: Why = "the path leads to nothing";
+const NOT_MET: Why = "the test failed";
+
+/// What upstream's library says.
+fn words(operation: &Value, why: Why) -> String {
+    let text = |name: &str| operation.get(name).and_then(Value::as_str).unwrap_or_default();
+    let (op, path) = (text("op"), text("path"));
+    match why {
+        MISSING => format!("{op} operation does not apply: doc is missing path: {path:?}: missing value"),
+        NOT_MET => format!("testing value {path} failed: test failed"),
+        why => format!("{op} operation does not apply: {why}"),
+    }
+}
 
 fn apply_one(document: &mut Value, operation: &Value, copied: &mut usize) -> Result<(), Why> {
     let text = |name: &str| operation.get(name).and_then(Value::as_str);
@@ -136,7 +151,7 @@ fn met(found: Option<&Value>, wanted: Option<&Value>) -> Result<(), Why> {
         None | Some(Value::Null) => wanted.is_none_or(Value::is_null),
         found => found == wanted,
     };
-    if is_met { Ok(()) } else { Err("the test failed") }
+    if is_met { Ok(()) } else { Err(NOT_MET) }
 }
 
 /// A member of an object or list, there or not.
@@ -147,7 +162,6 @@ enum Place<'a> {
 
 /// The place that a path leads to, below what is there.
 fn parent<'a>(document: &'a mut Value, path: &str) -> Result<Place<'a>, Why> {
-    const MISSING: Why = "the path leads to nothing";
     let (_, path) = path.split_once('/').ok_or(MISSING)?;
     let (way, last) = path
         .rsplit_once('/')

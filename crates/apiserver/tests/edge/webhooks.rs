@@ -223,6 +223,18 @@ async fn a_mutating_webhook_changes_what_is_kept_and_what_is_unknown_is_dropped(
 }
 
 #[tokio::test]
+async fn a_patch_that_does_not_fit_is_told_of_in_the_librarys_words() {
+    let scene = Scene::new(|_, _| patched(json!([{"op": "add", "path": "/metadata/annotations/a", "value": "b"}])));
+    scene.register("mutating", "m", json!({})).await;
+    let refused = scene.create("a", "").await;
+    assert_eq!(
+        refused.json()["message"],
+        "Internal error occurred: add operation does not apply: doc is missing path: \"/metadata/annotations/a\": \
+         missing value"
+    );
+}
+
+#[tokio::test]
 async fn webhooks_run_by_name_and_again_where_others_changed_their_work() {
     let scene = Scene::new(|path, request| match path {
         "b" if request["object"]["data"].get("b").is_none() => {

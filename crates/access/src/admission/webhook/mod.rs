@@ -15,6 +15,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use warren_apimachinery::Status;
 use warren_apimachinery::value::ValueExt;
+use warren_patch::PatchError;
 use warren_registry::admission::AdmissionRequest;
 use warren_storage::Snapshot;
 
@@ -136,7 +137,12 @@ impl<'a> Turns<'a> {
                 "admission webhook {name:?} attempted to modify the object, which is not supported for this operation"
             )));
         };
-        warren_patch::json_patch(&mut shown, &patch).map_err(|error| refuse(error.to_string()))?;
+        warren_patch::json_patch(&mut shown, &patch).map_err(|error| {
+            refuse(match error {
+                PatchError::DoesNotFit(why) => why,
+                other => other.to_string(),
+            })
+        })?;
         let read = self.read_back(seen, shown).map_err(refuse)?;
         let changed = read != *object;
         *object = read;
