@@ -16,7 +16,15 @@ pub(crate) fn limits(spec: &VirtualClusterSpec) -> Limits {
         },
         node_labels: pods.allowed_node_labels.clone(),
         taints: pods.allowed_tolerations.clone(),
-        owners_node_labels: spec.sync.from_host.nodes.selector.labels.keys().cloned().collect(),
+        owners_node_labels: spec
+            .sync
+            .from_host
+            .nodes
+            .selector
+            .labels
+            .keys()
+            .cloned()
+            .collect(),
         owners_tolerations: enforced::configured_tolerations(&spec.sync.to_host.pods),
         max_priority: pods.max_priority,
         hosts: spec.policies.ingresses.allowed_hosts.clone(),

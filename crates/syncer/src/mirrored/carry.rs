@@ -85,8 +85,11 @@ impl Pass<'_> {
                 if *uid != self.object.meta().uid || self.is_another(&wanted.parts, there) {
                     return self.sides.delete_host(&self.row.resource, object, None).await;
                 }
-                self.follow(&wanted.parts, object, there).await?;
-                self.report(claim, there).await
+                match follow(&wanted.parts, there) {
+                    // What comes back of it is seen with the host's change.
+                    Some(patch) => self.change(object, patch).await,
+                    None => self.report(claim, there).await,
+                }
             }
         }
     }
@@ -109,11 +112,7 @@ impl Pass<'_> {
         })
     }
 
-    /// Virtual → host: what the tenant changed since the last time.
-    async fn follow(&self, parts: &Parts, host: &Object, there: &Value) -> Result<(), ReconcileError> {
-        let Some(patch) = follow(parts, there) else {
-            return Ok(());
-        };
+    async fn change(&self, host: &Object, patch: Value) -> Result<(), ReconcileError> {
         let resource = &self.row.resource;
         let written = self
             .sides
@@ -174,7 +173,7 @@ impl Pass<'_> {
     }
 }
 
-/// The merge patch that carries changed parts to a host object; `None` when its base is theirs.
+/// Virtual → host: the merge patch that carries what the tenant changed since the last time; `None` when its base is theirs.
 pub(super) fn follow(parts: &Parts, there: &Value) -> Option<Value> {
     let base = Applied::read(there);
     if base == Applied::of(parts) {

@@ -1,8 +1,8 @@
 //! Network policies: the same pods on the host, and never more than the tenant's own.
 
 use serde_json::{Value, json};
-use warren_apimachinery::{LabelSelector, Meta, ObjectKey, resource};
 use warren_apimachinery::value::ValueExt;
+use warren_apimachinery::{LabelSelector, Meta, ObjectKey, resource};
 use warren_translate::{Tenant, Virtual};
 
 use crate::mirrored::{Carry, Row, Setting};
@@ -16,7 +16,9 @@ pub(crate) const ROW: Row = Row {
         if let Some(address) = &sides.binding.dns {
             let key = ObjectKey::cluster(DNS_NAMESPACE);
             let there = sides.virtual_cluster.get(&resource::NAMESPACES, &key);
-            let labels = there.map(|namespace| namespace.meta().clone()).unwrap_or_default();
+            let labels = there
+                .map(|namespace| namespace.meta().clone())
+                .unwrap_or_default();
             let served = Served {
                 address,
                 labels: &labels,
@@ -101,7 +103,11 @@ fn reach_dns(spec: &Value, served: &Served<'_>, host: &mut Value) {
     let rules = spec.items("/egress").iter().zip(elements(host, "egress"));
     for (rule, host) in rules {
         let selected = rule.items("/to").iter().any(|peer| selects_dns(peer, served));
-        if let Some(peers) = host.get_mut("to").and_then(Value::as_array_mut).filter(|_| selected) {
+        if let Some(peers) = host
+            .get_mut("to")
+            .and_then(Value::as_array_mut)
+            .filter(|_| selected)
+        {
             peers.push(block.clone());
         }
     }
@@ -187,7 +193,10 @@ mod tests {
             (json!({"namespaceSelector": of_system, "podSelector": dns}), true),
             (json!({"namespaceSelector": {}}), true),
             (json!({"podSelector": dns}), false),
-            (json!({"namespaceSelector": {"matchLabels": {"team": "blue"}}}), false),
+            (
+                json!({"namespaceSelector": {"matchLabels": {"team": "blue"}}}),
+                false,
+            ),
             (json!({"ipBlock": {"cidr": "10.0.0.0/8"}}), false),
         ];
         for (peer, reaches) in cases {
@@ -195,7 +204,11 @@ mod tests {
             let mut host = host_spec(&tenant, "shop", &spec);
             reach_dns(&spec, &served, &mut host);
             let last = host.items("/egress/0/to").last().cloned().unwrap_or_default();
-            assert_eq!(last == json!({"ipBlock": {"cidr": "10.96.0.53/32"}}), reaches, "{peer}");
+            assert_eq!(
+                last == json!({"ipBlock": {"cidr": "10.96.0.53/32"}}),
+                reaches,
+                "{peer}"
+            );
         }
     }
 }

@@ -33,7 +33,10 @@ pub(super) fn evaluate(
         false => Value::Null,
     };
     let bindings = Bindings::new().json("value", value).json("context", &context);
-    let result = program.evaluate(&bindings).value.map_err(|error| error.to_string())?;
+    let result = program
+        .evaluate(&bindings)
+        .value
+        .map_err(|error| error.to_string())?;
     result
         .to_json()
         .ok_or_else(|| "its value is none that an object can hold".to_owned())

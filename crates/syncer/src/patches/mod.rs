@@ -214,7 +214,9 @@ fn translate_reference(reference: &PatchReference, scene: &Scene<'_>, object: &m
 /// The resource of a kind, as far as names are made by it: cluster-scoped kinds are those of the table; any other is
 /// one of namespaces, whose names may hold dots.
 fn resource_of(api_version: &str, kind: &str) -> Resource {
-    let group = GroupVersion::parse(api_version).map(|parsed| parsed.group).unwrap_or_default();
+    let group = GroupVersion::parse(api_version)
+        .map(|parsed| parsed.group)
+        .unwrap_or_default();
     let known = MIRRORED.iter().map(|row| row.resource).chain(NAMED_OTHERWISE);
     let mut of_kind = known.filter(|resource| resource.group == group && resource.kind == kind);
     of_kind.next().unwrap_or(resource::SECRETS)

@@ -151,10 +151,15 @@ fn translated(binding: &Binding, service: &Value, status: &Status) -> Status {
     let (reason, why) = match reason {
         StatusReason::Forbidden | StatusReason::BadRequest => {
             let mut wording = Wording::of(binding, service.text("/metadata/namespace"));
-            let host = binding.tenant.host_name(&resource::SERVICES, &Virtual(virtual_key(service)));
+            let host = binding
+                .tenant
+                .host_name(&resource::SERVICES, &Virtual(virtual_key(service)));
             wording.replace(&host.0, service.text("/metadata/name"));
             let told = crate::refusal::refusal(status, &wording);
-            let why = told.map_or_else(|| "the host cluster refuses it".to_owned(), |(_, message)| message);
+            let why = told.map_or_else(
+                || "the host cluster refuses it".to_owned(),
+                |(_, message)| message,
+            );
             (StatusReason::Forbidden, why)
         }
         StatusReason::AlreadyExists | StatusReason::Conflict => (
@@ -162,7 +167,10 @@ fn translated(binding: &Binding, service: &Value, status: &Status) -> Status {
             "its object on the host cluster is being changed, please try again".to_owned(),
         ),
         StatusReason::TooManyRequests => {
-            let why = format!("{} cannot get its addresses: the host cluster is busy, please try again", named(service));
+            let why = format!(
+                "{} cannot get its addresses: the host cluster is busy, please try again",
+                named(service)
+            );
             return Status::too_many_requests(why, 1);
         }
         // Down, slow, or broken. What it may have done all the same, the rule removes.

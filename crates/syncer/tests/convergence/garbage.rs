@@ -1,7 +1,7 @@
 //! What was missed while nobody listened is found by the full pass.
 
 use serde_json::json;
-use warren_apimachinery::resource::{CONFIG_MAPS, PODS};
+use warren_apimachinery::resource::{CONFIG_MAPS, PODS, PRIORITY_CLASSES};
 use warren_apimachinery::value::ValueExt;
 
 use crate::world::{World, on_host, pod};
@@ -27,9 +27,22 @@ async fn host_objects_without_a_virtual_one_go() {
         .create(&CONFIG_MAPS, left_behind("ConfigMap", "owner-demo"))
         .await;
     world.host.create(&PODS, left_behind("Pod", "owner-demo")).await;
+    let mut class = left_behind("PriorityClass", "owner-demo");
+    class.set("/apiVersion", "scheduling.k8s.io/v1");
+    class.set("/value", 1);
+    class.set("/metadata/name", "warren-gone-x-team-a-x-demo");
+    class.set("/metadata/annotations/warren.dev~1object-namespace", "");
+    for field in ["namespace", "ownerReferences", "labels/warren.dev~1namespace"] {
+        class.take_at(&format!("/metadata/{field}"));
+    }
+    world.host.create(&PRIORITY_CLASSES, class).await;
     world.full_pass();
     world.settle().await;
     assert!(world.host.list(&PODS).is_empty());
+    assert!(
+        world.host.list(&PRIORITY_CLASSES).is_empty(),
+        "nothing owns what is cluster-scoped"
+    );
     assert_eq!(
         world.host.find(&CONFIG_MAPS, &on_host("gone-x-shop-x-demo")),
         None

@@ -2,14 +2,19 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail the test")]
 
 mod config_maps;
+mod custom;
 mod endpoints;
 mod events;
+mod fields;
 mod garbage;
+mod gateway;
+mod kinds;
 mod nodes;
 mod opt_in;
 mod pod_life;
 mod pods;
 mod replicated_services;
 mod services;
+mod shown;
 mod storage;
 mod world;

@@ -1,9 +1,14 @@
 //! Services: addresses of the host, everything else of the tenant.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use serde_json::{Value, json};
 use warren_apimachinery::resource::SERVICES;
 use warren_apimachinery::value::ValueExt;
-use warren_reconciler::Part;
+use warren_apimachinery::{ClusterId, GroupResource, Object, ObjectKey, Resource, Status, StatusReason};
+use warren_reconciler::{Cluster, DeleteOptions, Part, ServedResource};
+use warren_registry::LocalCluster;
 
 use crate::world::{World, on_host, shop};
 
@@ -114,4 +119,134 @@ async fn one_deleted_by_the_tenant_goes_from_the_host_and_a_new_one_takes_its_pl
             world.host.find(&SERVICES, &on_host(HOST_SERVICE)).is_none()
         })
         .await;
+}
+
+/// A host whose answers to creations get lost.
+struct Unanswering(LocalCluster);
+
+#[async_trait]
+impl Cluster for Unanswering {
+    fn id(&self) -> &ClusterId {
+        self.0.id()
+    }
+
+    fn get(&self, resource: &Resource, key: &ObjectKey) -> Option<Arc<Object>> {
+        self.0.get(resource, key)
+    }
+
+    fn list(&self, resource: &Resource, namespace: Option<&str>) -> Vec<Arc<Object>> {
+        self.0.list(resource, namespace)
+    }
+
+    fn dependents(&self, namespace: &str, owner_uid: &str) -> Vec<(GroupResource, Arc<Object>)> {
+        self.0.dependents(namespace, owner_uid)
+    }
+
+    fn resources(&self) -> Vec<ServedResource> {
+        self.0.resources()
+    }
+
+    async fn create(&self, resource: &Resource, object: Value) -> Result<Arc<Object>, Status> {
+        self.0.create(resource, object).await.unwrap();
+        Err(Status::new(
+            StatusReason::Timeout,
+            "request to https://10.0.0.1:6443 timed out",
+        ))
+    }
+
+    async fn update(&self, resource: &Resource, part: Part, object: Value) -> Result<Arc<Object>, Status> {
+        self.0.update(resource, part, object).await
+    }
+
+    async fn merge_patch(
+        &self,
+        resource: &Resource,
+        key: &ObjectKey,
+        part: Part,
+        patch: Value,
+    ) -> Result<Arc<Object>, Status> {
+        self.0.merge_patch(resource, key, part, patch).await
+    }
+
+    async fn post(
+        &self,
+        resource: &Resource,
+        key: &ObjectKey,
+        part: &str,
+        body: Value,
+    ) -> Result<Value, Status> {
+        self.0.post(resource, key, part, body).await
+    }
+
+    async fn delete(
+        &self,
+        resource: &Resource,
+        key: &ObjectKey,
+        options: DeleteOptions,
+    ) -> Result<(), Status> {
+        self.0.delete(resource, key, options).await
+    }
+
+    async fn delete_any(
+        &self,
+        resource: &GroupResource,
+        key: &ObjectKey,
+        options: DeleteOptions,
+    ) -> Result<(), Status> {
+        self.0.delete_any(resource, key, options).await
+    }
+
+    async fn patch_any(
+        &self,
+        resource: &GroupResource,
+        key: &ObjectKey,
+        patch: Value,
+    ) -> Result<Arc<Object>, Status> {
+        self.0.patch_any(resource, key, patch).await
+    }
+
+    fn find_any(&self, resource: &GroupResource, key: &ObjectKey) -> Option<Arc<Object>> {
+        self.0.find_any(resource, key)
+    }
+
+    fn list_any(&self, resource: &GroupResource, namespace: Option<&str>) -> Vec<Arc<Object>> {
+        self.0.list_any(resource, namespace)
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_does_not_answer_is_told_of_and_leaves_nothing() {
+    let world = World::new().await;
+    let registry = Arc::clone(world.host.port().registry());
+    let host = Unanswering(LocalCluster::new(registry, "warren-syncer"));
+    let mut wanted = service();
+    wanted.set("/metadata/uid", "u");
+    let answer = warren_syncer::service::reserve(&host, &world.binding, &mut wanted, None, false).await;
+    let status = answer.unwrap_err();
+    assert_eq!(status.reason(), Some(StatusReason::ServiceUnavailable));
+    assert_eq!(
+        status.message(),
+        "Service \"web\" cannot get its addresses: the API of the host cluster does not answer, please try again"
+    );
+    assert!(
+        world.host.find(&SERVICES, &on_host(HOST_SERVICE)).is_some(),
+        "it was made all the same"
+    );
+    world
+        .until("the host service without a virtual one goes", |world| {
+            world.host.find(&SERVICES, &on_host(HOST_SERVICE)).is_none()
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_dry_run_touches_nothing() {
+    let world = World::new().await;
+    let before = world.host.revision();
+    let mut wanted = service();
+    let host = world.host.port();
+    warren_syncer::service::reserve(host, &world.binding, &mut wanted, None, true)
+        .await
+        .unwrap();
+    assert_eq!(world.host.revision(), before);
 }

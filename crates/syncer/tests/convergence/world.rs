@@ -11,7 +11,10 @@ use tokio::task::JoinHandle;
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{ClusterId, ObjectKey, Resource, Status, UserInfo, resource};
 use warren_config::VirtualClusterSpec;
-use warren_reconciler::{Cluster, Clusters, DeleteOptions, Part, Registration, Runtime};
+use warren_reconciler::{
+    Change, Cluster, Clusters, Context, DeleteOptions, Next, Part, ReconcileError, Reconciler, Registration,
+    Runtime, Triggers,
+};
 use warren_registry::admission::AdmitAll;
 use warren_registry::definition::Definition;
 use warren_registry::local::change;
@@ -93,6 +96,38 @@ impl Clusters for Ports {
             .iter()
             .map(|registry| registry.store().cluster().clone())
             .collect()
+    }
+}
+
+/// Serves what a cluster's definitions say, as the fleet does.
+struct Serving(Vec<Arc<Registry>>);
+
+#[async_trait]
+impl Reconciler for Serving {
+    fn name(&self) -> &'static str {
+        "serving"
+    }
+
+    fn watches(&self) -> &'static [Resource] {
+        &[resource::CUSTOM_RESOURCE_DEFINITIONS]
+    }
+
+    fn triggers(&self, change: &Change, _: &dyn Cluster, out: &mut Triggers<'_>) {
+        out.add(change.object.key());
+    }
+
+    async fn reconcile(&self, cx: &Context, _: &ObjectKey) -> Result<Next, ReconcileError> {
+        let definitions = cx.cluster.list(&resource::CUSTOM_RESOURCE_DEFINITIONS, None);
+        let served = definitions
+            .iter()
+            .filter_map(|object| warren_resources::custom::definition(&object.to_value()).ok());
+        let served = served.map(Arc::new).collect();
+        let registry = self
+            .0
+            .iter()
+            .find(|registry| registry.store().cluster() == cx.cluster.id());
+        registry.unwrap().set_custom(served);
+        Ok(Next::Wait)
     }
 }
 
@@ -205,6 +240,10 @@ impl Side {
         about.map(|event| event.text("/message").to_owned()).collect()
     }
 
+    pub(crate) fn port(&self) -> &LocalCluster {
+        &self.port
+    }
+
     /// Grows with every write.
     pub(crate) fn revision(&self) -> String {
         self.port.registry().store().snapshot().revision().to_string()
@@ -217,6 +256,8 @@ pub(crate) struct World {
     pub(crate) tenant: Side,
     /// A second virtual cluster in the same host namespace.
     pub(crate) neighbour: Side,
+    /// The tenant's.
+    pub(crate) binding: Arc<Binding>,
     runtime: Arc<Runtime>,
     ids: Vec<ClusterId>,
     stop: Option<oneshot::Sender<()>>,
@@ -252,6 +293,7 @@ impl World {
                 dns: None,
             })
         });
+        let [binding, _] = bindings.clone();
         let tenants = bindings.clone().map(|binding| {
             let id = binding.virtual_cluster.to_string();
             let host = Arc::clone(&host);
@@ -259,7 +301,8 @@ impl World {
         });
         let registries: Vec<Arc<Registry>> = [&host].into_iter().chain(&tenants).cloned().collect();
         let rules = warren_syncer::all(Arc::new(Table(bindings.to_vec())));
-        let registrations = rules.into_iter().map(|reconciler| Registration {
+        let serving: Arc<dyn Reconciler> = Arc::new(Serving(registries.clone()));
+        let registrations = rules.into_iter().chain([serving]).map(|reconciler| Registration {
             reconciler,
             runs_in: |_| true,
         });
@@ -274,6 +317,7 @@ impl World {
             host: Side::new(&host),
             tenant: Side::new(demo),
             neighbour: Side::new(other),
+            binding,
             runtime,
             ids: registries
                 .iter()
@@ -393,6 +437,37 @@ pub(crate) fn on_host(name: &str) -> ObjectKey {
 pub(crate) fn pod(name: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "shop", "labels": {"app": name}},
         "spec": {"containers": [{"name": "c", "image": "web:1"}]}})
+}
+
+/// A definition of a namespaced kind with a free spec and a status.
+pub(crate) fn definition(resource: &Resource) -> Value {
+    let scope = match resource.scope {
+        resource::Scope::Namespaced => "Namespaced",
+        resource::Scope::Cluster => "Cluster",
+    };
+    let free = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    let schema = json!({"openAPIV3Schema": {"type": "object", "properties": {"spec": free, "status": free}}});
+    json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": resource.group_resource().to_string(),
+            "annotations": {"api-approved.kubernetes.io": "https://example.com"}},
+        "spec": {"group": resource.group, "scope": scope,
+            "names": {"plural": resource.plural, "kind": resource.kind, "singular": resource.kind.to_lowercase(),
+                "listKind": format!("{}List", resource.kind)},
+            "versions": [{"name": resource.version, "served": true, "storage": true, "schema": schema,
+                "subresources": {"status": {}}}]}})
+}
+
+/// Whether `part` is in `whole`: every field of it, and every element of its lists in order.
+pub(crate) fn holds(whole: &Value, part: &Value) -> bool {
+    match (whole, part) {
+        (Value::Object(whole), Value::Object(part)) => part
+            .iter()
+            .all(|(key, value)| holds(whole.get(key).unwrap_or(&Value::Null), value)),
+        (Value::Array(whole), Value::Array(part)) => {
+            whole.len() == part.len() && whole.iter().zip(part).all(|(whole, part)| holds(whole, part))
+        }
+        (whole, part) => whole == part,
+    }
 }
 
 /// A config map or secret in `shop`.
