@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::output::tell;
-use crate::{api, fan_out, footprint};
+use crate::{api, dns, fan_out, footprint, nodes, sync};
 
 /// Measures Warren, and any other Kubernetes API alike
 #[derive(Debug, Parser)]
@@ -18,8 +18,11 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     Api(api::Api),
+    Dns(dns::Dns),
     FanOut(fan_out::FanOut),
     Footprint(footprint::Footprint),
+    Nodes(nodes::Nodes),
+    Sync(sync::Sync),
 }
 
 /// Parses the arguments and runs the measurement. One thread: the load must leave the machine to what is measured.
@@ -30,8 +33,12 @@ pub(crate) fn run() -> ExitCode {
         runtime.block_on(async {
             match line.command {
                 Command::Api(api) => api.run().await,
+                Command::Dns(dns) => dns.run().await,
                 Command::FanOut(fan_out) => fan_out.run().await,
                 Command::Footprint(footprint) => footprint.run().await,
+                Command::Nodes(nodes) => nodes.run().await,
+                // Its watches note what they see without locks.
+                Command::Sync(sync) => tokio::task::LocalSet::new().run_until(sync.run()).await,
             }
         })
     });

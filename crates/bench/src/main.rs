@@ -5,12 +5,15 @@ use std::process::ExitCode;
 mod api;
 mod command_line;
 mod connection;
+mod dns;
 mod fan_out;
 mod footprint;
 mod latency;
 mod memory;
+mod nodes;
 mod output;
 mod server;
+mod sync;
 
 fn main() -> ExitCode {
     command_line::run()

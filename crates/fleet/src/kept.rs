@@ -58,8 +58,11 @@ fn essence(object: &Value) -> Value {
     for field in ["name", "namespace", "uid", "generation", "finalizers"] {
         kept.set(&format!("/metadata/{field}"), object.at("/metadata").field(field).clone());
     }
-    for field in ["phase", "endpoint", "port", "observedGeneration"] {
-        kept.set(&format!("/status/{field}"), object.at("/status").field(field).clone());
+    for field in ["phase", "endpoint", "port", "dns", "observedGeneration"] {
+        let value = object.at("/status").field(field);
+        if !value.is_null() {
+            kept.set(&format!("/status/{field}"), value.clone());
+        }
     }
     kept
 }

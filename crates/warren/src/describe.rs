@@ -65,6 +65,7 @@ fn text(object: &VirtualClusterObject, now: Timestamp, paint: Paint) -> String {
         or_none(&status.kubernetes_version),
     );
     field(&mut out, "API", or_none(&status.endpoint));
+    field(&mut out, "DNS", or_none(&status.dns));
     field(&mut out, "Kubeconfig secret", or_none(&status.kubeconfig_secret));
     let _ = writeln!(out, "Configuration:");
     match object.0.at("/spec") {
@@ -135,7 +136,7 @@ mod tests {
                 "creationTimestamp": "2026-01-01T00:00:00Z"},
             "spec": {"controlPlane": {"proxy": {"port": 7443, "extraSANs": ["a.example"]}}},
             "status": {"phase": "Ready", "observedGeneration": 1, "kubernetesVersion": "v1.36.2",
-                "endpoint": "https://127.0.0.1:7443", "kubeconfigSecret": "vc-a", "conditions": [
+                "endpoint": "https://127.0.0.1:7443", "dns": "127.0.0.1:40053", "kubeconfigSecret": "vc-a", "conditions": [
                     {"type": "ConfigValid", "status": "True", "reason": "Valid"},
                     {"type": "Ready", "status": "True", "reason": "Serving", "message": "the API answers"}]}}));
         let now = "2026-01-01T00:05:00Z".parse().unwrap();
@@ -146,6 +147,7 @@ mod tests {
         Status:             Ready
         Kubernetes version: v1.36.2
         API:                https://127.0.0.1:7443
+        DNS:                127.0.0.1:40053
         Kubeconfig secret:  vc-a
         Configuration:
           controlPlane:

@@ -15,6 +15,7 @@ mod failure;
 mod host_access;
 mod install;
 mod list;
+mod name_servers;
 mod output;
 mod pause;
 mod progress;

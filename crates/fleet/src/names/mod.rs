@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use warren_apimachinery::ObjectKey;
-use warren_config::VirtualClusterSpec;
+use warren_config::{VirtualCluster, VirtualClusterSpec};
 use warren_dns::{ResolvConf, Server, Settings, Source, Upstreams, View};
 
 use crate::error::FleetError;
@@ -54,20 +54,22 @@ impl Resolver {
     }
 }
 
-/// Sees to it that `tenant` has a name server as `spec` wants it, on `port` if it is new and that is free.
+/// Sees to it that `tenant` has a name server as it is wanted; a new one is where the last one was, if that is free, so
+/// that nothing on the host has to change.
 ///
 /// # Errors
 /// As [`NameServer::open`].
 pub(crate) async fn serve(
     fleet: &Arc<Fleet>,
     tenant: &Arc<Tenant>,
-    spec: &VirtualClusterSpec,
-    port: u16,
+    wanted: &VirtualCluster,
 ) -> Result<(), FleetError> {
+    let spec = &wanted.spec;
     match (tenant.name_server(), spec.control_plane.coredns.enabled) {
         (None, false) => {}
         (None, true) => {
-            let opened = NameServer::open(fleet, tenant, spec, port).await?;
+            let last = wanted.status.dns.parse().map(|address: SocketAddr| address.port());
+            let opened = NameServer::open(fleet, tenant, spec, last.unwrap_or_default()).await?;
             tenant.set_name_server(Some(opened));
         }
         (Some(open), true) => open.configure(fleet, spec)?,

@@ -1,6 +1,7 @@
 //! A virtual cluster while its host is not there yet, or not any more: it is served from its own store, and nothing of
 //! it is kept in step until everything that its rules read of the host has been listed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use warren_apimachinery::{Object, ObjectKey, resource};
@@ -9,7 +10,7 @@ use warren_reconciler::{Next, ReconcileError};
 
 use super::{VirtualClusters, address, chain, cluster_id, port, standard};
 use crate::fleet::Fleet;
-use crate::kept;
+use crate::{kept, names};
 use crate::real_host::Listed;
 
 /// Lists of a host that is there take some milliseconds.
@@ -51,6 +52,10 @@ impl VirtualClusters {
         self.bindings.remove(&id);
         fleet.want_no_more(&id);
         let tenant = fleet.tenant(&id);
+        let names = tenant.as_ref().and_then(|tenant| tenant.set_name_server(None));
+        if let Some(names) = names {
+            names.close().await;
+        }
         if let Some(listener) = tenant.and_then(|tenant| tenant.set_listener(None)) {
             tracing::warn!(cluster = %id, "its VirtualCluster object is gone: no longer served; the data is kept");
             listener.close().await;
@@ -72,12 +77,16 @@ impl VirtualClusters {
 }
 
 /// Opens the port of a cluster that was loaded; one that was not is new, and needs its host.
-async fn serve(fleet: &Fleet, wanted: &VirtualCluster) {
+async fn serve(fleet: &Arc<Fleet>, wanted: &VirtualCluster) {
     let id = cluster_id(&wanted.key);
     let Some(tenant) = fleet.tenant(&id).filter(|tenant| tenant.listener().is_none()) else {
         return;
     };
     standard::enforce(&tenant, &wanted.spec);
+    // Pods that run go on asking for names.
+    if let Err(error) = names::serve(fleet, &tenant, wanted).await {
+        tracing::warn!(cluster = %id, why = chain(&error), "names are not answered while the host is away");
+    }
     let names = address::names(fleet.options(), wanted, None);
     match fleet.listen(&tenant, port(wanted), &names).await {
         Ok(_) => fleet.woke(&id),

@@ -251,8 +251,7 @@ impl VirtualClusters {
         wanted: &VirtualCluster,
         binding: &Binding,
     ) -> Result<(), FleetError> {
-        let port = wanted.status.dns.rsplit(':').next().and_then(|port| port.parse().ok());
-        names::serve(fleet, tenant, &wanted.spec, port.unwrap_or_default()).await?;
+        names::serve(fleet, tenant, wanted).await?;
         let Some(cluster) = fleet.cluster(tenant.id(), "warren") else {
             return Err(FleetError::NoCluster(tenant.id().clone()));
         };

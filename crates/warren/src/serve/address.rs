@@ -5,6 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use clap::Args;
 use warren_fleet::{FrontDoor, Options};
 
+use crate::name_servers::NameServers;
+
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Addresses")]
 pub(crate) struct AddressFlags {
@@ -24,9 +26,11 @@ pub(crate) struct AddressFlags {
     /// Port that clients reach the front door by [default: the one it listens on]
     #[arg(long, value_name = "PORT", requires = "front_door")]
     front_door_port: Option<u16>,
-    /// Name server that virtual clusters ask about other names; may be given several times [default: the system's]
-    #[arg(long, value_name = "IP[:PORT]", value_parser = name_server)]
-    upstream_dns: Vec<SocketAddr>,
+    /// Answer a kubelet's probes here, in plain HTTP: /livez and /readyz
+    #[arg(long, value_name = "IP:PORT")]
+    health_address: Option<SocketAddr>,
+    #[command(flatten)]
+    names: NameServers,
 }
 
 impl AddressFlags {
@@ -35,7 +39,8 @@ impl AddressFlags {
         options.advertise = self
             .advertise_address
             .or_else(|| Some(options.address).filter(|address| !address.is_unspecified()));
-        options.upstream_dns.clone_from(&self.upstream_dns);
+        options.upstream_dns.clone_from(&self.names.upstream_dns);
+        options.health = self.health_address;
         if let (Some(address), Some(domain)) = (self.front_door, &self.front_door_domain) {
             options.front_door = Some(FrontDoor {
                 address,
@@ -44,24 +49,5 @@ impl AddressFlags {
             });
         }
         Ok(())
-    }
-}
-
-fn name_server(text: &str) -> Result<SocketAddr, String> {
-    let address = text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53));
-    address
-        .or_else(|_| text.parse())
-        .map_err(|_| format!("{text:?} is no address"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_server_needs_no_port() {
-        assert_eq!(name_server("10.0.0.1").unwrap(), "10.0.0.1:53".parse().unwrap());
-        assert_eq!(name_server("[::1]:5353").unwrap(), "[::1]:5353".parse().unwrap());
-        assert!(name_server("dns.example.com").is_err());
     }
 }

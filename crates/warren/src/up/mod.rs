@@ -8,6 +8,7 @@ use clap::Args;
 use warren_fleet::{Embedded, Options};
 
 use crate::failure::Hinted;
+use crate::name_servers::NameServers;
 use crate::signals::Signals;
 use crate::terminal::{say, warn};
 use crate::virtual_cluster_name::VirtualClusterName;
@@ -51,6 +52,8 @@ pub(crate) struct Up {
     #[arg(long)]
     no_kubeconfig: bool,
     #[command(flatten)]
+    names: NameServers,
+    #[command(flatten)]
     api: ApiFlags,
 }
 
@@ -63,6 +66,7 @@ impl Up {
         }
         let port = self.host_port.or_else(|| data.last_host_port());
         let mut options = Options::in_dir(data.directory());
+        options.upstream_dns.clone_from(&self.names.upstream_dns);
         let id = warren_fleet::virtual_cluster_id(self.name.as_str());
         options.apis.insert(id, self.api.options()?);
         let starting = Embedded::start(options, self.nodes, port);
