@@ -22,16 +22,20 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// The kubeconfig and the context in it.
+    pub(crate) fn access(&self) -> Access {
+        Access {
+            kubeconfig: self.kubeconfig.clone(),
+            context: self.context.clone(),
+        }
+    }
+
     /// Its address, what connections are made with, and a first one.
     ///
     /// # Errors
     /// What is wrong with the kubeconfig, or why nothing connects.
     pub(crate) async fn reach(&self) -> anyhow::Result<(String, Target, Connection)> {
-        let access = Access {
-            kubeconfig: self.kubeconfig.clone(),
-            context: self.context.clone(),
-        };
-        let endpoint = access.endpoint()?;
+        let endpoint = self.access().endpoint()?;
         let protocol = if self.http2 {
             Protocol::Http2
         } else {

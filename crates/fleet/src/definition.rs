@@ -69,7 +69,11 @@ fn includes(there: &Value, wanted: &Value) -> bool {
             .iter()
             .all(|(key, wanted)| there.get(key).is_some_and(|there| includes(there, wanted))),
         (Value::Array(there), Value::Array(wanted)) => {
-            there.len() == wanted.len() && there.iter().zip(wanted).all(|(there, wanted)| includes(there, wanted))
+            there.len() == wanted.len()
+                && there
+                    .iter()
+                    .zip(wanted)
+                    .all(|(there, wanted)| includes(there, wanted))
         }
         (there, wanted) => there == wanted,
     }
@@ -84,9 +88,13 @@ mod tests {
     #[test]
     fn defaults_that_a_host_added_are_no_difference() {
         let wanted = json!({"names": {"plural": "a"}, "versions": [{"name": "v1"}]});
-        let there = json!({"names": {"plural": "a", "singular": "x"}, "versions": [{"name": "v1", "served": true}]});
+        let there =
+            json!({"names": {"plural": "a", "singular": "x"}, "versions": [{"name": "v1", "served": true}]});
         assert!(includes(&there, &wanted));
-        assert!(!includes(&there, &json!({"versions": [{"name": "v1"}, {"name": "v2"}]})));
+        assert!(!includes(
+            &there,
+            &json!({"versions": [{"name": "v1"}, {"name": "v2"}]})
+        ));
         assert!(!includes(&there, &json!({"names": {"plural": "b"}})));
     }
 }

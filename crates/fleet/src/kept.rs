@@ -39,7 +39,11 @@ pub(crate) async fn write(store: &Store, object: &Value) -> Result<(), FleetErro
             expected: there.meta().revision,
         },
     };
-    let write = Write { resource: resource(), key: key(), change };
+    let write = Write {
+        resource: resource(),
+        key: key(),
+        change,
+    };
     let written = store.commit(write).await;
     written.map(|_| ()).map_err(|source| FleetError::Commit {
         cluster: store.cluster().clone(),
@@ -48,7 +52,10 @@ pub(crate) async fn write(store: &Store, object: &Value) -> Result<(), FleetErro
 }
 
 fn draft(object: &Value) -> Draft {
-    Draft::new(serde_json::json!({"metadata": {"name": "wanted"}, "object": object}), Box::default())
+    Draft::new(
+        serde_json::json!({"metadata": {"name": "wanted"}, "object": object}),
+        Box::default(),
+    )
 }
 
 /// Neither revision nor conditions: they change often and tell a start nothing.
@@ -56,7 +63,10 @@ fn essence(object: &Value) -> Value {
     let mut kept = serde_json::json!({"apiVersion": object.at("/apiVersion"), "kind": object.at("/kind"),
         "spec": object.at("/spec")});
     for field in ["name", "namespace", "uid", "generation", "finalizers"] {
-        kept.set(&format!("/metadata/{field}"), object.at("/metadata").field(field).clone());
+        kept.set(
+            &format!("/metadata/{field}"),
+            object.at("/metadata").field(field).clone(),
+        );
     }
     for field in ["phase", "endpoint", "port", "dns", "observedGeneration"] {
         let value = object.at("/status").field(field);

@@ -91,7 +91,10 @@ fn want(kind: HostKind, namespace: &str) -> Want {
         Reach::OwnNamespace => Which::In(namespace.into()),
         Reach::Namespace(other) => Which::In(other.into()),
     };
-    Want { resource: kind.resource, which }
+    Want {
+        resource: kind.resource,
+        which,
+    }
 }
 
 #[cfg(test)]
@@ -105,7 +108,10 @@ mod tests {
         let mapping = ("shared/*".to_owned(), "mapped/*".to_owned());
         spec.sync.from_host.config_maps.mappings.by_name = [mapping].into();
         let wants = wants(&spec, "team");
-        assert!(wants.contains(&Want { resource: resource::EVENTS, which: Which::About }));
+        assert!(wants.contains(&Want {
+            resource: resource::EVENTS,
+            which: Which::About
+        }));
         assert!(wants.contains(&Want::ours(resource::CONFIG_MAPS)));
         assert!(wants.contains(&Want::of_namespace(resource::CONFIG_MAPS, "shared")));
         let pods = wants.iter().filter(|want| want.resource == resource::PODS);

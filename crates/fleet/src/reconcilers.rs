@@ -26,7 +26,12 @@ pub(crate) enum Host {
 }
 
 /// The runtime of a fleet; `owner` is what all that a virtual cluster has on its host belongs to.
-pub(crate) fn runtime(fleet: &Arc<Fleet>, bindings: &Arc<BindingTable>, host: Host, owner: Owner) -> Arc<Runtime> {
+pub(crate) fn runtime(
+    fleet: &Arc<Fleet>,
+    bindings: &Arc<BindingTable>,
+    host: Host,
+    owner: Owner,
+) -> Arc<Runtime> {
     // Where a cluster of our own is meant: the host, if it is one, is like any other.
     let in_own: RunsIn = match host {
         Host::Embedded => everywhere,
@@ -38,7 +43,9 @@ pub(crate) fn runtime(fleet: &Arc<Fleet>, bindings: &Arc<BindingTable>, host: Ho
     for controller in controllers(fleet, &metrics) {
         match controller.role {
             Role::Any => all.push(registration(controller.reconciler, in_own)),
-            Role::OwnNodes if host == Host::Embedded => all.push(registration(controller.reconciler, is_host)),
+            Role::OwnNodes if host == Host::Embedded => {
+                all.push(registration(controller.reconciler, is_host))
+            }
             Role::OwnNodes => {}
         }
     }
@@ -52,13 +59,19 @@ pub(crate) fn runtime(fleet: &Arc<Fleet>, bindings: &Arc<BindingTable>, host: Ho
     };
     all.push(registration(Arc::new(life), is_host));
     if host == Host::Embedded {
-        all.push(registration(Arc::new(warren_scheduler::Scheduler::default()), is_host));
+        all.push(registration(
+            Arc::new(warren_scheduler::Scheduler::default()),
+            is_host,
+        ));
         all.push(registration(Arc::new(warren_node::Kubelet::default()), is_host));
         all.push(registration(Arc::new(warren_node::Heartbeat), is_host));
     }
     let fleet = || Arc::downgrade(fleet);
     if host == Host::Real {
-        let presence = Presence { fleet: fleet(), metrics };
+        let presence = Presence {
+            fleet: fleet(),
+            metrics,
+        };
         all.push(registration(Arc::new(presence), in_virtual));
     }
     all.push(registration(Arc::new(CustomResources { fleet: fleet() }), in_own));

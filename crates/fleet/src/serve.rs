@@ -16,11 +16,11 @@ use crate::error::FleetError;
 use crate::fleet::{Fleet, Nature};
 use crate::host::host_id;
 use crate::mend::mend;
+use crate::one_cluster::OneCluster;
 use crate::options::Options;
 use crate::real_host::{Overlay, RealHost};
 use crate::reconcilers::{self, runtime};
 use crate::virtual_cluster::Owner;
-use crate::one_cluster::OneCluster;
 use crate::{definition, health, kept};
 
 /// What the fleet itself wants of a host.
@@ -75,7 +75,11 @@ impl OnHost {
     ///
     /// # Errors
     /// As [`OnHost::start`].
-    pub async fn start_one(options: Options, host: HostOptions, one: &Arc<OneCluster>) -> Result<Self, ServeError> {
+    pub async fn start_one(
+        options: Options,
+        host: HostOptions,
+        one: &Arc<OneCluster>,
+    ) -> Result<Self, ServeError> {
         Self::start_with(options, host, Some(Arc::new(Arc::clone(one)))).await
     }
 
@@ -87,7 +91,11 @@ impl OnHost {
     ) -> Result<Self, ServeError> {
         let workers = options.workers;
         let is_overlaid = overlay.is_some();
-        let owner = if is_overlaid { Owner::ConfigMap } else { Owner::Object };
+        let owner = if is_overlaid {
+            Owner::ConfigMap
+        } else {
+            Owner::Object
+        };
         let port = RemoteCluster::new(RemoteOptions {
             id: host_id(),
             origin: host.origin,
@@ -96,7 +104,10 @@ impl OnHost {
         })
         .await?;
         let fleet = Fleet::open(options).await?;
-        fleet.is_on(RealHost { port: port.clone(), overlay });
+        fleet.is_on(RealHost {
+            port: port.clone(),
+            overlay,
+        });
         let bindings = Arc::new(BindingTable::default());
         let runtime = runtime(&fleet, &bindings, reconcilers::Host::Real, owner);
         fleet.connect(Arc::clone(&runtime));
@@ -178,7 +189,9 @@ impl OnHost {
 async fn load(fleet: &Arc<Fleet>, bindings: &Arc<BindingTable>) -> Result<Vec<Object>, FleetError> {
     let mut objects = Vec::new();
     for id in fleet.known().await? {
-        let (tenant, _) = fleet.load_or_make(&id, Nature::of_virtual(fleet, bindings)).await?;
+        let (tenant, _) = fleet
+            .load_or_make(&id, Nature::of_virtual(fleet, bindings))
+            .await?;
         objects.extend(kept::read(tenant.store()));
     }
     Ok(objects)

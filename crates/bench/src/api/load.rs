@@ -48,6 +48,19 @@ pub(crate) struct Measured {
     pub(crate) per_client: Vec<u64>,
 }
 
+impl Measured {
+    /// Of latencies that were taken otherwise, without failures.
+    pub(crate) fn of(latencies: Latencies, took: Duration) -> Self {
+        Self {
+            latencies,
+            failures: 0,
+            failure: None,
+            took,
+            per_client: Vec::new(),
+        }
+    }
+}
+
 /// Clients of one target.
 pub(crate) struct Load {
     pub(crate) target: Target,
@@ -77,13 +90,7 @@ impl Load {
         }
         let took = started.elapsed();
         done.sort_by_key(|client| client.client);
-        let mut all = Measured {
-            latencies: Latencies::new()?,
-            failures: 0,
-            failure: None,
-            took,
-            per_client: Vec::new(),
-        };
+        let mut all = Measured::of(Latencies::new()?, took);
         for client in done {
             let client = client.measured;
             all.latencies.add(&client.latencies)?;

@@ -21,7 +21,7 @@ mod report;
 pub(crate) use config_map::ConfigMaps;
 use deployment::Deployment;
 pub(crate) use fan_out::Crowd;
-use load::{Extent, Load};
+pub(crate) use load::{Extent, Load, Measured, Send, Turn};
 pub(crate) use report::Report;
 
 /// Drive the API of any kubeconfig through create, get, update, list, patch, watch and delete

@@ -10,8 +10,8 @@ use warren_reconciler::{Next, ReconcileError};
 
 use super::{VirtualClusters, address, chain, cluster_id, port, standard};
 use crate::fleet::Fleet;
-use crate::{kept, names};
 use crate::real_host::Listed;
+use crate::{kept, names};
 
 /// Lists of a host that is there take some milliseconds.
 const SOON: Duration = Duration::from_millis(20);

@@ -2,8 +2,7 @@
 //! bytes. HTTP/1.1 on purpose: streams upgrade, and a pool of connections has no window that one watch could fill.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -36,6 +35,8 @@ const IDLE: Duration = Duration::from_secs(60);
 const ANSWER_MAX: usize = 1 << 30;
 /// The longest refusal that is read.
 const REFUSAL_MAX: usize = 1 << 20;
+/// Shorter silences are of single requests: what failed is tried again by itself soon enough.
+const HICCUP: Duration = Duration::from_secs(1);
 /// Credentials are not read again sooner, however often the host refuses them.
 const RENEW_EVERY: Duration = Duration::from_secs(5);
 
@@ -122,6 +123,12 @@ impl<'a> Call<'a> {
 
 const AGENT: &str = concat!("warren/", env!("CARGO_PKG_VERSION"));
 
+/// A time without any answer.
+struct Silence {
+    since: Instant,
+    is_told: bool,
+}
+
 type Sent = Result<Response<Incoming>, BoxError>;
 
 /// See the module.
@@ -130,8 +137,8 @@ pub(super) struct Wire {
     server: String,
     service: ArcSwap<Service>,
     renewed: Mutex<Instant>,
-    /// Whether the last request got no answer.
-    silent: AtomicBool,
+    /// Since when no request got an answer.
+    silent: Mutex<Option<Silence>>,
     /// Counts how often the host came back.
     returned: watch::Sender<u64>,
 }
@@ -145,7 +152,7 @@ impl Wire {
             service: ArcSwap::from_pointee(service(&config)?),
             origin,
             renewed: Mutex::new(Instant::now()),
-            silent: AtomicBool::new(false),
+            silent: Mutex::default(),
             returned: watch::Sender::new(0),
         })
     }
@@ -154,13 +161,13 @@ impl Wire {
         &self.server
     }
 
-    /// Changes each time the host answers again after it did not.
+    /// Changes each time the host answers again after it did not for longer than a hiccup.
     pub(super) fn returned(&self) -> watch::Receiver<u64> {
         self.returned.subscribe()
     }
 
     pub(super) fn is_silent(&self) -> bool {
-        self.silent.load(Ordering::Relaxed)
+        self.silence().is_some()
     }
 
     /// Sends a request and reads its answer to the end.
@@ -211,10 +218,7 @@ impl Wire {
     pub(super) async fn send(&self, request: Request<RequestBody>) -> Result<Response<Incoming>, Failure> {
         match self.sending(request).await {
             Ok(response) => {
-                if self.silent.swap(false, Ordering::Relaxed) {
-                    tracing::info!(host = self.server, "the host answers again");
-                    self.returned.send_modify(|count| *count += 1);
-                }
+                self.answered();
                 Ok(response)
             }
             Err(error) => Err(self.lost(&chain(error.as_ref()))),
@@ -227,10 +231,32 @@ impl Wire {
     }
 
     fn lost(&self, why: &str) -> Failure {
-        if !self.silent.swap(true, Ordering::Relaxed) {
+        let mut silence = self.silence();
+        let silence = silence.get_or_insert_with(|| Silence {
+            since: Instant::now(),
+            is_told: false,
+        });
+        if !silence.is_told && silence.since.elapsed() >= HICCUP {
+            silence.is_told = true;
             tracing::warn!(host = self.server, why, "the host does not answer");
         }
         Failure::Silent(why.to_owned())
+    }
+
+    fn answered(&self) {
+        let Some(silence) = self.silence().take() else {
+            return;
+        };
+        if silence.is_told {
+            tracing::warn!(host = self.server, "the host answers again");
+        }
+        if silence.since.elapsed() >= HICCUP {
+            self.returned.send_modify(|count| *count += 1);
+        }
+    }
+
+    fn silence(&self) -> MutexGuard<'_, Option<Silence>> {
+        self.silent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads the credentials again: tokens rotate, and plugins make new ones. Whether it was time for it.

@@ -42,12 +42,19 @@ impl HostFlags {
     }
 
     pub(super) fn options(&self, origin: Origin) -> HostOptions {
-        HostOptions { origin, namespace: self.namespace.clone() }
+        HostOptions {
+            origin,
+            namespace: self.namespace.clone(),
+        }
     }
 
     /// What is listened on where nothing else is asked for.
     pub(super) fn default_address(&self) -> IpAddr {
-        if self.host_kubeconfig.is_some() { LOOPBACK } else { ANY }
+        if self.host_kubeconfig.is_some() {
+            LOOPBACK
+        } else {
+            ANY
+        }
     }
 
     /// The flags that lead other commands to the same host.

@@ -14,10 +14,12 @@ use crate::terminal::{say, warn};
 use crate::user_kubeconfig::private_folder;
 
 mod address;
+mod alone;
 mod host;
 mod report;
 
 use address::AddressFlags;
+use alone::{Alone, AloneFlags};
 use host::HostFlags;
 
 /// How long requests in flight may take at the end.
@@ -42,6 +44,8 @@ pub(crate) struct Serve {
     #[command(flatten)]
     host: HostFlags,
     #[command(flatten)]
+    alone: AloneFlags,
+    #[command(flatten)]
     address: AddressFlags,
 }
 
@@ -58,14 +62,24 @@ impl Serve {
         options.workers = WORKERS;
         self.address.fill(&mut options, self.host.default_address())?;
         options.home.clone_from(&self.host.own_namespace);
-        let starting = OnHost::start(options, self.host.options(origin));
+        let alone = self.alone.alone(self.host.namespace.as_deref())?;
+        let mut host = self.host.options(origin);
+        let starting = async {
+            match &alone {
+                None => OnHost::start(options, host).await,
+                Some(alone) => {
+                    host.namespace = Some(alone.namespace.clone());
+                    OnHost::start_one(options, host, &alone.cluster).await
+                }
+            }
+        };
         let serving = tokio::select! {
             serving = starting => serving.map_err(|error| explain(error, &directory))?,
             // What was begun is finished by the next start.
             () = signals.stop() => return Ok(ExitCode::SUCCESS),
         };
         tokio::select! {
-            () = self.tell(&serving, started, &directory) => signals.stop().await,
+            () = self.tell(&serving, started, &directory, alone.as_ref()) => {}
             () = signals.stop() => {}
         }
         let ending = tokio::time::timeout(LAST_REQUESTS, serving.stop());
@@ -78,8 +92,15 @@ impl Serve {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Says when the host is there, and that it is not where it takes long.
-    async fn tell(&self, serving: &OnHost, started: Instant, directory: &std::path::Path) {
+    /// Says when the host is there, and that it is not where it takes long. Then follows the file of a virtual cluster that
+    /// is alone.
+    async fn tell(
+        &self,
+        serving: &OnHost,
+        started: Instant,
+        directory: &std::path::Path,
+        alone: Option<&Alone>,
+    ) {
         let attached = serving.attached();
         tokio::pin!(attached);
         tokio::select! {
@@ -91,8 +112,17 @@ impl Serve {
                 attached.await;
             }
         }
-        for line in report::ready(serving, &self.host, directory, started.elapsed()) {
+        let took = started.elapsed();
+        let lines = match alone {
+            None => report::ready(serving, &self.host, directory, took),
+            Some(alone) => report::alone(serving, alone, directory),
+        };
+        for line in lines {
             say(&line);
+        }
+        match alone {
+            Some(alone) => alone.follow(serving).await,
+            None => std::future::pending().await,
         }
     }
 }
@@ -100,7 +130,10 @@ impl Serve {
 fn explain(error: ServeError, directory: &std::path::Path) -> anyhow::Error {
     match error {
         ServeError::Fleet(error) if error.is_data_in_use() => Hinted::new(
-            format!("the data directory {} is in use by another process", directory.display()),
+            format!(
+                "the data directory {} is in use by another process",
+                directory.display()
+            ),
             "stop the other 'warren serve', or name another directory with --data-dir",
         )
         .into(),

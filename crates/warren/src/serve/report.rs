@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use warren_fleet::OnHost;
 
+use super::alone::Alone;
 use super::host::HostFlags;
 use crate::terminal::{Paint, Tone};
 
@@ -60,6 +61,22 @@ pub(super) fn ready(serving: &OnHost, host: &HostFlags, directory: &Path, took: 
         "Ctrl-C stops it; the same command continues with the same data.".to_owned(),
     ]);
     lines
+}
+
+/// When a virtual cluster that is alone is being served.
+pub(super) fn alone(serving: &OnHost, alone: &Alone, directory: &Path) -> Vec<String> {
+    let (name, namespace) = (&alone.name, &alone.namespace);
+    vec![
+        format!(
+            "Serving virtual cluster \"{name}\" in namespace {namespace} of the host at {}.",
+            serving.host().server()
+        ),
+        format!(
+            "Its kubeconfig is in the secret vc-{name} there, the data in {}.",
+            directory.display()
+        ),
+        "Ctrl-C stops it; the same command continues with the same data.".to_owned(),
+    ]
 }
 
 fn served(count: usize) -> String {
