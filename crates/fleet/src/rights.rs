@@ -51,6 +51,8 @@ pub enum Asked {
 }
 
 const KEEPS: &[&str] = &["get", "list", "watch", "create", "patch", "delete"];
+/// What a proxied request may be: RBAC goes by its method.
+const PROXIES: &[&str] = &["get", "create", "update", "patch", "delete"];
 /// Upgraded streams: an API server from 1.35 on asks for `create` whatever the method.
 const STREAMS: &[&str] = &["get", "create"];
 
@@ -76,11 +78,12 @@ pub fn rights(spec: &VirtualClusterSpec, asked: Asked) -> Vec<Right> {
     for kind in own_kinds(spec, asked) {
         all.add(Place::Clusters, kind.group, kind.plural, KEEPS);
     }
+    let own = own_place(spec);
     for kind in host_kinds(spec) {
         let place = match (&kind.reach, kind.resource.scope) {
             (Reach::Namespace(namespace), _) => Place::Namespace(namespace.clone()),
             (Reach::All, _) | (_, Scope::Cluster) => Place::Host,
-            (Reach::Ours | Reach::OwnNamespace, Scope::Namespaced) => Place::Clusters,
+            (Reach::Ours | Reach::OwnNamespace, Scope::Namespaced) => own.clone(),
         };
         all.add(place, kind.resource.group, kind.resource.plural, kind.verbs);
     }
@@ -126,25 +129,40 @@ pub fn crossing_kinds() -> Vec<Resource> {
     kinds
 }
 
+/// Where a virtual cluster's objects are: also in namespaces that are made for it.
+fn own_place(spec: &VirtualClusterSpec) -> Place {
+    match spec.sync.to_host.namespaces.enabled {
+        true => Place::Host,
+        false => Place::Clusters,
+    }
+}
+
+/// What streams and followed changes go to.
 fn subresources(spec: &VirtualClusterSpec, all: &mut Rights) {
     if spec.sync.to_host.pods.enabled {
         for stream in ["pods/exec", "pods/attach", "pods/portforward"] {
-            all.add(Place::Clusters, "", stream, STREAMS);
+            all.add(own_place(spec), "", stream, STREAMS);
         }
-        all.add(Place::Clusters, "", "pods/log", &["get"]);
+        all.add(own_place(spec), "", "pods/log", &["get"]);
+        for proxy in ["pods/proxy", "services/proxy"] {
+            all.add(own_place(spec), "", proxy, PROXIES);
+        }
         for part in ["pods/status", "pods/ephemeralcontainers", "pods/resize"] {
-            all.add(Place::Clusters, "", part, &["patch"]);
+            all.add(own_place(spec), "", part, &["patch"]);
         }
     }
     let metrics = &spec.integrations.metrics_server;
     if metrics.enabled && metrics.pods {
-        all.add(Place::Clusters, "metrics.k8s.io", "pods", &["get", "list"]);
+        all.add(own_place(spec), "metrics.k8s.io", "pods", &["get", "list"]);
     }
     if metrics.enabled && metrics.nodes {
         all.add(Place::Host, "metrics.k8s.io", "nodes", &["get", "list"]);
     }
     if spec.sync.from_host.nodes.enabled {
         all.add(Place::Host, "", "nodes/proxy", &["get"]);
+        if spec.sync.from_host.nodes.sync_back_changes {
+            all.add(Place::Host, "", "nodes", &["patch"]);
+        }
     }
 }
 

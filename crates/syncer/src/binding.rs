@@ -52,3 +52,14 @@ pub trait Bindings: Send + Sync + 'static {
         bindings
     }
 }
+
+/// How the names of a virtual cluster cross, as its configuration has it.
+pub fn names(cluster: &str, host_namespace: &str, spec: &VirtualClusterSpec) -> Tenant {
+    let namespaces = &spec.sync.to_host.namespaces;
+    let tenant = Tenant::new(cluster, host_namespace);
+    if !namespaces.enabled {
+        return tenant;
+    }
+    let mappings = namespaces.mappings.by_name.iter();
+    tenant.with_namespaces(mappings.map(|(from, to)| (from.as_str(), to.as_str())))
+}

@@ -10,6 +10,7 @@ use crate::custom_resource::CustomResources;
 use crate::event::Events;
 use crate::garbage::Garbage;
 use crate::mirrored::{Mirrored, Row};
+use crate::namespace;
 use crate::node::Nodes;
 use crate::persistent_volume::PersistentVolumes;
 use crate::pod::Pods;
@@ -24,6 +25,7 @@ use crate::{
 
 /// The kinds that the engine of `mirrored` carries to the host.
 pub(crate) static MIRRORED: &[Row] = &[
+    namespace::ROW,
     endpoints::ROW,
     endpoint_slice::ROW,
     persistent_volume_claim::ROW,
@@ -60,6 +62,7 @@ pub fn all(bindings: Arc<dyn Bindings>) -> Vec<Arc<dyn Reconciler>> {
         Arc::new(PersistentVolumes { bindings: bindings() }),
         Arc::new(Events { bindings: bindings() }),
         Arc::new(Garbage { bindings: bindings() }),
+        Arc::new(namespace::Accounts { bindings: bindings() }),
         Arc::new(Definitions { bindings: bindings() }),
         Arc::new(CustomResources::new(bindings())),
     ];

@@ -89,10 +89,24 @@ async fn collect(
     object: &Object,
     identity: &Identity,
 ) -> Result<(), ReconcileError> {
-    if object.meta().deleting || !is_orphan(sides, resource, object, identity) {
+    let is_off =
+        || !identity.uid.0.is_empty() && identity.kind == resource.kind && is_switched_off(sides, resource);
+    if object.meta().deleting || !(is_orphan(sides, resource, object, identity) || is_off()) {
         return Ok(());
     }
     sides.delete_host(resource, object, None).await
+}
+
+/// Whether the configuration does not carry the kind any more; the rows of `mirrored` look at that themselves.
+fn is_switched_off(sides: &Sides<'_>, resource: &Resource) -> bool {
+    let to_host = &sides.binding.spec.sync.to_host;
+    let kinds = [
+        (resource::PODS, to_host.pods.enabled),
+        (resource::SERVICES, to_host.services.enabled),
+        (resource::CONFIG_MAPS, to_host.config_maps.enabled),
+        (resource::SECRETS, to_host.secrets.enabled),
+    ];
+    kinds.iter().any(|(kind, enabled)| kind == resource && !enabled)
 }
 
 fn is_orphan(sides: &Sides<'_>, resource: &Resource, object: &Object, identity: &Identity) -> bool {

@@ -49,6 +49,11 @@ pub fn host_kinds(spec: &VirtualClusterSpec) -> Vec<HostKind> {
         (resource::CONFIG_MAPS, to_host.config_maps.enabled),
         // Tokens of pods are in Secrets, whatever becomes of the tenant's.
         (resource::SECRETS, to_host.secrets.enabled || to_host.pods.enabled),
+        // The account that pods run as, in each of those.
+        (
+            resource::SERVICE_ACCOUNTS,
+            to_host.namespaces.enabled && !to_host.service_accounts.enabled,
+        ),
     ];
     let mirrored = MIRRORED
         .iter()

@@ -20,6 +20,7 @@ mod host_kinds;
 mod ingress;
 mod limits;
 mod mirrored;
+mod namespace;
 mod network_policy;
 mod node;
 mod patches;
@@ -45,7 +46,7 @@ mod testing;
 mod volume_snapshot;
 mod wording;
 
-pub use binding::{Binding, Bindings};
+pub use binding::{Binding, Bindings, names};
 pub use catalogue::all;
 pub use counterpart::{Counterpart, stands_for};
 pub use host_kinds::{HostKind, Reach, host_kinds};

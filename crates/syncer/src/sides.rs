@@ -16,6 +16,7 @@ use warren_translate::{Host, Identity, MANAGED_BY, Ownership, Virtual, policy};
 
 use crate::binding::{Binding, Bindings};
 use crate::limits::limits;
+use crate::namespace;
 use crate::refusal::{Told, refusal};
 use crate::wording::Wording;
 
@@ -164,6 +165,9 @@ impl<'a> Sides<'a> {
     /// asked last.
     pub(crate) fn unlawful(&self, resource: &Resource, object: &Value) -> Option<String> {
         let binding = &self.binding;
+        if namespace::is_left_out(binding, object.at("/metadata/labels").text("/warren.dev~1namespace")) {
+            return Some("The namespace has no place on the host cluster".to_owned());
+        }
         let fields = policy::forbidden(&binding.tenant, &limits(&binding.spec), resource, object);
         let fields = fields.join(", ");
         (!fields.is_empty()).then(|| format!("Not allowed on the host cluster: {fields}"))
@@ -216,6 +220,9 @@ impl<'a> Sides<'a> {
 pub(crate) fn host_key(binding: &Binding, resource: &Resource, key: &ObjectKey) -> ObjectKey {
     match resource.scope {
         Scope::Namespaced => binding.tenant.host_key(resource, &Virtual(key.clone())).0,
+        Scope::Cluster if *resource == NAMESPACES => {
+            ObjectKey::cluster(binding.tenant.host_namespace_of(Virtual(&key.name)).0)
+        }
         Scope::Cluster => ObjectKey::cluster(binding.tenant.host_cluster_name(Virtual(&key.name)).0),
     }
 }
@@ -273,7 +280,9 @@ pub(crate) fn ours(binding: &Binding, object: &Object) -> Option<Identity> {
     let identity = identity(binding, object)?;
     let owned = binding.owner.as_ref().is_none_or(|owner| {
         let owners = &object.meta().owners;
-        object.meta().namespace.is_empty() || owners.iter().any(|found| found.uid == owner.text("/uid"))
+        // What has an owner is in one namespace with it.
+        object.meta().namespace != binding.tenant.host_namespace().0
+            || owners.iter().any(|found| found.uid == owner.text("/uid"))
     });
     owned.then_some(identity)
 }
@@ -298,10 +307,19 @@ fn identity(binding: &Binding, object: &Object) -> Option<Identity> {
     let Ownership::Ours(identity) = binding.tenant.identify(&value) else {
         return None;
     };
-    // Two tenants of one name, in two host namespaces, are told apart by the names alone.
-    let is_of_cluster = object.meta().namespace.is_empty();
-    let name = || binding.tenant.host_cluster_name(Virtual(&identity.key.0.name)).0;
-    (!is_of_cluster || name() == object.meta().name).then_some(identity)
+    // Two tenants of one name, in two host namespaces, are told apart by the places alone.
+    let (meta, tenant, key) = (object.meta(), &binding.tenant, &identity.key.0);
+    let is_placed = if !meta.namespace.is_empty() {
+        let own = || tenant.host_namespace_of(Virtual(&key.namespace)).0;
+        meta.namespace == tenant.host_namespace().0
+            || (tenant.has_namespaces() && (key.namespace.is_empty() || own() == meta.namespace))
+    } else if identity.kind == NAMESPACES.kind {
+        let own = tenant.own_namespace_of(Virtual(&key.name));
+        own.is_some_and(|own| own.0 == meta.name)
+    } else {
+        tenant.host_cluster_name(Virtual(&key.name)).0 == meta.name
+    };
+    is_placed.then_some(identity)
 }
 
 /// The binding and the virtual object that a changed host object stands for.
@@ -350,7 +368,9 @@ pub(crate) fn host_metadata(binding: &Binding, resource: &Resource, virtual_obje
         "annotations": tenant.host_annotations(annotations(virtual_object.at("/metadata/annotations")))}});
     if resource.scope == Scope::Namespaced {
         object.set("/metadata/namespace", host.0.namespace.as_str());
-        if let Some(owner) = &binding.owner {
+        // No owner reaches into another namespace.
+        let is_beside = host.0.namespace == binding.tenant.host_namespace().0;
+        if let Some(owner) = binding.owner.as_ref().filter(|_| is_beside) {
             object.set("/metadata/ownerReferences", json!([owner]));
         }
     }

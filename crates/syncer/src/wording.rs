@@ -21,7 +21,7 @@ impl Wording {
     pub(crate) fn of(binding: &Binding, namespace: &str) -> Self {
         Self {
             cluster: binding.tenant.cluster().to_owned(),
-            host_namespace: binding.tenant.host_namespace().0.to_string(),
+            host_namespace: binding.tenant.host_namespace_of(Virtual(namespace)).0.to_string(),
             namespace: namespace.to_owned(),
             words: Vec::new(),
         }

@@ -6,6 +6,7 @@
 mod identity;
 mod label;
 mod name;
+mod namespaces;
 pub mod policy;
 mod side;
 mod tenant;

@@ -1,6 +1,7 @@
 //! A tenant as translation knows it: the virtual cluster's name and where on the host its objects live.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 use smol_str::SmolStr;
@@ -9,6 +10,7 @@ use warren_apimachinery::{ObjectKey, Resource};
 
 use crate::label::{self, MANAGED_BY, NAMESPACE, namespace_label};
 use crate::name::{NameForm, host_cluster_name, host_name, host_part_name};
+use crate::namespaces::Namespaces;
 use crate::side::{Host, Virtual};
 
 /// The config map that every namespace has and whose content is the same everywhere: one host object serves
@@ -20,6 +22,8 @@ const ROOT_CA: &str = "kube-root-ca.crt";
 pub struct Tenant {
     cluster: SmolStr,
     host_namespace: Host<SmolStr>,
+    /// Where virtual namespaces are that have a host namespace of their own.
+    namespaces: Option<Arc<Namespaces>>,
 }
 
 impl Tenant {
@@ -28,7 +32,37 @@ impl Tenant {
         Self {
             cluster: cluster.into(),
             host_namespace: Host(host_namespace.into()),
+            namespaces: None,
         }
+    }
+
+    /// The same, with host namespaces of their own for the virtual namespaces that `mappings` fit (`mappings.byName` of
+    /// `sync.toHost.namespaces`), or for all of them if there are none. Names are kept there.
+    #[must_use]
+    pub fn with_namespaces<'a>(self, mappings: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let namespaces = Namespaces::new(&self.cluster, mappings);
+        Self {
+            namespaces: Some(Arc::new(namespaces)),
+            ..self
+        }
+    }
+
+    /// Whether there are virtual namespaces with host namespaces of their own.
+    pub fn has_namespaces(&self) -> bool {
+        self.namespaces.is_some()
+    }
+
+    /// The host namespace that is a virtual one's own; `None` where that shares the cluster's.
+    pub fn own_namespace_of(&self, Virtual(namespace): Virtual<&str>) -> Option<Host<SmolStr>> {
+        let namespaces = self.namespaces.as_ref()?;
+        let host = namespaces.to_host(&self.cluster, &self.host_namespace.0, namespace)?;
+        Some(Host(host))
+    }
+
+    /// The host namespace of the objects of a virtual namespace.
+    pub fn host_namespace_of(&self, namespace: Virtual<&str>) -> Host<SmolStr> {
+        self.own_namespace_of(namespace)
+            .unwrap_or_else(|| self.host_namespace.clone())
     }
 
     /// The virtual cluster's name.
@@ -36,28 +70,34 @@ impl Tenant {
         &self.cluster
     }
 
-    /// The host namespace of all its namespaced objects.
+    /// The host namespace of its namespaced objects, but of those whose virtual namespace has one of its own.
     pub fn host_namespace(&self) -> &Host<SmolStr> {
         &self.host_namespace
     }
 
-    /// Whether objects of the tenant live in a host namespace.
+    /// Whether objects of the tenant may live in a host namespace, as far as its name says that.
     pub fn lives_in(&self, Host(namespace): Host<&str>) -> bool {
-        self.host_namespace.0 == namespace
+        let is_mapped = |namespaces: &Arc<Namespaces>| namespaces.may_be_ours(namespace);
+        self.host_namespace.0 == namespace || self.namespaces.as_ref().is_some_and(is_mapped)
     }
 
     /// Where the host object of a namespaced virtual object is.
     pub fn host_key(&self, resource: &Resource, key: &Virtual<ObjectKey>) -> Host<ObjectKey> {
         Host(ObjectKey {
-            namespace: self.host_namespace.0.clone(),
+            namespace: self.host_namespace_of(Virtual(&key.0.namespace)).0,
             name: self.host_name(resource, key).0,
         })
     }
 
     /// The name of the host object of a namespaced virtual object.
     pub fn host_name(&self, resource: &Resource, Virtual(key): &Virtual<ObjectKey>) -> Host<SmolStr> {
+        let root_ca = || format!("{ROOT_CA}-x-{}", self.cluster);
         if resource.plural == "configmaps" && key.name == ROOT_CA {
-            return Host(SmolStr::from(format!("{ROOT_CA}-x-{}", self.cluster)));
+            return Host(SmolStr::from(root_ca()));
+        }
+        // In a namespace of its own a name is kept, but for the one that is taken above.
+        if self.own_namespace_of(Virtual(&key.namespace)).is_some() && key.name != root_ca() {
+            return Host(key.name.clone());
         }
         Host(SmolStr::from(host_name(
             form(resource),
@@ -85,7 +125,7 @@ impl Tenant {
         Virtual(uid): Virtual<&str>,
     ) -> Host<ObjectKey> {
         Host(ObjectKey {
-            namespace: self.host_namespace.0.clone(),
+            namespace: self.host_namespace_of(Virtual(&key.namespace)).0,
             name: host_part_name(part, &key.name, &key.namespace, &self.cluster, uid).into(),
         })
     }
@@ -225,6 +265,32 @@ mod tests {
         );
         assert_eq!(in_one, in_two);
         assert_eq!(in_one.0.to_string(), "team-a/kube-root-ca.crt-x-demo");
+    }
+
+    #[test]
+    fn in_a_namespace_of_its_own_a_name_is_kept() {
+        let tenant = tenant().with_namespaces([("shop", "demo-shop")]);
+        for (resource, namespace, name, expect) in [
+            (&resource::PODS, "shop", "web-0", "demo-shop/web-0"),
+            (
+                &resource::PODS,
+                "default",
+                "web-0",
+                "team-a/web-0-x-default-x-demo",
+            ),
+            (
+                &resource::CONFIG_MAPS,
+                "shop",
+                ROOT_CA,
+                "demo-shop/kube-root-ca.crt-x-demo",
+            ),
+        ] {
+            let key = Virtual(ObjectKey::namespaced(namespace, name));
+            assert_eq!(tenant.host_key(resource, &key).0.to_string(), expect);
+        }
+        let taken = Virtual(ObjectKey::namespaced("shop", "kube-root-ca.crt-x-demo"));
+        assert_ne!(tenant.host_name(&resource::CONFIG_MAPS, &taken).0, taken.0.name);
+        assert!(tenant.lives_in(Host("demo-shop")) && !tenant.lives_in(Host("demo-default")));
     }
 
     #[test]

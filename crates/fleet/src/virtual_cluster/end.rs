@@ -4,12 +4,11 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use warren_apimachinery::{Object, ObjectKey, StatusReason, resource};
-use warren_config::Phase;
+use warren_config::{Phase, VirtualCluster};
 use warren_reconciler::{Context, Next, Part, ReconcileError};
 use warren_syncer::{Binding, Bindings};
-use warren_translate::Tenant as Names;
 
 use super::{FINALIZER, VirtualClusters, chain, cluster_id, host_objects, status};
 
@@ -48,7 +47,7 @@ impl VirtualClusters {
             .map_err(|error| ReconcileError::Retry(chain(&error)))?;
         // Only now: while the cluster was there, the syncer would have made them anew.
         let bound = self.bindings.of_virtual(&id);
-        let binding = bound.unwrap_or_else(|| Arc::new(former(cx, key)));
+        let binding = bound.unwrap_or_else(|| Arc::new(former(cx, key, &object.to_value())));
         warren_syncer::remove_cluster_scoped(cx.cluster.as_ref(), &binding).await?;
         host_objects::remove_elsewhere(cx.cluster.as_ref(), key).await?;
         self.bindings.remove(&id);
@@ -73,12 +72,13 @@ impl VirtualClusters {
 }
 
 /// The binding of a cluster that was not served since the start: enough to find what is its on the host.
-fn former(cx: &Context, key: &ObjectKey) -> Binding {
+fn former(cx: &Context, key: &ObjectKey, object: &Value) -> Binding {
+    let spec = VirtualCluster::read(object).map(|wanted| wanted.spec).unwrap_or_default();
     Binding {
         virtual_cluster: cluster_id(key),
         host_cluster: cx.cluster.id().clone(),
-        tenant: Names::new(key.name.clone(), key.namespace.clone()),
-        spec: Arc::default(),
+        tenant: warren_syncer::names(&key.name, &key.namespace, &spec),
+        spec: Arc::new(spec),
         owner: None,
         api: None,
         dns: None,

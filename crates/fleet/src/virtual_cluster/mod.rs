@@ -16,7 +16,7 @@ use warren_reconciler::{
     Change, Cluster, Clusters, Context, Next, Part, ReconcileError, Reconciler, Triggers,
 };
 use warren_syncer::{Binding, Bindings};
-use warren_translate::{MANAGED_BY, Tenant as Names};
+use warren_translate::MANAGED_BY;
 
 use crate::bindings::BindingTable;
 use crate::error::FleetError;
@@ -29,6 +29,7 @@ use host_objects::{Place, Served, Whereabouts};
 use rest::Rest;
 
 mod address;
+mod fixed;
 mod early;
 mod end;
 pub(crate) mod host_objects;
@@ -150,6 +151,13 @@ impl VirtualClusters {
     ) -> Result<Next, ReconcileError> {
         let id = cluster_id(&wanted.key);
         let fleet = self.fleet.upgrade().ok_or_else(|| gone(&id))?;
+        let before = self.bindings.of_virtual(&id);
+        if let Some(why) = before.and_then(|before| fixed::changed(&before.spec, &wanted.spec)) {
+            // It goes on as it was.
+            let phase = wanted.status.phase.unwrap_or(Phase::Failed);
+            status::report(cx, value, phase, &[status::config_invalid(why)]).await?;
+            return Ok(Next::Wait);
+        }
         let owner = self.owner.reference(cx.cluster.as_ref(), &wanted).await?;
         let place = Place {
             host: cx.cluster.as_ref(),
@@ -165,7 +173,7 @@ impl VirtualClusters {
         let mut binding = Binding {
             virtual_cluster: id.clone(),
             host_cluster: cx.cluster.id().clone(),
-            tenant: Names::new(wanted.key.name.clone(), wanted.key.namespace.clone()),
+            tenant: warren_syncer::names(&wanted.key.name, &wanted.key.namespace, &wanted.spec),
             spec: Arc::new(spec),
             owner: Some(owner.clone()),
             api: service_ip.clone().map(|ip| (ip, 443)),

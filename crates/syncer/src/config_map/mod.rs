@@ -78,7 +78,7 @@ impl Reconciler for ConfigMaps {
         if let Some(sides) = Sides::of(cx, self.bindings.as_ref()) {
             match key.name.as_str() {
                 // Without a namespace it is the host's object that changed: one that was deleted is made anew.
-                ROOT_CA => root_ca(&sides, key.namespace.is_empty()).await?,
+                ROOT_CA => root_ca(&sides, key, key.namespace.is_empty()).await?,
                 _ => referenced::reconcile::<Self>(&sides, key).await?,
             }
         }
@@ -89,14 +89,14 @@ impl Reconciler for ConfigMaps {
 /// Brings what a pod is about to refer to in step.
 pub(crate) async fn ensure(sides: &Sides<'_>, key: &ObjectKey) -> Result<(), ReconcileError> {
     match key.name.as_str() {
-        ROOT_CA => root_ca(sides, true).await,
+        ROOT_CA => root_ca(sides, key, true).await,
         _ => referenced::ensure::<ConfigMaps>(sides, key).await,
     }
 }
 
 /// The content is the same in every namespace; that of `kube-system` counts. Once a pod needed it, it stays until the
 /// virtual cluster goes.
-async fn root_ca(sides: &Sides<'_>, needed: bool) -> Result<(), ReconcileError> {
+async fn root_ca(sides: &Sides<'_>, of: &ObjectKey, needed: bool) -> Result<(), ReconcileError> {
     let source = ObjectKey::namespaced("kube-system", ROOT_CA);
     let Some(object) = sides.virtual_cluster.get(&resource::CONFIG_MAPS, &source) else {
         let why = format!("{source} is not there yet");
@@ -107,7 +107,7 @@ async fn root_ca(sides: &Sides<'_>, needed: bool) -> Result<(), ReconcileError> 
         };
     };
     let data = object.to_value().at("/data").clone();
-    let key = sides.host_key(&resource::CONFIG_MAPS, &source);
+    let key = sides.host_key(&resource::CONFIG_MAPS, of);
     match sides.host.get(&resource::CONFIG_MAPS, &key) {
         None if needed => {
             let config_map = shared(sides, &key, data);
@@ -134,7 +134,8 @@ async fn root_ca(sides: &Sides<'_>, needed: bool) -> Result<(), ReconcileError> 
 fn shared(sides: &Sides<'_>, key: &ObjectKey, data: Value) -> Value {
     let mut config_map = json!({"apiVersion": "v1", "kind": "ConfigMap",
         "metadata": {"name": key.name, "namespace": key.namespace}, "data": data});
-    if let Some(owner) = &sides.binding.owner {
+    let is_beside = key.namespace == sides.binding.tenant.host_namespace().0;
+    if let Some(owner) = sides.binding.owner.as_ref().filter(|_| is_beside) {
         config_map.set("/metadata/ownerReferences", json!([owner]));
     }
     let identity = Identity {

@@ -52,7 +52,7 @@ fn host_spec(tenant: &Tenant, namespace: &str, spec: &Value) -> Value {
     host
 }
 
-/// On the host all namespaces of the tenant are one, so a peer is always a selector of pods.
+/// On the host the labels of pods say which namespace of the tenant they are of, so a peer is always a selector of pods.
 fn translate_peer(tenant: &Tenant, namespace: &str, peer: &mut Value) {
     if !peer.at("/ipBlock").is_null() {
         return;
@@ -80,6 +80,10 @@ fn translate_peer(tenant: &Tenant, namespace: &str, peer: &mut Value) {
         selector.set("/matchExpressions", all);
     }
     peer.set("/podSelector", selector);
+    if tenant.has_namespaces() {
+        // The labels say which pods; these are in more than the policy's namespace.
+        peer.set("/namespaceSelector", json!({}));
+    }
 }
 
 /// Where tenants' policies look for name servers: pods of this namespace with these labels.

@@ -73,6 +73,10 @@ fn translate_term(tenant: &Tenant, pod: &Value, term: &mut Value, namespaces: &[
         }
     }
     term.set("/labelSelector", selector);
+    if tenant.has_namespaces() {
+        // The labels say which pods; these are in more than the pod's namespace.
+        term.set("/namespaceSelector", json!({}));
+    }
 }
 
 fn within(selector: &mut Value, namespaces: &[String]) {

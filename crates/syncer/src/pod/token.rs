@@ -244,7 +244,8 @@ fn host_secret(
         "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
         "metadata": {"name": key.name, "namespace": key.namespace, "annotations": annotations},
         "data": data});
-    if let Some(owner) = &sides.binding.owner {
+    let is_beside = key.namespace == sides.binding.tenant.host_namespace().0;
+    if let Some(owner) = sides.binding.owner.as_ref().filter(|_| is_beside) {
         secret.set("/metadata/ownerReferences", json!([owner]));
     }
     let identity = Identity {

@@ -7,7 +7,7 @@ use warren_apimachinery::value::ValueExt;
 
 use super::{Limits, Standard};
 use crate::label::MANAGED_BY;
-use crate::side::Host;
+use crate::side::{Host, Virtual};
 use crate::tenant::Tenant;
 
 /// The places of selectors that decide what an object works on, by kind.
@@ -31,7 +31,11 @@ pub(super) fn forbidden(
 ) -> Vec<String> {
     let mut found = Vec::new();
     let namespace = object.text("/metadata/namespace");
-    if resource.scope == Scope::Namespaced && !tenant.lives_in(Host(namespace)) {
+    let of = Virtual(object.at("/metadata/labels").text("/warren.dev~1namespace"));
+    let is_shared = of.0.is_empty() && tenant.lives_in(Host(namespace));
+    let is_own =
+        is_shared || namespace == tenant.host_namespace().0 || namespace == tenant.host_namespace_of(of).0;
+    if resource.scope == Scope::Namespaced && !is_own {
         found.push("metadata.namespace".to_owned());
     }
     if object.at("/metadata/labels").field(MANAGED_BY) != tenant.cluster() {

@@ -149,7 +149,7 @@ fn capabilities(pod: &Value, policy: Policy) -> Option<Finding> {
             .iter()
             .filter_map(Value::as_str);
         added
-            .filter(|name| !CAPABILITIES.contains(name) && !(policy.is_floor && *name == "IPC_LOCK"))
+            .filter(|name| !CAPABILITIES.contains(name) && (!policy.is_floor || *name != "IPC_LOCK"))
             .map(str::to_owned)
             .collect()
     };
