@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn the_path_behind_a_proxy_stays_escaped() {
-        let check = |path, rest, expect| assert_eq!(behind(path, rest), expect, "{path}");
+        let check = |path: &str, rest: &str, expect: &str| assert_eq!(behind(path, rest), expect, "{path}");
         let pod = "/api/v1/namespaces/a/pods/b/proxy";
         check(pod, "", "");
         check(&format!("{pod}/"), "/", "/");

@@ -115,7 +115,8 @@ mod tests {
         let mut writing = pin!(writing);
         // Whatever the scheduler does, what fits between the two is less than all.
         for _ in 0..100 {
-            assert!(futures_util::poll!(writing.as_mut()).is_pending());
+            let is_pending = poll_fn(|cx| Poll::Ready(writing.as_mut().poll(cx).is_pending()));
+            assert!(is_pending.await);
             tokio::task::yield_now().await;
         }
         let mut got = 0;

@@ -9,6 +9,8 @@ mod kubelet;
 mod pass;
 mod proxied;
 mod request;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, Weak};
 
