@@ -30,7 +30,7 @@ pub(super) async fn keep(
     asked: &CoreDnsService,
 ) -> Result<(), Status> {
     let wanted = address.map(|address| objects(address, asked)).unwrap_or_default();
-    for resource in [resource::SERVICES, resource::ENDPOINTS, resource::ENDPOINT_SLICES] {
+    for resource in [resource::SERVICES, resource::ENDPOINT_SLICES] {
         let wanted = wanted.iter().find(|object| object.text("/kind") == resource.kind);
         keep_one(cluster, &resource, wanted).await?;
     }
@@ -65,16 +65,12 @@ async fn keep_one(cluster: &dyn Cluster, resource: &Resource, wanted: Option<&Va
 /// Whether what leads to the server stands as it is wanted.
 fn is_as(found: &Value, wanted: &Value) -> bool {
     let same = |pointer: &str| found.at(pointer) == wanted.at(pointer);
-    let address = [
-        "/spec/clusterIP",
-        "/subsets/0/addresses/0/ip",
-        "/endpoints/0/addresses",
-    ];
+    let address = ["/spec/clusterIP", "/endpoints/0/addresses"];
     address.iter().all(|pointer| same(pointer))
         && found.items("/spec/ports").len() == wanted.items("/spec/ports").len()
 }
 
-fn objects(address: IpAddr, asked: &CoreDnsService) -> [Value; 3] {
+fn objects(address: IpAddr, asked: &CoreDnsService) -> [Value; 2] {
     let text = address.to_string();
     let family = if address.is_ipv4() { "IPv4" } else { "IPv6" };
     let ports = json!([{"name": "dns", "port": 53, "protocol": "UDP"}, {"name": "dns-tcp", "port": 53, "protocol": "TCP"}]);
@@ -99,9 +95,6 @@ fn objects(address: IpAddr, asked: &CoreDnsService) -> [Value; 3] {
         json!({"apiVersion": "v1", "kind": "Service", "metadata": service,
             "spec": {"type": "ClusterIP", "clusterIP": text, "clusterIPs": [text], "ipFamilies": [family],
                 "ipFamilyPolicy": "SingleStack", "ports": ports}}),
-        json!({"apiVersion": "v1", "kind": "Endpoints",
-            "metadata": metadata(&[("endpointslice.kubernetes.io/skip-mirror", "true")]),
-            "subsets": [{"addresses": [{"ip": text}], "ports": ports}]}),
         json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
             "metadata": metadata(&[("kubernetes.io/service-name", NAME)]), "addressType": family,
             "endpoints": [{"addresses": [text], "conditions": {"ready": true}}], "ports": ports}),
