@@ -69,6 +69,7 @@ impl Embedded {
         fleet.connect(Arc::clone(&runtime));
         let port = port.map_or(Port::Any, Port::Rather);
         fleet.listen(&host, port, &[]).await?;
+        fleet.open_front_door().await?;
         let cluster = cluster(&fleet)?;
         host::furnish(&cluster, nodes, Timestamp::now()).await?;
         crate::custom_resources::serve(&host);

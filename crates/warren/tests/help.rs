@@ -24,6 +24,10 @@ fn every_command_explains_itself() {
         "disconnect",
         "describe",
         "delete",
+        "uninstall",
+        "install",
+        "resume",
+        "pause",
         "version",
         "completion",
     ] {

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use warren_apimachinery::value::ValueExt;
 
+use super::paused::is_kept;
 use super::status::was_on_host;
 
 /// A virtual pod's host pod.
@@ -35,6 +36,8 @@ pub(crate) enum Step {
     Taken,
     /// Take the virtual pod off its node: it waits for the end of a pause.
     Rest,
+    /// Mark the virtual pod, which is over, and delete the host pod: it goes for a pause, the virtual one stays.
+    Keep,
 }
 
 /// See the module.
@@ -84,6 +87,8 @@ fn end(pod: &Value) -> Step {
 fn alone(pod: &Value) -> Step {
     if is_deleting(pod) {
         end(pod)
+    } else if is_kept(pod) {
+        Step::Nothing
     } else if was_on_host(pod) {
         Step::DeleteVirtual(Some(0))
     } else if matches!(pod.text("/status/phase"), "Succeeded" | "Failed") {

@@ -161,9 +161,12 @@ impl Pass<'_> {
             }
             (Step::Watch, _) => self.report(host).await?,
             (Step::Rest, _) => self.rest().await?,
-            (Step::Keep, _) => self.keep().await?,
+            (Step::Keep, Claim::Ours { object, .. }) => {
+                self.keep().await?;
+                self.sides.delete_host(&PODS, object, None).await?;
+            }
             (Step::Follow, _) => return self.both(host).await,
-            (Step::Nothing | Step::DeleteHost(_), _) => {}
+            (Step::Nothing | Step::DeleteHost(_) | Step::Keep, _) => {}
         }
         Ok(Next::Wait)
     }
@@ -173,7 +176,10 @@ impl Pass<'_> {
         let patch = json!({"metadata": {"resourceVersion": self.pod.text("/metadata/resourceVersion")},
             "status": {"conditions": paused::kept_conditions(&self.pod)}});
         let cluster = self.sides.virtual_cluster;
-        match cluster.merge_patch(&PODS, &self.object.key(), Part::Status, patch).await {
+        match cluster
+            .merge_patch(&PODS, &self.object.key(), Part::Status, patch)
+            .await
+        {
             Err(status) if !status.is(StatusReason::NotFound) => Err(status.into()),
             _ => Ok(()),
         }

@@ -33,9 +33,28 @@ fn ours(pod: &Value, host: &Value) -> Step {
         return Step::Watch;
     }
     match host.at("/metadata/deletionTimestamp") {
+        Value::Null if is_over(pod) && !is_kept(pod) => Step::Keep,
         Value::Null => Step::DeleteHost(None),
         _ => Step::Nothing,
     }
+}
+
+/// Whether the pod was over when its host pod went for a pause: that one is not missed.
+pub(super) fn is_kept(pod: &Value) -> bool {
+    is_over(pod) && has_reason(pod)
+}
+
+/// The conditions that say so.
+pub(super) fn kept_conditions(pod: &Value) -> Vec<Value> {
+    let mut conditions = pod.items("/status/conditions").to_vec();
+    match conditions
+        .iter_mut()
+        .find(|condition| condition.text("/type") == "PodScheduled")
+    {
+        Some(scheduled) => scheduled.set("/reason", REASON),
+        None => conditions.push(json!({"type": "PodScheduled", "status": "True", "reason": REASON})),
+    }
+    conditions
 }
 
 fn is_over(pod: &Value) -> bool {
@@ -43,11 +62,14 @@ fn is_over(pod: &Value) -> bool {
 }
 
 fn is_waiting(pod: &Value) -> bool {
+    has_reason(pod) && pod.text("/spec/nodeName").is_empty()
+}
+
+fn has_reason(pod: &Value) -> bool {
     let conditions = pod.items("/status/conditions");
-    let says_so = conditions
+    conditions
         .iter()
-        .any(|condition| condition.text("/reason") == REASON);
-    says_so && pod.text("/spec/nodeName").is_empty()
+        .any(|condition| condition.text("/reason") == REASON)
 }
 
 #[cfg(test)]
@@ -61,6 +83,8 @@ mod tests {
         let over = json!({"metadata": {"uid": "u"}, "status": {"phase": "Succeeded"}});
         let waits = json!({"metadata": {"uid": "u"}, "spec": {}, "status": {"phase": "Pending",
             "conditions": [{"type": "PodScheduled", "status": "False", "reason": REASON}]}});
+        let mut kept = over.clone();
+        kept.set("/status/conditions", kept_conditions(&over));
         let going =
             json!({"metadata": {"uid": "u", "deletionTimestamp": "t", "deletionGracePeriodSeconds": 30}});
         let ours = |host| HostPod::Ours(host, "u");
@@ -76,7 +100,19 @@ mod tests {
             ("its place is taken", Some(&live), HostPod::Foreign, Step::Rest),
             ("waits", Some(&waits), HostPod::Absent, Step::Nothing),
             ("ended unseen", Some(&live), ours(&over), Step::Watch),
-            ("ended", Some(&over), ours(&over), Step::DeleteHost(None)),
+            ("ended", Some(&over), ours(&over), Step::Keep),
+            (
+                "ended and marked",
+                Some(&kept),
+                ours(&over),
+                Step::DeleteHost(None),
+            ),
+            (
+                "ended, marked and alone",
+                Some(&kept),
+                HostPod::Absent,
+                Step::Nothing,
+            ),
             ("ended before", Some(&over), HostPod::Absent, Step::Nothing),
             ("goes", Some(&going), ours(&live), Step::DeleteHost(Some(30))),
             (
@@ -103,5 +139,9 @@ mod tests {
         let waits = json!({"metadata": {"uid": "u"}, "spec": {}, "status": {"phase": "Pending",
             "conditions": [{"type": "PodScheduled", "status": "False", "reason": REASON}]}});
         assert_eq!(decide(Some(&waits), HostPod::Absent), Step::Create);
+        let mut over = json!({"metadata": {"uid": "u"}, "status": {"phase": "Succeeded", "startTime": "t"}});
+        assert_eq!(decide(Some(&over), HostPod::Absent), Step::DeleteVirtual(Some(0)));
+        over.set("/status/conditions", kept_conditions(&over));
+        assert_eq!(decide(Some(&over), HostPod::Absent), Step::Nothing);
     }
 }

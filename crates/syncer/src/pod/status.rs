@@ -1,7 +1,7 @@
 //! The status of a virtual pod: its host pod's, in words of the virtual cluster. Pure.
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{Status, time};
 
@@ -188,6 +188,17 @@ fn generation(pod: &Value, host: &Value, status: &mut Value) {
 
 fn translate_generation(observed: i64, pod: &Value, host: &Value) -> Option<i64> {
     (host.int("/metadata/generation") == Some(observed)).then(|| pod.int("/metadata/generation"))?
+}
+
+/// The labels that an API server gives a pod on its way to a node, from the node's.
+pub(super) const TOPOLOGY: &[&str] = &["topology.kubernetes.io/region", "topology.kubernetes.io/zone"];
+
+/// Those that a virtual pod gets with its node.
+pub(super) fn topology_labels(pod: &Value, host: &Value) -> Map<String, Value> {
+    let labels = |side: &Value, key: &str| side.at("/metadata/labels").field(key).clone();
+    let new = TOPOLOGY.iter().filter(|key| labels(pod, key).is_null());
+    let found = new.map(|key| ((*key).to_owned(), labels(host, key)));
+    found.filter(|(_, value)| !value.is_null()).collect()
 }
 
 /// Whether a virtual pod was on the host once: its status says what only a host's scheduler or kubelet can.

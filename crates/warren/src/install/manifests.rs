@@ -79,9 +79,14 @@ impl Names {
         format!("vc-config-{}", self.workload())
     }
 
+    /// What tells this installation from others on the same host.
+    pub(crate) fn instance(&self) -> String {
+        self.cluster.clone().unwrap_or_else(|| self.cluster_role())
+    }
+
     /// What the pod is found by.
     pub(crate) fn selector(&self) -> Value {
-        json!({"app.kubernetes.io/name": NAME, "app.kubernetes.io/instance": self.workload()})
+        json!({"app.kubernetes.io/name": NAME, "app.kubernetes.io/instance": self.instance()})
     }
 
     /// The metadata of a namespaced object.

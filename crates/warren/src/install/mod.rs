@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{GroupVersion, ObjectKey, Value};
-use warren_config::VirtualClusterSpec;
+use warren_config::{VirtualCluster, VirtualClusterSpec};
 use warren_remote::{Host, HostResource};
 
 use crate::config::file::read_spec;
@@ -116,9 +116,7 @@ impl Install {
     fn plan(&self) -> anyhow::Result<Plan> {
         let config = self.config.as_deref().map(read_spec).transpose()?;
         let spec = match &config {
-            Some(config) => {
-                serde_json::from_value(config.clone()).context("the configuration cannot be used")?
-            }
+            Some(config) => VirtualCluster::read(&serde_json::json!({ "spec": config }))?.spec,
             None => VirtualClusterSpec::default(),
         };
         let domain = self.front_door_domain.clone();

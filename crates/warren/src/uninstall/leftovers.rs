@@ -81,7 +81,7 @@ impl Removed {
         let claims = resource::PERSISTENT_VOLUME_CLAIMS;
         let selector = format!(
             "app.kubernetes.io/name=warren,app.kubernetes.io/instance={}",
-            names.workload()
+            names.instance()
         );
         self.labelled(host, &selector, Some(names.namespace()), &[claims])
             .await

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{ObjectKey, Resource, Value, resource};
 use warren_remote::{Host, HostResource, RemoteError, VirtualClusterObject};
 
@@ -178,11 +177,8 @@ impl Uninstall {
 
 /// The objects that an installation made.
 fn installed(names: &Names) -> String {
-    let instance = names.selector().text("/app.kubernetes.io~1instance").to_owned();
-    format!(
-        "{}={},app.kubernetes.io/instance={instance}",
-        INSTALLED_BY.0, INSTALLED_BY.1
-    )
+    let (key, value) = INSTALLED_BY;
+    format!("{key}={value},app.kubernetes.io/instance={}", names.instance())
 }
 
 /// A pod that still runs would make anew what is removed.
@@ -190,7 +186,7 @@ async fn wait_for_pods(host: &Host, names: &Names, patience: Duration) {
     let pods = HostResource::of(&resource::PODS);
     let selector = format!(
         "app.kubernetes.io/name=warren,app.kubernetes.io/instance={}",
-        names.workload()
+        names.instance()
     );
     let waiting = async {
         while host
