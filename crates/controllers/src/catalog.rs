@@ -117,7 +117,7 @@ pub fn all(config: &Config) -> Vec<Controller> {
         on(Role::OwnNodes, PodGc),
         on(Role::OwnNodes, ClaimBinder),
         on(Role::OwnNodes, VolumeFollower),
-        on(Role::OwnNodes, EphemeralVolumes),
+        on(Role::Any, EphemeralVolumes),
         on(Role::Any, ClaimProtection),
         on(Role::Any, VolumeProtection),
     ]

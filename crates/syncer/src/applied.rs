@@ -80,6 +80,11 @@ pub(crate) fn metadata_parts(metadata: &Value, parts: &mut Parts) {
     }
 }
 
+/// The path of a label.
+pub(crate) fn label_part(key: &str) -> String {
+    format!("{LABEL}{key}")
+}
+
 /// What never changes in the life of a host object.
 const MARKS: &[&str] = &[
     MANAGED_BY,

@@ -7,8 +7,8 @@ use warren_apimachinery::value::ValueExt;
 use warren_reconciler::{Next, Part, ReconcileError};
 
 use super::surroundings::{self, surroundings};
-use super::{PODS, Pass, downward, enforced, follow, guard, host_pod, next, scheduling, token};
-use crate::applied::{APPLIED, Applied, Parts};
+use super::{PODS, Pass, downward, enforced, follow, guard, host_pod, next, scheduling, status, token};
+use crate::applied::{APPLIED, Applied, Parts, label_part};
 
 impl Pass<'_> {
     /// Both pods live. What the host does not take keeps nothing of what it says from the tenant.
@@ -29,7 +29,7 @@ impl Pass<'_> {
     /// Virtual → host. Answers the host pod if it was written.
     async fn carry(&self, host: &Value) -> Result<Option<Value>, ReconcileError> {
         let base = Applied::read(host);
-        let parts = self.parts(&base);
+        let parts = self.parts(host, &base);
         let changes = follow::changes(&self.pod, host, &base, &parts);
         let new: Vec<&Value> = follow::new_ephemeral_containers(&self.pod, host).collect();
         let mut written = None;
@@ -63,7 +63,7 @@ impl Pass<'_> {
     }
 
     /// What the virtual pod wants of the parts that may still change.
-    fn parts(&self, base: &Applied) -> Parts {
+    fn parts(&self, host: &Value, base: &Applied) -> Parts {
         let binding = &self.sides.binding;
         let labels = surroundings::namespace_labels(&self.sides, &self.object.meta().namespace);
         let mut metadata = host_pod::metadata(binding, &self.pod, &labels);
@@ -77,7 +77,15 @@ impl Pass<'_> {
             scheduling::translate(&binding.tenant, &self.pod, &mut placed, &namespaces);
             enforced::node_selector(&binding.spec, &mut placed);
         }
-        follow::parts(binding, &self.pod, &metadata, &placed)
+        let mut parts = follow::parts(binding, &self.pod, &metadata, &placed);
+        // What came from the host with the node is no wish of the tenant.
+        for key in status::TOPOLOGY {
+            let path = label_part(key);
+            if !base.knows(&path) && parts.get(&path) == Some(host.at("/metadata/labels").field(key)) {
+                parts.remove(&path);
+            }
+        }
+        parts
     }
 
     async fn ephemeral_patch(&self, host: &Value, new: &[&Value]) -> Result<Value, ReconcileError> {

@@ -75,8 +75,14 @@ impl Pass<'_> {
     async fn check(&self) -> Result<(), ReconcileError> {
         let spec = self.pod.at("/spec");
         for (fields, why) in [
-            (guard::forbidden(&self.sides.binding, spec), "is not allowed on the host cluster"),
-            (guard::unsupported(spec), "is not supported"),
+            (
+                guard::forbidden(&self.sides.binding, spec),
+                "is not allowed on the host cluster",
+            ),
+            (
+                guard::unsupported(&self.sides.binding.spec, spec),
+                "is not supported",
+            ),
         ] {
             if !fields.is_empty() {
                 let why = format!("The pod cannot run: {} {why}", fields.join(", "));
@@ -99,7 +105,7 @@ impl Pass<'_> {
         Ok(())
     }
 
-    async fn refuse(&self, why: String) -> ReconcileError {
+    pub(super) async fn refuse(&self, why: String) -> ReconcileError {
         self.sides.warn(&PODS, &self.object, &why).await;
         ReconcileError::Never(why)
     }

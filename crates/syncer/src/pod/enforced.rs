@@ -56,7 +56,10 @@ pub(super) fn image(pods: &Pods, image: &str) -> Option<String> {
 
 /// The tolerations of every pod, as they are configured.
 pub(crate) fn configured_tolerations(pods: &Pods) -> Vec<Value> {
-    pods.enforce_tolerations.iter().map(|text| toleration(text)).collect()
+    pods.enforce_tolerations
+        .iter()
+        .map(|text| toleration(text))
+        .collect()
 }
 
 /// Those of a spec's tolerations that the tenant may have, and the configured ones.

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use warren_apimachinery::value::ValueExt;
+use warren_config::VirtualClusterSpec;
 use warren_translate::policy;
 
 use crate::binding::Binding;
@@ -12,11 +13,25 @@ pub(super) fn forbidden(binding: &Binding, spec: &Value) -> Vec<String> {
     policy::pod_spec(&limits(&binding.spec), spec)
 }
 
-/// What a spec holds that is not carried to the host yet; refused by name.
-pub(super) fn unsupported(spec: &Value) -> Vec<String> {
+/// What a spec holds that is not carried to the host; refused by name.
+pub(super) fn unsupported(config: &VirtualClusterSpec, spec: &Value) -> Vec<String> {
+    let to_host = &config.sync.to_host;
     let mut found = Vec::new();
-    if !spec.items("/resourceClaims").is_empty() {
-        found.push("spec.resourceClaims".to_owned());
+    for claim in spec.items("/resourceClaims") {
+        for (field, synced) in [
+            ("resourceClaimName", &to_host.resource_claims),
+            ("resourceClaimTemplateName", &to_host.resource_claim_templates),
+        ] {
+            if !claim.field(field).is_null() && !synced.enabled {
+                found.push(format!("spec.resourceClaims[{}].{field}", claim.text("/name")));
+            }
+        }
+    }
+    // They name objects that no rule carries.
+    for field in ["workloadRef", "schedulingGroup"] {
+        if !spec.field(field).is_null() {
+            found.push(format!("spec.{field}"));
+        }
     }
     for volume in spec.items("/volumes") {
         let in_volume = unsupported_in(volume).into_iter();
@@ -38,18 +53,8 @@ fn unsupported_in(volume: &Value) -> Vec<String> {
     if !volume.field("glusterfs").is_null() {
         found.push("glusterfs".to_owned());
     }
-    // Only claims have a name of their own on the host; that of a snapshot would be anybody's.
-    for field in ["dataSource", "dataSourceRef"] {
-        let source = volume.at("/ephemeral/volumeClaimTemplate/spec").field(field);
-        let is_claim =
-            source.text("/kind") == "PersistentVolumeClaim" && source.text("/namespace").is_empty();
-        if !source.is_null() && !is_claim {
-            found.push(format!("ephemeral.volumeClaimTemplate.spec.{field}"));
-        }
-    }
     found
 }
-
 
 #[cfg(test)]
 mod tests {
@@ -59,15 +64,18 @@ mod tests {
 
     #[test]
     fn what_would_name_others_objects_on_the_host_is_refused() {
-        let claim = |source: Value| json!({"name": "v", "ephemeral": {"volumeClaimTemplate": {"spec": {"dataSource": source}}}});
-        let spec = json!({"volumes": [
-            {"name": "g", "glusterfs": {"endpoints": "e", "path": "p"}},
-            claim(json!({"kind": "VolumeSnapshot", "apiGroup": "snapshot.storage.k8s.io", "name": "s"})),
-            claim(json!({"kind": "PersistentVolumeClaim", "name": "c"}))]});
+        let spec = json!({"schedulingGroup": {"podGroupName": "g"},
+            "resourceClaims": [{"name": "gpu", "resourceClaimName": "own"}, {"name": "t", "resourceClaimTemplateName": "x"}],
+            "volumes": [{"name": "g", "glusterfs": {"endpoints": "e", "path": "p"}},
+                {"name": "p", "projected": {"sources": [{"clusterTrustBundle": {"name": "b"}}]}}]});
+        let mut config = VirtualClusterSpec::default();
+        config.sync.to_host.resource_claims.enabled = true;
         let expect = [
+            "spec.resourceClaims[t].resourceClaimTemplateName",
+            "spec.schedulingGroup",
             "spec.volumes[g].glusterfs",
-            "spec.volumes[v].ephemeral.volumeClaimTemplate.spec.dataSource",
+            "spec.volumes[p].projected.clusterTrustBundle",
         ];
-        assert_eq!(unsupported(&spec), expect);
+        assert_eq!(unsupported(&config, &spec), expect);
     }
 }

@@ -8,6 +8,8 @@ use warren_reconciler::{Part, ReconcileError};
 use super::{PODS, Pass, references, status, token};
 use crate::applied::Applied;
 use crate::difference::difference;
+use crate::mirrored::Report;
+use crate::patches::{self, Scene};
 use crate::sides::Sides;
 use crate::wording::Wording;
 
@@ -17,21 +19,48 @@ impl Pass<'_> {
         let node = host.text("/spec/nodeName");
         let bound = match node.is_empty() || self.object.meta().deleting {
             true => None,
-            false if self.pod.text("/spec/nodeName").is_empty() => self.bind(node).await?,
+            false if self.pod.text("/spec/nodeName").is_empty() => self.bind(node, host).await?,
             false => None,
         };
         let pod = bound.as_ref().unwrap_or(&self.pod);
         let wording = || pod_wording(&self.sides, &self.object, &self.pod, host.text("/metadata/uid"));
         let wanted = status::virtual_status(pod, host, &Applied::read(host), wording);
+        let wanted = self.patched(pod, host, wanted).await?;
         self.write_status(pod, wanted).await
     }
 
+    /// What the configuration changes on the way back.
+    async fn patched(&self, pod: &Value, host: &Value, status: Value) -> Result<Value, ReconcileError> {
+        let patches = &self.sides.binding.spec.sync.to_host.pods.patches;
+        if patches.is_empty() {
+            return Ok(status);
+        }
+        let scene = Scene {
+            binding: &self.sides.binding,
+            virtual_object: pod,
+            host_object: host,
+        };
+        let mut report = Report {
+            main: Value::Null,
+            status,
+        };
+        if let Err(why) = patches::to_virtual(patches, &scene, &mut report) {
+            return Err(self.refuse(why).await);
+        }
+        if !report.main.is_null() {
+            let (key, cluster) = (self.object.key(), self.sides.virtual_cluster);
+            cluster.merge_patch(&PODS, &key, Part::Main, report.main).await?;
+        }
+        Ok(report.status)
+    }
+
     /// Binds the virtual pod to the host pod's node. Answers the pod as it is then.
-    async fn bind(&self, node: &str) -> Result<Option<Value>, ReconcileError> {
+    async fn bind(&self, node: &str, host: &Value) -> Result<Option<Value>, ReconcileError> {
         let (key, cluster) = (self.object.key(), self.sides.virtual_cluster);
+        let labels = status::topology_labels(&self.pod, host);
         let binding = json!({
             "apiVersion": "v1", "kind": "Binding",
-            "metadata": {"name": key.name, "namespace": key.namespace, "uid": self.object.meta().uid},
+            "metadata": {"name": key.name, "namespace": key.namespace, "uid": self.object.meta().uid, "labels": labels},
             "target": {"apiVersion": "v1", "kind": "Node", "name": node}});
         cluster.post(&PODS, &key, "binding", binding).await?;
         Ok(cluster.get(&PODS, &key).map(|object| object.to_value()))
