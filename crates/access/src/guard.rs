@@ -12,7 +12,7 @@ use warren_registry::token::{IssuedToken, TokenClaims};
 use warren_storage::Snapshot;
 
 use crate::ISSUER;
-use crate::admission::{Hooks, QuotaTurns};
+use crate::admission::{Hooks, Policies, QuotaTurns};
 use crate::authentication::Authenticators;
 use crate::outbound::Outbound;
 use crate::shared::{Indexed, Shared};
@@ -57,6 +57,8 @@ pub struct Guard {
     standard: ArcSwapOption<PodSecurityFloor>,
     /// The webhooks that were last asked; replaced when configurations changed, dropped by `rest`.
     hooks: ArcSwapOption<Hooks>,
+    /// The same of policies.
+    policies: ArcSwapOption<Policies>,
 }
 
 impl Guard {
@@ -81,6 +83,7 @@ impl Guard {
             index: ArcSwapOption::empty(),
             standard: ArcSwapOption::empty(),
             hooks: ArcSwapOption::empty(),
+            policies: ArcSwapOption::empty(),
         })
     }
 
@@ -108,6 +111,7 @@ impl Guard {
     pub fn rest(&self) {
         self.index.store(None);
         self.hooks.store(None);
+        self.policies.store(None);
     }
 
     /// The index of a state of this cluster.
@@ -131,6 +135,19 @@ impl Guard {
         let hooks = Hooks::of(now);
         self.hooks.store(Some(Arc::clone(&hooks)));
         Some(hooks)
+    }
+
+    /// The bound policies of a state of this cluster; `None` where there are none.
+    pub(crate) fn policies(&self, now: &Snapshot) -> Option<Arc<Policies>> {
+        if !Policies::any(now) {
+            return None;
+        }
+        if let Some(known) = self.policies.load_full().filter(|known| known.are_of(now)) {
+            return Some(known);
+        }
+        let policies = Policies::of(now);
+        self.policies.store(Some(Arc::clone(&policies)));
+        Some(policies)
     }
 
     /// How servers that tenants name are reached; `None` where nobody provides it.

@@ -124,16 +124,18 @@ impl Declared {
 
     /// An object whose fields are given by their names in JSON, for variables that no schema describes.
     pub fn object(name: &str, fields: impl IntoIterator<Item = (&'static str, Arc<Self>)>) -> Arc<Self> {
-        let fields = fields.into_iter().filter_map(|(name, declared)| {
-            let field = Field {
-                name: SmolStr::new_static(name),
-                declared,
-            };
-            Some((SmolStr::from(escape(name)?), field))
-        });
+        Self::object_of(name, fields)
+    }
+
+    /// The same with names that are known at run time only.
+    pub fn object_of<'n>(name: &str, fields: impl IntoIterator<Item = (&'n str, Arc<Self>)>) -> Arc<Self> {
+        let mut all = BTreeMap::new();
+        for (name, declared) in fields {
+            insert(&mut all, name, declared);
+        }
         Arc::new(Self::new(Kind::Object(Object {
             name: Some(SmolStr::new(name)),
-            fields: fields.collect(),
+            fields: all,
         })))
     }
 

@@ -78,6 +78,13 @@ impl Environment {
         declared.as_ref()
     }
 
+    /// What describes the first variable that a schema describes.
+    pub(crate) fn root_declared(&self) -> Option<&Arc<Declared>> {
+        self.variables
+            .iter()
+            .find_map(|(_, _, declared)| declared.as_ref())
+    }
+
     pub(crate) fn names(&self) -> impl Iterator<Item = &SmolStr> {
         self.variables.iter().map(|(name, ..)| name)
     }

@@ -5,6 +5,7 @@
 //! length of the source, the height of its tree, the memory of regular expressions, the cost of an evaluation.
 //! What expressions are for (rules of custom resources, admission policies, patches) is their users'.
 
+mod admission;
 mod bindings;
 mod cache;
 mod check;
@@ -20,6 +21,9 @@ mod syntax;
 mod typing;
 mod value;
 
+pub use admission::{
+    AdmissionVariables, admission_environment, admission_namespace, admission_program, admission_request,
+};
 pub use bindings::Bindings;
 pub use cache::Cache;
 pub use declared::{Declared, Field, Identity, Kind, MAX_REQUEST_BYTES, Object};

@@ -2,7 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a broken table is a failing test")]
 
-use warren_cel::{Bindings, Environment, Expression, Program};
+use proptest::prelude::*;
+use warren_cel::{Bindings, Environment, Expression, Program, Type};
 
 #[test]
 fn expressions_have_the_values_that_upstream_gives_them() {
@@ -80,5 +81,64 @@ fn costs_are_limited() {
             outcome.value.unwrap_err().to_string(),
             "operation cancelled: actual cost limit exceeded"
         );
+    }
+}
+
+/// Pieces of which random expressions are made: mostly sense, mostly in the wrong place.
+const PIECES: [&str; 40] = [
+    "self",
+    ".a",
+    ".b",
+    "[0]",
+    "[?'a']",
+    ".?c",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+    ":",
+    "?",
+    " + ",
+    " - ",
+    " * ",
+    " / ",
+    " == ",
+    " < ",
+    " && ",
+    " || ",
+    "!",
+    "-",
+    "1",
+    "2.5",
+    "3u",
+    "'x'",
+    "b'y'",
+    "null",
+    "true",
+    "has(self.a)",
+    ".all(x, x > 1)",
+    ".map(x, x)",
+    ".size()",
+    "type(",
+    "duration('1h')",
+    ".optMap(v, v)",
+    "\\",
+];
+
+proptest! {
+    #[test]
+    fn whatever_is_written_ends_without_panic(picked in proptest::collection::vec(0..PIECES.len(), 0..14)) {
+        let source: String = picked.iter().map(|at| PIECES[*at]).collect();
+        let json = serde_json::json!({"a": 1, "b": ["x", 2.5, null], "c": {"d": true}});
+        let environment = Environment::new().variable("self", Type::Dyn);
+        if let Ok(expression) = Expression::check(&environment, &source)
+            && let Ok(program) = expression.program()
+        {
+            let _ = expression.estimate();
+            let _ = program.evaluate(&Bindings::new().json("self", &json));
+        }
     }
 }

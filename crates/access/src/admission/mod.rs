@@ -13,6 +13,7 @@ mod namespace_lifecycle;
 mod persistent_volume_claim_resize;
 mod pod_resources;
 mod pod_security;
+mod policy;
 mod priority;
 mod rbac_escalation;
 mod resource_quota;
@@ -28,6 +29,7 @@ use warren_apimachinery::Status;
 use warren_registry::admission::{Admission, AdmissionRequest, Operation, Permit};
 
 pub(crate) use self::asked::Asked;
+pub(crate) use self::policy::Policies;
 pub(crate) use self::resource_quota::QuotaTurns;
 pub use self::resource_quota::quota_status;
 pub(crate) use self::webhook::Hooks;
@@ -88,6 +90,7 @@ impl Admission for Guard {
         let cluster = request.registry.store().head();
         let asked = Asked::of(self, request, &cluster);
         VALIDATE.iter().try_for_each(|step| step(&asked, object))?;
+        policy::validate(&asked, request, object)?;
         if let Some(mut turns) = Turns::of(self, request) {
             if matches!(request.operation, Operation::Delete | Operation::Connect) {
                 turns.mutate(None).await?;

@@ -223,10 +223,13 @@ impl Coster<'_> {
 
     /// The size that the schema of a variable allows at the end of a way.
     fn declared_size(&self, path: &[Step]) -> Option<Range> {
-        let (Step::Name(variable), rest) = path.split_first()? else {
-            return None;
+        let (start, rest) = path.split_first()?;
+        // Whatever starts a way that is no declared variable, upstream takes it for the one that is.
+        let declared = match start {
+            Step::Name(variable) => self.environment.variable_declared(variable),
+            _ => None,
         };
-        let mut at = &**self.environment.variable_declared(variable)?;
+        let mut at = &**declared.or_else(|| self.environment.root_declared())?;
         for step in rest {
             at = match (step, &at.kind) {
                 (Step::Items | Step::Values, Kind::List { element, .. } | Kind::Map(element)) => element,

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::name as names;
 use warren_apimachinery::value::ValueExt;
+use warren_cel::{AdmissionVariables, Type, admission_environment, admission_program};
 use warren_registry::strategy::{Column, Strategy, Traits};
 
 use super::{Kind, rules};
@@ -59,16 +60,23 @@ impl Strategy for AdmissionPolicy {
                 errors.push(Error::required(&constraints_path.child("resourceRules"), ""));
             }
         }
+        let mut scope = Scope::of(!kind.is_null());
         rules::match_conditions(
             &mut errors,
             &path.child("matchConditions"),
             spec.items("/matchConditions"),
+            scope.has,
         );
         for (at, variable) in spec.items("/variables").iter().enumerate() {
-            self::variable(&mut errors, &path.child("variables").index(at), variable);
+            self::variable(
+                &mut errors,
+                &path.child("variables").index(at),
+                variable,
+                &mut scope,
+            );
         }
         match self.0 {
-            Kind::Validating => validations(&mut errors, &path, spec, object.text("/metadata/name")),
+            Kind::Validating => validations(&mut errors, &path, spec, object.text("/metadata/name"), &scope),
             Kind::Mutating => mutations(&mut errors, &path, spec),
         }
         errors
@@ -106,13 +114,55 @@ impl Strategy for AdmissionPolicy {
     }
 }
 
+/// What a policy's expressions may refer to.
+struct Scope {
+    has: AdmissionVariables,
+    /// The variables defined so far, with their types.
+    variables: Vec<(String, Type)>,
+}
+
+impl Scope {
+    fn of(params: bool) -> Self {
+        Self {
+            has: AdmissionVariables {
+                params,
+                authorizer: true,
+            },
+            variables: Vec::new(),
+        }
+    }
+
+    /// Checks an expression and tells the type of its value.
+    fn compile(&self, errors: &mut Errors, path: &Path, source: &str, wanted: &[Type]) -> Type {
+        let environment = admission_environment(self.has, Some(&self.variables));
+        match admission_program(&environment, source, wanted) {
+            Ok(program) => program.result_type().clone(),
+            Err(why) => {
+                errors.push(Error::invalid(path, source, why));
+                Type::Dyn
+            }
+        }
+    }
+
+    fn compile_message(&self, errors: &mut Errors, path: &Path, source: &str) {
+        let has = AdmissionVariables {
+            authorizer: false,
+            ..self.has
+        };
+        let environment = admission_environment(has, Some(&self.variables));
+        if let Err(why) = admission_program(&environment, source, &[Type::String]) {
+            errors.push(Error::invalid(path, source, why));
+        }
+    }
+}
+
 fn expression(errors: &mut Errors, path: &Path, text: &str) {
     if text.trim().is_empty() {
         errors.push(Error::required(path, "expression is not specified"));
     }
 }
 
-fn variable(errors: &mut Errors, path: &Path, variable: &Value) {
+fn variable(errors: &mut Errors, path: &Path, variable: &Value, scope: &mut Scope) {
     let own_name = variable.text("/name");
     if own_name.trim().is_empty() {
         errors.push(Error::required(&path.child("name"), "name is not specified"));
@@ -123,10 +173,16 @@ fn variable(errors: &mut Errors, path: &Path, variable: &Value) {
             "must be a valid CEL identifier",
         ));
     }
-    expression(errors, &path.child("expression"), variable.text("/expression"));
+    let source = variable.text("/expression");
+    expression(errors, &path.child("expression"), source);
+    if source.trim().is_empty() {
+        return;
+    }
+    let kind = scope.compile(errors, &path.child("expression"), source, &[]);
+    scope.variables.push((own_name.to_owned(), kind));
 }
 
-fn validations(errors: &mut Errors, path: &Path, spec: &Value, policy: &str) {
+fn validations(errors: &mut Errors, path: &Path, spec: &Value, policy: &str, scope: &Scope) {
     let (list, annotations) = (spec.items("/validations"), spec.items("/auditAnnotations"));
     if list.is_empty() && annotations.is_empty() {
         for field in ["validations", "auditAnnotations"] {
@@ -134,7 +190,7 @@ fn validations(errors: &mut Errors, path: &Path, spec: &Value, policy: &str) {
         }
     }
     for (at, value) in list.iter().enumerate() {
-        validation(errors, &path.child("validations").index(at), value);
+        validation(errors, &path.child("validations").index(at), value, scope);
     }
     let path = path.child("auditAnnotations");
     if annotations.len() > ANNOTATIONS_MAX {
@@ -161,6 +217,14 @@ fn validations(errors: &mut Errors, path: &Path, spec: &Value, policy: &str) {
                 &path.child("valueExpression"),
                 "valueExpression is not specified",
             ));
+        } else {
+            let wanted = [Type::String, Type::Null];
+            scope.compile(
+                errors,
+                &path.child("valueExpression"),
+                annotation.text("/valueExpression"),
+                &wanted,
+            );
         }
         if seen.contains(&key) {
             errors.push(Error::duplicate(&path.child("key"), key));
@@ -169,8 +233,12 @@ fn validations(errors: &mut Errors, path: &Path, spec: &Value, policy: &str) {
     }
 }
 
-fn validation(errors: &mut Errors, path: &Path, validation: &Value) {
-    expression(errors, &path.child("expression"), validation.text("/expression"));
+fn validation(errors: &mut Errors, path: &Path, validation: &Value, scope: &Scope) {
+    let source = validation.text("/expression");
+    expression(errors, &path.child("expression"), source);
+    if !source.trim().is_empty() {
+        scope.compile(errors, &path.child("expression"), source, &[Type::Bool]);
+    }
     let of_message = validation.text("/messageExpression");
     if !of_message.is_empty() && of_message.trim().is_empty() {
         errors.push(Error::invalid(
@@ -178,6 +246,8 @@ fn validation(errors: &mut Errors, path: &Path, validation: &Value) {
             of_message,
             "must be non-empty if specified",
         ));
+    } else if !of_message.is_empty() {
+        scope.compile_message(errors, &path.child("messageExpression"), of_message);
     }
     let (message_path, message) = (path.child("message"), validation.text("/message"));
     if !message.is_empty() && message.trim().is_empty() {

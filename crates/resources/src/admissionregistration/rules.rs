@@ -6,6 +6,7 @@ use serde_json::Value;
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::name as names;
 use warren_apimachinery::value::ValueExt;
+use warren_cel::{AdmissionVariables, Type, admission_environment, admission_program};
 
 use crate::check::{self, Errors};
 
@@ -144,18 +145,25 @@ fn named_rule(errors: &mut Errors, path: &Path, named: &Value) {
 }
 
 /// `matchConditions`.
-pub(super) fn match_conditions(errors: &mut Errors, path: &Path, conditions: &[Value]) {
+pub(super) fn match_conditions(
+    errors: &mut Errors,
+    path: &Path,
+    conditions: &[Value],
+    has: AdmissionVariables,
+) {
     if conditions.len() > CONDITIONS_MAX {
         errors.push(Error::too_many(path, conditions.len(), CONDITIONS_MAX));
     }
     let mut seen = HashSet::new();
     for (at, condition) in conditions.iter().enumerate() {
         let path = path.index(at);
-        check::required(
-            errors,
-            &path.child("expression"),
-            condition.text("/expression").trim(),
-        );
+        let (at, source) = (path.child("expression"), condition.text("/expression").trim());
+        if check::required(errors, &at, source) {
+            let environment = admission_environment(has, None);
+            if let Err(why) = admission_program(&environment, source, &[Type::Bool]) {
+                errors.push(Error::invalid(&at, source, why));
+            }
+        }
         let (path, name) = (path.child("name"), condition.text("/name"));
         if check::required(errors, &path, name) {
             check::qualified_name(errors, &path, name);

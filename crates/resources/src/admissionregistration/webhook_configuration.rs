@@ -5,6 +5,7 @@ use serde_json::Value;
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::name as names;
 use warren_apimachinery::value::ValueExt;
+use warren_cel::AdmissionVariables;
 use warren_registry::strategy::{Column, Strategy, Traits};
 
 use super::Kind;
@@ -110,6 +111,10 @@ fn webhook(errors: &mut Errors, path: &Path, hook: &Value, kind: Kind) {
         errors,
         &path.child("matchConditions"),
         hook.items("/matchConditions"),
+        AdmissionVariables {
+            params: false,
+            authorizer: true,
+        },
     );
 }
 

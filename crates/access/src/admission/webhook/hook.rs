@@ -7,14 +7,20 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use warren_apimachinery::resource::{MUTATING_WEBHOOK_CONFIGURATIONS, VALIDATING_WEBHOOK_CONFIGURATIONS};
-use warren_apimachinery::selector::LabelSelector;
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{GroupResource, Resource};
+use warren_cel::AdmissionVariables;
 use warren_storage::Snapshot;
 
-use super::matching::Rule;
+use super::super::policy::Conditions;
+use super::matching::Matching;
 use crate::outbound::{Destination, Place, Trust};
 
+/// What the conditions of webhooks may refer to beside the write itself.
+const CONDITIONS: AdmissionVariables = AdmissionVariables {
+    params: false,
+    authorizer: true,
+};
 /// The port of a Service that a webhook does not name.
 const HTTPS: u16 = 443;
 /// Upstream's default of `timeoutSeconds`.
@@ -72,12 +78,8 @@ pub(super) struct Hook {
     /// The configuration's name.
     pub(super) configuration: String,
     pub(super) name: String,
-    pub(super) rules: Vec<Rule>,
-    /// `Err` cannot happen for what validation let pass; it is the answer to every request then.
-    pub(super) namespaces: Result<LabelSelector, String>,
-    pub(super) objects: Result<LabelSelector, String>,
-    /// `matchPolicy: Equivalent`: rules also match by the other versions of a resource.
-    pub(super) equivalent: bool,
+    /// `None` for one without rules, which is asked nothing.
+    pub(super) matching: Option<Matching>,
     /// `failurePolicy: Ignore`.
     pub(super) fails_open: bool,
     pub(super) side_effects: Option<String>,
@@ -86,14 +88,12 @@ pub(super) struct Hook {
     pub(super) reinvocable: bool,
     pub(super) review_versions: Vec<String>,
     pub(super) destination: Destination,
-    /// Name and expression.
-    pub(super) conditions: Vec<(String, String)>,
+    /// `matchConditions`.
+    pub(super) conditions: Conditions,
 }
 
 impl Hook {
     pub(super) fn of(configuration: &str, webhook: &Value) -> Self {
-        let selector =
-            |pointer: &str| LabelSelector::from_json(webhook.at(pointer)).map_err(|error| error.to_string());
         let texts = |pointer: &str| {
             webhook
                 .items(pointer)
@@ -105,26 +105,14 @@ impl Hook {
         Self {
             configuration: configuration.to_owned(),
             name: webhook.text("/name").to_owned(),
-            rules: webhook.items("/rules").iter().map(Rule::of).collect(),
-            namespaces: selector("/namespaceSelector"),
-            objects: selector("/objectSelector"),
-            equivalent: webhook.text("/matchPolicy") == "Equivalent",
+            matching: Some(Matching::of(webhook, "/rules")).filter(Matching::has_rules),
             fails_open: webhook.text("/failurePolicy") == "Ignore",
             side_effects: webhook.at("/sideEffects").as_str().map(str::to_owned),
             timeout: Duration::from_secs(seconds),
             reinvocable: webhook.text("/reinvocationPolicy") == "IfNeeded",
             review_versions: texts("/admissionReviewVersions").collect(),
             destination: destination(webhook.at("/clientConfig")),
-            conditions: webhook
-                .items("/matchConditions")
-                .iter()
-                .map(|condition| {
-                    (
-                        condition.text("/name").to_owned(),
-                        condition.text("/expression").to_owned(),
-                    )
-                })
-                .collect(),
+            conditions: Conditions::compile(webhook.items("/matchConditions"), CONDITIONS),
         }
     }
 

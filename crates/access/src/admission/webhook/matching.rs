@@ -1,13 +1,12 @@
-//! Which webhooks a request concerns, and as which version of its resource they see it.
+//! Which webhooks and policies a request concerns, and as which version of its resource they see it.
 
 use serde_json::Value;
 use warren_apimachinery::resource::NAMESPACES;
+use warren_apimachinery::selector::LabelSelector;
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{GroupVersionKind, GroupVersionResource, ObjectKey, Status};
 use warren_registry::admission::{AdmissionRequest, Operation};
 use warren_storage::Snapshot;
-
-use super::hook::Hook;
 
 /// The kinds that webhooks are not asked about, so that no webhook can lock its own configuration.
 const EXEMPT: &[&str] = &[
@@ -25,9 +24,59 @@ pub(super) fn is_exempt(request: &AdmissionRequest<'_>) -> bool {
     definition.group == "admissionregistration.k8s.io" && EXEMPT.contains(&definition.kind.as_str())
 }
 
+/// What a webhook, a policy or a policy's binding is about.
+#[derive(Debug)]
+pub(in crate::admission) struct Matching {
+    rules: Vec<Rule>,
+    excluded: Vec<Rule>,
+    /// `Err` cannot happen for what validation let pass; it is the answer to every request then.
+    namespaces: Result<LabelSelector, String>,
+    objects: Result<LabelSelector, String>,
+    /// `matchPolicy: Equivalent`: rules also match by the other versions of a resource.
+    equivalent: bool,
+}
+
+impl Matching {
+    /// Of a webhook (`rules`), of `matchConstraints` or `matchResources` (`resourceRules`).
+    pub(in crate::admission) fn of(value: &Value, rules: &str) -> Self {
+        let selector =
+            |pointer: &str| LabelSelector::from_json(value.at(pointer)).map_err(|error| error.to_string());
+        let all = |pointer: &str| value.items(pointer).iter().map(Rule::of).collect();
+        Self {
+            rules: all(rules),
+            excluded: all("/excludeResourceRules"),
+            namespaces: selector("/namespaceSelector"),
+            objects: selector("/objectSelector"),
+            equivalent: value.text("/matchPolicy") == "Equivalent",
+        }
+    }
+
+    /// Whether it has no rules: a binding without them is about all that its policy is.
+    pub(in crate::admission) fn has_rules(&self) -> bool {
+        !self.rules.is_empty()
+    }
+
+    fn finds(&self, request: &AdmissionRequest<'_>, rules: &[Rule]) -> Option<Seen> {
+        let asked = Seen::as_asked(request);
+        if rules.iter().any(|rule| rule.matches(request, &asked)) {
+            return Some(asked);
+        }
+        if !self.equivalent {
+            return None;
+        }
+        let others = Seen::equivalents(request);
+        let mut matching = rules
+            .iter()
+            .filter_map(|rule| others.iter().find(|other| rule.matches(request, other)));
+        matching.next().cloned()
+    }
+}
+
 /// An entry of `rules`.
 #[derive(Debug, Default)]
 pub(super) struct Rule {
+    /// `resourceNames` of policies; empty for all.
+    names: Vec<String>,
     operations: Vec<String>,
     groups: Vec<String>,
     versions: Vec<String>,
@@ -42,6 +91,7 @@ impl Rule {
             items.filter_map(Value::as_str).map(str::to_owned).collect()
         };
         Self {
+            names: texts("/resourceNames"),
             operations: texts("/operations"),
             groups: texts("/apiGroups"),
             versions: texts("/apiVersions"),
@@ -52,7 +102,9 @@ impl Rule {
 
     fn matches(&self, request: &AdmissionRequest<'_>, seen: &Seen) -> bool {
         let any = |items: &[String], wanted: &str| items.iter().any(|item| item == "*" || item == wanted);
-        self.is_in_scope(request)
+        let is_named = self.names.is_empty() || self.names.iter().any(|name| *name == request.key.name);
+        is_named
+            && self.is_in_scope(request)
             && any(&self.operations, operation(request.operation))
             && any(&self.groups, &seen.resource.group)
             && any(&self.versions, &seen.resource.version)
@@ -74,7 +126,7 @@ impl Rule {
 }
 
 /// As reviews call an operation.
-pub(super) const fn operation(operation: Operation) -> &'static str {
+pub(in crate::admission) const fn operation(operation: Operation) -> &'static str {
     match operation {
         Operation::Create => "CREATE",
         Operation::Update => "UPDATE",
@@ -85,16 +137,16 @@ pub(super) const fn operation(operation: Operation) -> &'static str {
 
 /// A resource and its kind, in the version that a webhook asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Seen {
-    pub(super) resource: GroupVersionResource,
-    pub(super) kind: GroupVersionKind,
+pub(in crate::admission) struct Seen {
+    pub(in crate::admission) resource: GroupVersionResource,
+    pub(in crate::admission) kind: GroupVersionKind,
     /// Whether the object is converted for it; a subresource with a kind of its own never is.
-    pub(super) converts: bool,
+    pub(in crate::admission) converts: bool,
 }
 
 impl Seen {
     /// As the client asked.
-    pub(super) fn as_asked(request: &AdmissionRequest<'_>) -> Self {
+    pub(in crate::admission) fn as_asked(request: &AdmissionRequest<'_>) -> Self {
         let definition = request.definition;
         let own = request
             .subresource
@@ -155,31 +207,25 @@ impl Seen {
 ///
 /// # Errors
 /// 404 for a namespace that is not there while the webhook selects namespaces.
-pub(super) fn seen_by(
-    hook: &Hook,
+pub(in crate::admission) fn seen_by(
+    matching: &Matching,
     request: &AdmissionRequest<'_>,
     now: &Snapshot,
     object: Option<&Value>,
 ) -> Result<Option<Seen>, Status> {
     // Upstream tells of a missing namespace only where the rules match.
-    let in_namespace = selects_namespace(hook, request, now, object);
-    if in_namespace == Ok(false) || !selects_object(hook, request, object)? {
+    let in_namespace = selects_namespace(matching, request, now, object);
+    if in_namespace == Ok(false) || !selects_object(matching, request, object)? {
         return Ok(None);
     }
-    let asked = Seen::as_asked(request);
-    let mut found = hook
-        .rules
-        .iter()
-        .any(|rule| rule.matches(request, &asked))
-        .then_some(asked);
-    if found.is_none() && hook.equivalent {
-        let others = Seen::equivalents(request);
-        let mut matching = hook
-            .rules
-            .iter()
-            .filter_map(|rule| others.iter().find(|other| rule.matches(request, other)));
-        found = matching.next().cloned();
+    if matching.finds(request, &matching.excluded).is_some() {
+        return Ok(None);
     }
+    let found = if matching.has_rules() {
+        matching.finds(request, &matching.rules)
+    } else {
+        Some(Seen::as_asked(request))
+    };
     match found {
         None => Ok(None),
         Some(seen) => in_namespace.map(|_| Some(seen)),
@@ -187,7 +233,7 @@ pub(super) fn seen_by(
 }
 
 fn selects_namespace(
-    hook: &Hook,
+    matching: &Matching,
     request: &AdmissionRequest<'_>,
     now: &Snapshot,
     object: Option<&Value>,
@@ -196,7 +242,7 @@ fn selects_namespace(
     if !request.definition.is_namespaced() && !of_namespaces {
         return Ok(true);
     }
-    let selector = hook.namespaces.as_ref().map_err(Status::internal)?;
+    let selector = matching.namespaces.as_ref().map_err(Status::internal)?;
     if selector.is_everything() {
         return Ok(true);
     }
@@ -211,7 +257,7 @@ fn selects_namespace(
 }
 
 /// The namespace of a request; of a Namespace it is its own name.
-pub(super) fn namespace<'a>(request: &'a AdmissionRequest<'_>) -> &'a str {
+pub(in crate::admission) fn namespace<'a>(request: &'a AdmissionRequest<'_>) -> &'a str {
     if NAMESPACES.is(&request.definition.group_resource()) {
         return &request.key.name;
     }
@@ -219,11 +265,11 @@ pub(super) fn namespace<'a>(request: &'a AdmissionRequest<'_>) -> &'a str {
 }
 
 fn selects_object(
-    hook: &Hook,
+    matching: &Matching,
     request: &AdmissionRequest<'_>,
     object: Option<&Value>,
 ) -> Result<bool, Status> {
-    let selector = hook.objects.as_ref().map_err(Status::internal)?;
+    let selector = matching.objects.as_ref().map_err(Status::internal)?;
     if selector.is_everything() {
         return Ok(true);
     }

@@ -4,7 +4,7 @@
 //! and `ValidatingAdmissionWebhook` have it. How a server is reached is the `Outbound` port's.
 
 mod hook;
-mod matching;
+pub(super) mod matching;
 mod refusal;
 mod review;
 
@@ -24,6 +24,7 @@ pub(crate) use self::hook::Hooks;
 use self::matching::{Seen, is_exempt, seen_by};
 use self::refusal::{Failure, denied};
 use self::review::{Review, Verdict};
+use super::policy::{Condition, Evaluation, Input};
 use crate::guard::Guard;
 
 /// What the audit log tells of webhooks stands under these keys.
@@ -78,10 +79,14 @@ impl<'a> Turns<'a> {
         }
         let now = self.request.registry.store().head();
         for (at, hook) in hooks.mutating.iter().enumerate() {
-            let Some(seen) = seen_by(hook, self.request, &now, object.as_deref())? else {
+            let Some(matching) = &hook.matching else { continue };
+            let Some(seen) = seen_by(matching, self.request, &now, object.as_deref())? else {
                 continue;
             };
             if self.reinvoking && !self.due.contains(&at) {
+                continue;
+            }
+            if !self.concerns(hook, &seen, &now, object.as_deref())? {
                 continue;
             }
             let place = format!("round_{}_index_{at}", u8::from(self.reinvoking));
@@ -156,7 +161,10 @@ impl<'a> Turns<'a> {
     pub(super) async fn validate(&self, now: &Snapshot, object: Option<&Value>) -> Result<(), Status> {
         let mut concerned = Vec::new();
         for hook in &self.hooks.validating {
-            if let Some(seen) = seen_by(hook, self.request, now, object)? {
+            let Some(matching) = &hook.matching else { continue };
+            if let Some(seen) = seen_by(matching, self.request, now, object)?
+                && self.concerns(hook, &seen, now, object)?
+            {
                 concerned.push((hook, seen));
             }
         }
@@ -174,16 +182,40 @@ impl<'a> Turns<'a> {
         join_all(asked).await.into_iter().collect()
     }
 
+    /// Whether the webhook's conditions hold.
+    ///
+    /// # Errors
+    /// 403 where they can't be evaluated, unless the webhook fails open.
+    fn concerns(
+        &self,
+        hook: &Hook,
+        seen: &Seen,
+        now: &Snapshot,
+        object: Option<&Value>,
+    ) -> Result<bool, Status> {
+        if hook.conditions.is_empty() {
+            return Ok(true);
+        }
+        let input = Input::of(self.request, now, seen, object)?;
+        match hook
+            .conditions
+            .check(&Evaluation::new(&input, None, self.guard, &[]))
+        {
+            Condition::Holds => Ok(true),
+            Condition::Fails => Ok(false),
+            Condition::Unclear(_) if hook.fails_open => Ok(false),
+            Condition::Unclear(why) => {
+                let resource = self.request.definition.group_resource();
+                Err(Status::forbidden(&resource, &self.request.key.name, &why))
+            }
+        }
+    }
+
     /// Asks one webhook. An answer that allows the write is `Ok`.
     async fn ask(&self, hook: &Hook, seen: &Seen, shown: &Value, mutating: bool) -> Result<Verdict, Failure> {
         let request = self.request;
         if request.dry_run && !hook.stands_dry_run() {
             return Err(Failure::DryRun);
-        }
-        if let Some((name, _)) = hook.conditions.first() {
-            return Err(Failure::Call(format!(
-                "match condition {name:?} cannot be evaluated by this server"
-            )));
         }
         let old = request.old.map_or(Value::Null, |old| self.shown(seen, old));
         let review = Review::of(hook, request, seen, [shown, &old]).map_err(Failure::Call)?;
