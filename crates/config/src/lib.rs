@@ -10,18 +10,17 @@ mod spec;
 mod virtual_cluster;
 
 pub use spec::{
-    AdditionalSecret, Advanced, AllowedRoutes, AllowedRoutesOverride, CentralAdmission, ClusterRole,
-    ControlPlane, ControlPlaneAdvanced, ControlPlaneIngress, ControlPlaneService, CoreDns, CoreDnsService,
-    DnsTarget, EgressRule, ExportKubeConfig, Expression, FromHost, FromHostCustomResource, FromHostGateways,
-    GatewayApi, GatewayMetadata, GatewaySanitize, GatewayStatus, GlobalMetadata, HybridScheduling,
-    ImagePullSecret, IngressPolicy, IngressRule, Integrations, IpBlock, KubeConfigSecret,
-    KubeConfigServiceAccount, LimitRange, Mapped, Mappings, MetricsServer, Namespaces, NetworkPolicy,
-    NetworkPolicyControlPlane, Networking, NodeSelector, Nodes, Patch, PatchLabels, PatchReference, Peer,
-    PodPolicy, PodSecurityStandard, Pods, Policies, PolicyPort, Proxy, ProxyKubelets, PublicEgress, Rbac,
-    ReferencedOrAll, ReplicateServices, ResolveDns, ResourceQuota, RewriteHosts, Role, Scope, Selected,
-    SelectedAuto, Selector, ServiceMapping, Switch, Sync, Synced, SyncedAuto, ToHost, ToHostCustomResource,
-    VirtualClusterSpec, VirtualNamespacePolicy, VirtualScheduler, VolumeSnapshotRules, WorkloadNetworkPolicy,
-    WorkloadServiceAccount,
+    AdditionalSecret, Advanced, AllowedRoutes, AllowedRoutesOverride, ClusterRole, ControlPlane,
+    ControlPlaneAdvanced, ControlPlaneIngress, ControlPlaneService, CoreDns, CoreDnsService, DnsTarget,
+    EgressRule, ExportKubeConfig, Expression, FromHost, FromHostCustomResource, FromHostGateways, GatewayApi,
+    GatewayMetadata, GatewaySanitize, GatewayStatus, GlobalMetadata, HybridScheduling, ImagePullSecret,
+    IngressPolicy, IngressRule, Integrations, IpBlock, KubeConfigSecret, KubeConfigServiceAccount,
+    LimitRange, Mapped, Mappings, MetricsServer, Namespaces, NetworkPolicy, NetworkPolicyControlPlane,
+    Networking, NodeSelector, Nodes, Patch, PatchLabels, PatchReference, Peer, PodPolicy,
+    PodSecurityStandard, Pods, Policies, PolicyPort, Proxy, PublicEgress, Rbac, ReferencedOrAll,
+    ReplicateServices, ResolveDns, ResourceQuota, Role, Scope, Selected, SelectedAuto, Selector,
+    ServiceMapping, Switch, Sync, Synced, SyncedAuto, ToHost, ToHostCustomResource, VirtualClusterSpec,
+    VirtualNamespacePolicy, VirtualScheduler, WorkloadNetworkPolicy, WorkloadServiceAccount,
 };
 pub use virtual_cluster::{
     Condition, ConfigError, GROUP, KIND, Phase, VERSION, VirtualCluster, VirtualClusterStatus,

@@ -75,7 +75,7 @@ networking:
   advanced: {clusterDomain: dev.local, fallbackHostCluster: true}
 telemetry: {enabled: false}
 ",
-            vec!["sync.toHost.pods.rewriteHosts.initContainer"],
+            vec!["sync.toHost.pods.rewriteHosts"],
             none.to_vec(),
         ),
         // Each namespace in one of its own, and what is sold as Pro.

@@ -76,6 +76,10 @@ fn whatever_is_wrong_with_a_field_is_said_with_its_path() {
             "sync.toHost.ingresses.patches[0].expression: \"===\" is JavaScript; Warren reads CEL, such as value.startsWith(\"a\") ? \"b\" : value",
         ),
         (
+            json!({"sync": {"toHost": {"ingresses": {"patches": [{"path": "a", "expression": "nothing"}]}}}}),
+            "sync.toHost.ingresses.patches[0].expression: is not CEL: ERROR: <input>:1:1: undeclared reference to 'nothing' (in container '')",
+        ),
+        (
             json!({"sync": {"toHost": {"ingresses": {"patches": [{"path": "a"}]}}}}),
             "sync.toHost.ingresses.patches[0]: needs exactly one of expression (or reverseExpression), reference, labels",
         ),
@@ -117,7 +121,7 @@ fn whatever_is_wrong_with_a_field_is_said_with_its_path() {
         ),
         (
             json!({"experimental": {"denyProxyRequests": [{"name": "x"}]}}),
-            "experimental.denyProxyRequests: write a ValidatingAdmissionPolicy, or a webhook in policies.centralAdmission",
+            "experimental.denyProxyRequests: write a ValidatingAdmissionPolicy in the virtual cluster",
         ),
     ] {
         assert_eq!(refused(&spec), [expect], "{spec}");

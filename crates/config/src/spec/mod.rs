@@ -24,22 +24,20 @@ pub use self::export_kube_config::{
     AdditionalSecret, ExportKubeConfig, KubeConfigSecret, KubeConfigServiceAccount,
 };
 pub use self::integrations::{Integrations, MetricsServer};
-pub use self::networking::{
-    Advanced, DnsTarget, Networking, ProxyKubelets, ReplicateServices, ResolveDns, ServiceMapping,
-};
+pub use self::networking::{Advanced, DnsTarget, Networking, ReplicateServices, ResolveDns, ServiceMapping};
 pub use self::policies::{
-    CentralAdmission, EgressRule, IngressPolicy, IngressRule, IpBlock, LimitRange, NetworkPolicy,
-    NetworkPolicyControlPlane, Peer, PodPolicy, PodSecurityStandard, Policies, PolicyPort, PublicEgress,
-    ResourceQuota, WorkloadNetworkPolicy,
+    EgressRule, IngressPolicy, IngressRule, IpBlock, LimitRange, NetworkPolicy, NetworkPolicyControlPlane,
+    Peer, PodPolicy, PodSecurityStandard, Policies, PolicyPort, PublicEgress, ResourceQuota,
+    WorkloadNetworkPolicy,
 };
-pub use self::rbac::{ClusterRole, Rbac, Role, VolumeSnapshotRules};
+pub use self::rbac::{ClusterRole, Rbac, Role};
 pub use self::selector::{Expression, Selector};
 pub use self::switch::Switch;
 pub use self::sync::{
     AllowedRoutes, AllowedRoutesOverride, FromHost, FromHostCustomResource, FromHostGateways, GatewayApi,
     GatewayMetadata, GatewaySanitize, GatewayStatus, HybridScheduling, Mapped, Mappings, Namespaces,
-    NodeSelector, Nodes, Patch, PatchLabels, PatchReference, Pods, ReferencedOrAll, RewriteHosts, Scope,
-    Selected, SelectedAuto, Sync, Synced, SyncedAuto, ToHost, ToHostCustomResource, VirtualNamespacePolicy,
+    NodeSelector, Nodes, Patch, PatchLabels, PatchReference, Pods, ReferencedOrAll, Scope, Selected,
+    SelectedAuto, Sync, Synced, SyncedAuto, ToHost, ToHostCustomResource, VirtualNamespacePolicy,
 };
 
 /// What a virtual cluster should be. Every field has a default: an empty spec is a working cluster.

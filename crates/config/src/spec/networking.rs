@@ -84,8 +84,6 @@ pub struct Advanced {
     pub cluster_domain: String,
     /// Whether names of host services (`service.namespace`) resolve when no virtual service has the name.
     pub fallback_host_cluster: bool,
-    /// How tenants' monitoring reaches the kubelets' metrics.
-    pub proxy_kubelets: ProxyKubelets,
 }
 
 impl Default for Advanced {
@@ -93,27 +91,6 @@ impl Default for Advanced {
         Self {
             cluster_domain: "cluster.local".to_owned(),
             fallback_host_cluster: false,
-            proxy_kubelets: ProxyKubelets::default(),
-        }
-    }
-}
-
-/// `networking.advanced.proxyKubelets`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct ProxyKubelets {
-    /// Nodes are given a host name of ours.
-    pub by_hostname: bool,
-    /// Nodes are given an address of ours.
-    #[serde(rename = "byIP")]
-    pub by_ip: bool,
-}
-
-impl Default for ProxyKubelets {
-    fn default() -> Self {
-        Self {
-            by_hostname: true,
-            by_ip: true,
         }
     }
 }

@@ -14,8 +14,6 @@ pub struct Rbac {
     pub role: Role,
     /// On the whole host.
     pub cluster_role: ClusterRole,
-    /// Whether the rights for volume snapshots are granted.
-    pub enable_volume_snapshot_rules: VolumeSnapshotRules,
 }
 
 /// `rbac.role`.
@@ -54,12 +52,4 @@ pub struct ClusterRole {
     /// Rules instead of those that the configuration needs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub overwrite_rules: Vec<Value>,
-}
-
-/// `rbac.enableVolumeSnapshotRules`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct VolumeSnapshotRules {
-    /// `auto`: when snapshots are synced.
-    pub enabled: Switch,
 }

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use warren_cel::{Environment, Program, Type};
+
 use super::Tell;
-use crate::{Patch, VirtualClusterSpec};
+use crate::{FromHost, Patch, ToHost, VirtualClusterSpec};
 
 pub(super) fn check(spec: &VirtualClusterSpec, tell: &mut Tell<'_>) {
     for (path, patches) in lists(spec) {
@@ -37,13 +39,28 @@ fn one(patch: &Patch, at: &str, tell: &mut Tell<'_>) {
         ("expression", &patch.expression),
         ("reverseExpression", &patch.reverse_expression),
     ] {
-        if let Some(sign) = javascript(source) {
-            let why = format!(
-                "{sign:?} is JavaScript; Warren reads CEL, such as value.startsWith(\"a\") ? \"b\" : value"
-            );
+        if let Some(why) = uncompilable(source) {
             tell(&format!("{at}.{field}"), why);
         }
     }
+}
+
+/// Why an expression is not CEL.
+fn uncompilable(source: &str) -> Option<String> {
+    if source.is_empty() {
+        return None;
+    }
+    let around = Environment::new()
+        .variable("value", Type::Dyn)
+        .variable("context", Type::Dyn);
+    let error = Program::compile(&around, source).err()?.to_string();
+    let why = error.lines().next().unwrap_or_default().to_owned();
+    Some(match javascript(source) {
+        Some(sign) => format!(
+            "{sign:?} is JavaScript; Warren reads CEL, such as value.startsWith(\"a\") ? \"b\" : value"
+        ),
+        None => format!("is not CEL: {why}"),
+    })
 }
 
 /// What gives a JavaScript expression away: signs that CEL has not.
@@ -74,8 +91,28 @@ fn javascript(source: &str) -> Option<&'static str> {
 /// Every list of patches, with the path of its kind.
 fn lists(spec: &VirtualClusterSpec) -> Vec<(String, &[Patch])> {
     let (to, from) = (&spec.sync.to_host, &spec.sync.from_host);
+    let fixed = to_host(to).into_iter().chain(from_host(from));
+    let fixed = fixed.map(|(path, patches)| (format!("sync.{path}"), patches));
+    let to = to.custom_resources.iter();
+    let to = to.map(|(name, kind)| {
+        (
+            format!("sync.toHost.customResources[\"{name}\"]"),
+            kind.patches.as_slice(),
+        )
+    });
+    let from = from.custom_resources.iter();
+    let from = from.map(|(name, kind)| {
+        (
+            format!("sync.fromHost.customResources[\"{name}\"]"),
+            kind.patches.as_slice(),
+        )
+    });
+    fixed.chain(to).chain(from).collect()
+}
+
+fn to_host(to: &ToHost) -> [(&'static str, &[Patch]); 25] {
     let gateway = &to.gateway_api;
-    let fixed: [(&str, &[Patch]); 40] = [
+    [
         ("toHost.pods", &to.pods.patches),
         ("toHost.services", &to.services.patches),
         ("toHost.endpoints", &to.endpoints.patches),
@@ -116,6 +153,11 @@ fn lists(spec: &VirtualClusterSpec) -> Vec<(String, &[Patch])> {
             "toHost.resourceClaimTemplates",
             &to.resource_claim_templates.patches,
         ),
+    ]
+}
+
+fn from_host(from: &FromHost) -> [(&'static str, &[Patch]); 15] {
+    [
         ("fromHost.events", &from.events.patches),
         ("fromHost.nodes", &from.nodes.patches),
         ("fromHost.storageClasses", &from.storage_classes.patches),
@@ -137,23 +179,5 @@ fn lists(spec: &VirtualClusterSpec) -> Vec<(String, &[Patch])> {
         ("fromHost.deviceClasses", &from.device_classes.patches),
         ("fromHost.configMaps", &from.config_maps.patches),
         ("fromHost.secrets", &from.secrets.patches),
-    ];
-    let fixed = fixed
-        .into_iter()
-        .map(|(path, patches)| (format!("sync.{path}"), patches));
-    let to = to.custom_resources.iter();
-    let to = to.map(|(name, kind)| {
-        (
-            format!("sync.toHost.customResources[\"{name}\"]"),
-            kind.patches.as_slice(),
-        )
-    });
-    let from = from.custom_resources.iter();
-    let from = from.map(|(name, kind)| {
-        (
-            format!("sync.fromHost.customResources[\"{name}\"]"),
-            kind.patches.as_slice(),
-        )
-    });
-    fixed.chain(to).chain(from).collect()
+    ]
 }

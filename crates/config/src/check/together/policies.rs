@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use warren_apimachinery::name;
 use warren_apimachinery::quantity::Quantity;
-use warren_apimachinery::value::ValueExt;
 
 use super::Tell;
-use crate::{CentralAdmission, Policies};
+use crate::Policies;
 
 pub(super) fn check(policies: &Policies, tell: &mut Tell<'_>) {
     let range = &policies.limit_range;
@@ -30,7 +29,6 @@ pub(super) fn check(policies: &Policies, tell: &mut Tell<'_>) {
             tell(&format!("policies.ingresses.allowedHosts[{index}]"), why);
         }
     }
-    webhooks(&policies.central_admission, tell);
 }
 
 fn quantities(path: &str, amounts: &BTreeMap<String, Value>, tell: &mut Tell<'_>) {
@@ -40,26 +38,6 @@ fn quantities(path: &str, amounts: &BTreeMap<String, Value>, tell: &mut Tell<'_>
                 &format!("{path}[\"{resource}\"]"),
                 format!("{amount} is no quantity"),
             );
-        }
-    }
-}
-
-fn webhooks(admission: &CentralAdmission, tell: &mut Tell<'_>) {
-    for (field, configurations) in [
-        ("validatingWebhooks", &admission.validating_webhooks),
-        ("mutatingWebhooks", &admission.mutating_webhooks),
-    ] {
-        for (index, configuration) in configurations.iter().enumerate() {
-            let at = format!("policies.centralAdmission.{field}[{index}]");
-            if configuration.text("/metadata/name").is_empty() {
-                tell(&format!("{at}.metadata.name"), "must not be empty".to_owned());
-            }
-            if configuration.items("/webhooks").is_empty() {
-                tell(
-                    &format!("{at}.webhooks"),
-                    "must name at least one webhook".to_owned(),
-                );
-            }
         }
     }
 }

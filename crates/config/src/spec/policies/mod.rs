@@ -1,6 +1,5 @@
 //! `policies`: what the tenant may do, and how much.
 
-mod central_admission;
 mod network_policy;
 mod pods;
 mod quota;
@@ -8,7 +7,6 @@ mod quota;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::central_admission::CentralAdmission;
 pub use self::network_policy::{
     EgressRule, IngressRule, IpBlock, NetworkPolicy, NetworkPolicyControlPlane, Peer, PolicyPort,
     PublicEgress, WorkloadNetworkPolicy,
@@ -32,8 +30,6 @@ pub struct Policies {
     pub limit_range: LimitRange,
     /// NetworkPolicies in the virtual cluster's host namespace.
     pub network_policy: NetworkPolicy,
-    /// Webhooks of the host's owner that the virtual cluster's API calls; the tenant can neither see nor change them.
-    pub central_admission: CentralAdmission,
 }
 
 impl Policies {

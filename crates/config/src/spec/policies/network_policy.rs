@@ -9,13 +9,11 @@ use serde_json::Value;
 use crate::spec::Selector;
 
 /// `policies.networkPolicy`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct NetworkPolicy {
     /// Whether there are any.
     pub enabled: bool,
-    /// The DNS server that pods may reach when they use no other.
-    pub fallback_dns: String,
     /// More rules for the control plane.
     pub control_plane: NetworkPolicyControlPlane,
     /// Rules for the tenant's pods.
@@ -26,19 +24,6 @@ pub struct NetworkPolicy {
     /// Their annotations.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
-}
-
-impl Default for NetworkPolicy {
-    fn default() -> Self {
-        Self {
-            enabled: false,
-            fallback_dns: "8.8.8.8".to_owned(),
-            control_plane: NetworkPolicyControlPlane::default(),
-            workload: WorkloadNetworkPolicy::default(),
-            labels: BTreeMap::new(),
-            annotations: BTreeMap::new(),
-        }
-    }
 }
 
 /// `policies.networkPolicy.controlPlane`.

@@ -25,7 +25,7 @@ pub use self::mapping::Mappings;
 pub use self::namespaces::Namespaces;
 pub use self::nodes::{NodeSelector, Nodes};
 pub use self::patch::{Patch, PatchLabels, PatchReference};
-pub use self::pods::{HybridScheduling, Pods, RewriteHosts};
+pub use self::pods::{HybridScheduling, Pods};
 pub use self::to_host::ToHost;
 
 /// `sync`.

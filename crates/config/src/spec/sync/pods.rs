@@ -20,17 +20,12 @@ pub struct Pods {
     /// Tolerations that every host pod is given: `key[=value][:effect]`, or `*` for everything.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub enforce_tolerations: Vec<String>,
-    /// vCluster: tokens in a Secret instead of an annotation. Warren's are always in a Secret; both values are fine.
-    #[serde(rename = "useSecretsForSATokens")]
-    pub use_secrets_for_sa_tokens: bool,
-    /// The runtime class of pods that name none.
+    /// The runtime class of every pod, whatever it names.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub runtime_class_name: String,
-    /// The priority class of pods that name none.
+    /// The priority class of pods whose own does not cross.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub priority_class_name: String,
-    /// Whether pods of a StatefulSet find their own long name.
-    pub rewrite_hosts: RewriteHosts,
     /// Which schedulers' pods the host schedules, when the virtual cluster has a scheduler of its own.
     pub hybrid_scheduling: HybridScheduling,
     /// Changes to pods on the way.
@@ -44,27 +39,11 @@ impl Default for Pods {
             enabled: true,
             translate_image: BTreeMap::new(),
             enforce_tolerations: Vec::new(),
-            use_secrets_for_sa_tokens: false,
             runtime_class_name: String::new(),
             priority_class_name: String::new(),
-            rewrite_hosts: RewriteHosts::default(),
             hybrid_scheduling: HybridScheduling::default(),
             patches: Vec::new(),
         }
-    }
-}
-
-/// `sync.toHost.pods.rewriteHosts`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct RewriteHosts {
-    /// Whether they do.
-    pub enabled: bool,
-}
-
-impl Default for RewriteHosts {
-    fn default() -> Self {
-        Self { enabled: true }
     }
 }
 
