@@ -62,12 +62,26 @@ impl Fleet {
         }
     }
 
+    /// The configuration of a virtual cluster changes: what only its last one needed stays watched until the next
+    /// change, so that the rules find on the host what is no longer carried, and remove it.
+    pub(crate) fn want_as_before(&self, id: &ClusterId, key: &ObjectKey, spec: &VirtualClusterSpec) {
+        if let Some(host) = self.real_host() {
+            host.port.want(&before(id), wants(spec, &key.namespace));
+        }
+    }
+
     /// A virtual cluster is gone: what only it needed of the host is no longer watched.
     pub(crate) fn want_no_more(&self, id: &ClusterId) {
         if let Some(host) = self.real_host() {
             host.port.want(id.as_str(), Vec::new());
+            host.port.want(&before(id), Vec::new());
         }
     }
+}
+
+/// Who wants what a former configuration needed.
+fn before(id: &ClusterId) -> String {
+    format!("{id} before")
 }
 
 fn wants(spec: &VirtualClusterSpec, namespace: &str) -> Vec<Want> {

@@ -65,10 +65,10 @@ impl Reconciler for Garbage {
             return Ok(Next::Wait);
         };
         if *key != EVERYTHING {
-            if let Some(secret) = sides.host.get(&resource::SECRETS, key) {
-                if let Some(identity) = ours(&sides.binding, &secret) {
-                    collect(&sides, &resource::SECRETS, &secret, &identity).await?;
-                }
+            if let Some(secret) = sides.host.get(&resource::SECRETS, key)
+                && let Some(identity) = ours(&sides.binding, &secret)
+            {
+                collect(&sides, &resource::SECRETS, &secret, &identity).await?;
             }
             return Ok(Next::Wait);
         }

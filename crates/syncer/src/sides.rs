@@ -265,12 +265,16 @@ pub(crate) async fn delete(
         uid: Some(object.meta().uid.to_string()),
         ..DeleteOptions::default()
     };
-    gone_is_fine(cluster.delete(resource, &object.key(), options).await)
-}
-
-fn gone_is_fine(result: Result<(), Status>) -> Result<(), ReconcileError> {
-    match result {
-        Err(status) if status.is(StatusReason::NotFound) || status.is(StatusReason::Conflict) => Ok(()),
+    match cluster.delete(resource, &object.key(), options).await {
+        Err(status) if status.is(StatusReason::NotFound) => Ok(()),
+        // Another one is in its place; while the cache does not say so, it is not known.
+        Err(status) if status.is(StatusReason::Conflict) => {
+            let there = cluster.get(resource, &object.key());
+            match there.is_some_and(|there| there.meta().uid == object.meta().uid) {
+                true => Err(ReconcileError::Api(status)),
+                false => Ok(()),
+            }
+        }
         other => other.map_err(ReconcileError::Api),
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use warren_apimachinery::{Object, ObjectKey, resource};
 use warren_config::VirtualCluster;
 use warren_reconciler::{Next, ReconcileError};
+use warren_syncer::Bindings;
 
 use super::{VirtualClusters, address, chain, cluster_id, port, standard};
 use crate::fleet::Fleet;
@@ -26,6 +27,10 @@ impl VirtualClusters {
         let Some(fleet) = self.fleet.upgrade() else {
             return Ok(Some(Next::Wait));
         };
+        let before = self.bindings.of_virtual(&id);
+        if let Some(before) = before.filter(|before| *before.spec != wanted.spec) {
+            fleet.want_as_before(&id, &wanted.key, &before.spec);
+        }
         match fleet.want_of_host(&id, &wanted.key, &wanted.spec) {
             Listed::Yes(refused) => {
                 let pods = refused.iter().find(|(kind, _)| *kind == resource::PODS);

@@ -150,12 +150,17 @@ impl Reconciler for CustomResources {
     }
 
     fn triggers(&self, change: &Change, _: &dyn Cluster, out: &mut Triggers<'_>) {
-        let virtual_binding = self.bindings.of_virtual(&change.cluster);
         let has_definition = CUSTOM_RESOURCE_DEFINITIONS.is(&change.resource) && !change.deleted;
-        if virtual_binding.is_some() && (is_full_pass(change) || has_definition) {
-            out.add(EVERYTHING);
+        let all = has_definition || is_full_pass(change);
+        // Nearly every change ends here.
+        if !all && BUILT_IN.contains(&change.resource.group.as_str()) {
+            return;
         }
-        if BUILT_IN.contains(&change.resource.group.as_str()) {
+        let virtual_binding = self.bindings.of_virtual(&change.cluster);
+        if all {
+            if virtual_binding.is_some() {
+                out.add(EVERYTHING);
+            }
             return;
         }
         if let Some(binding) = virtual_binding {

@@ -154,9 +154,14 @@ fn virtual_event(
     let key = &identity.key.0;
     // The part behind the last dot tells an object's events apart, on either side.
     let suffix = host.text("/metadata/name").rsplit('.').next().unwrap_or_default();
+    // Events about what is of no namespace are in this one.
+    let namespace = match key.namespace.as_str() {
+        "" => "default",
+        namespace => namespace,
+    };
     let mut event = json!({
         "apiVersion": "v1", "kind": "Event",
-        "metadata": {"name": format!("{}.{suffix}", key.name), "namespace": key.namespace},
+        "metadata": {"name": format!("{}.{suffix}", key.name), "namespace": namespace},
         "involvedObject": {"apiVersion": resource.api_version(), "kind": resource.kind, "namespace": key.namespace,
             "name": key.name, "uid": identity.uid.0, "resourceVersion": object.meta().revision.to_string()},
         "message": message(host, wording)});

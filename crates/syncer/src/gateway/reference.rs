@@ -35,10 +35,11 @@ pub(super) fn translate(referrer: &Referrer<'_>, default_kind: &str, reference: 
     };
     let group = reference.text("/group").to_owned();
     let named = reference.text("/namespace").to_owned();
+    let name = reference.text("/name").to_owned();
     let target = grant::Target {
         group: &group,
         kind: &kind,
-        name: &reference.text("/name").to_owned(),
+        name: &name,
     };
     let elsewhere = !named.is_empty() && named != referrer.namespace;
     let granted = elsewhere && grant::is_granted(referrer, &named, &target);

@@ -1,6 +1,6 @@
 //! Two real clusters in one process, a virtual one and its host, and the rules at work between them.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, RwLock};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -23,7 +23,7 @@ use warren_registry::token::{IssuedToken, TokenClaims};
 use warren_registry::{Catalogue, LocalCluster, NoReviews, Parts, Registry, Reserve, TokenIssuer};
 use warren_storage::{CommitListener, Event, Journal, MemoryJournal, Store};
 use warren_syncer::{Binding, Bindings, service};
-use warren_translate::Tenant;
+use warren_translate::Host;
 
 pub(crate) const HOST_NAMESPACE: &str = "team-a";
 
@@ -55,31 +55,31 @@ impl TokenIssuer for Issuer {
 }
 
 /// The virtual clusters of the test, all bound to one host namespace.
-struct Table(Vec<Arc<Binding>>);
+struct Table(RwLock<Vec<Arc<Binding>>>);
+
+impl Table {
+    fn find(&self, is: impl Fn(&Binding) -> bool) -> Option<Arc<Binding>> {
+        self.0.read().unwrap().iter().find(|binding| is(binding)).cloned()
+    }
+}
 
 impl Bindings for Table {
     fn of_virtual(&self, cluster: &ClusterId) -> Option<Arc<Binding>> {
-        self.0
-            .iter()
-            .find(|binding| binding.virtual_cluster == *cluster)
-            .cloned()
+        self.find(|binding| binding.virtual_cluster == *cluster)
     }
 
     fn of_host(&self, host: &ClusterId, namespace: &str, managed_by: &str) -> Option<Arc<Binding>> {
-        let found = self.0.iter().find(|binding| {
+        self.find(|binding| {
             binding.host_cluster == *host
-                && binding.tenant.host_namespace().0 == namespace
+                && binding.tenant.lives_in(Host(namespace))
                 && binding.tenant.cluster() == managed_by
-        });
-        found.cloned()
+        })
     }
 
     fn on_host(&self, host: &ClusterId) -> Vec<Arc<Binding>> {
-        self.0
-            .iter()
-            .filter(|binding| binding.host_cluster == *host)
-            .cloned()
-            .collect()
+        let mut all = self.0.read().unwrap().clone();
+        all.retain(|binding| binding.host_cluster == *host);
+        all
     }
 }
 
@@ -258,6 +258,7 @@ pub(crate) struct World {
     pub(crate) neighbour: Side,
     /// The tenant's.
     pub(crate) binding: Arc<Binding>,
+    table: Arc<Table>,
     runtime: Arc<Runtime>,
     ids: Vec<ClusterId>,
     stop: Option<oneshot::Sender<()>>,
@@ -283,7 +284,7 @@ impl World {
             Arc::new(Binding {
                 virtual_cluster: ClusterId::new(format!("{HOST_NAMESPACE}/{name}")),
                 host_cluster: ClusterId::new("host"),
-                tenant: Tenant::new(name, HOST_NAMESPACE),
+                tenant: warren_syncer::names(name, HOST_NAMESPACE, &spec),
                 spec: Arc::new(spec.clone()),
                 owner: Some(
                     json!({"apiVersion": "warren.dev/v1alpha1", "kind": "VirtualCluster", "name": name,
@@ -300,7 +301,8 @@ impl World {
             registry(&id, &feed, Arc::new(HostAddresses { host, binding }))
         });
         let registries: Vec<Arc<Registry>> = [&host].into_iter().chain(&tenants).cloned().collect();
-        let rules = warren_syncer::all(Arc::new(Table(bindings.to_vec())));
+        let table = Arc::new(Table(RwLock::new(bindings.to_vec())));
+        let rules = warren_syncer::all(Arc::clone(&table) as Arc<dyn Bindings>);
         let serving: Arc<dyn Reconciler> = Arc::new(Serving(registries.clone()));
         let registrations = rules.into_iter().chain([serving]).map(|reconciler| Registration {
             reconciler,
@@ -318,6 +320,7 @@ impl World {
             tenant: Side::new(demo),
             neighbour: Side::new(other),
             binding,
+            table,
             runtime,
             ids: registries
                 .iter()
@@ -385,6 +388,19 @@ impl World {
     /// Everything is looked at again.
     pub(crate) fn full_pass(&self) {
         self.ids.iter().for_each(|id| self.runtime.full_pass(id));
+    }
+
+    /// Another configuration of the tenant's, as the fleet applies it: a new binding, and a look at everything.
+    pub(crate) async fn configure(&self, change: impl Fn(&mut VirtualClusterSpec)) {
+        for binding in self.table.0.write().unwrap().iter_mut() {
+            if binding.tenant.cluster() == "demo" {
+                let mut changed = Binding::clone(binding);
+                change(Arc::make_mut(&mut changed.spec));
+                *binding = Arc::new(changed);
+            }
+        }
+        self.full_pass();
+        self.settle().await;
     }
 
     /// Everything is looked at again; nobody may find anything to write.
