@@ -41,7 +41,9 @@ pub(crate) fn answer(connect: Connect) -> Result<Response<Body>, Status> {
             let text = why(&format!("container {} does not run", connect.container));
             upgrade(connect, text)
         }
-        "portforward" => Err(Status::bad_request(why("nothing listens on any port of its pods"))),
+        "portforward" => Err(Status::bad_request(why(
+            "nothing listens on any port of its pods",
+        ))),
         other => Err(Status::bad_request(why(&format!("{other} is not supported")))),
     }
 }

@@ -58,11 +58,7 @@ async fn last(mut direction: impl Future<Output = std::io::Result<()>> + Unpin, 
 }
 
 /// One direction, to its end, which is told.
-async fn copy(
-    from: impl AsyncRead,
-    to: impl AsyncWrite,
-    moved: &AtomicU64,
-) -> std::io::Result<()> {
+async fn copy(from: impl AsyncRead, to: impl AsyncWrite, moved: &AtomicU64) -> std::io::Result<()> {
     let (mut from, mut to) = (pin!(from), pin!(to));
     let mut buffer = vec![0; BUFFER];
     loop {

@@ -43,24 +43,24 @@ pub(crate) fn switch<W>(
 where
     W: Future<Output = ()> + Send,
 {
-        let extensions = request.extensions_mut();
-        let (Some(upgrade), Some(after)) = (
-            extensions.remove::<OnUpgrade>(),
-            extensions.get::<After>().cloned(),
-        ) else {
-            return Err(Status::bad_request("Upgrade request required"));
+    let extensions = request.extensions_mut();
+    let (Some(upgrade), Some(after)) = (
+        extensions.remove::<OnUpgrade>(),
+        extensions.get::<After>().cloned(),
+    ) else {
+        return Err(Status::bad_request("Upgrade request required"));
+    };
+    let stop = extensions.get::<Stop>().cloned();
+    after.run(async move {
+        let Ok(upgraded) = upgrade.await else { return };
+        let work = work(TokioIo::new(upgraded));
+        let Some(mut stop) = stop else {
+            return work.await;
         };
-        let stop = extensions.get::<Stop>().cloned();
-        after.run(async move {
-            let Ok(upgraded) = upgrade.await else { return };
-            let work = work(TokioIo::new(upgraded));
-            let Some(mut stop) = stop else {
-                return work.await;
-            };
-            tokio::select! {
-                () = work => {}
-                () = stop.stopped() => {}
-            }
-        });
-        Ok(())
+        tokio::select! {
+            () = work => {}
+            () = stop.stopped() => {}
+        }
+    });
+    Ok(())
 }

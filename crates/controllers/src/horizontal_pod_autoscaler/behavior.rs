@@ -74,7 +74,10 @@ impl History {
         let (up, down) = rules(spec);
         let (up, down) = (window(up, 0), window(down, DOWN_WINDOW));
         let within = |window: SignedDuration| {
-            self.recommended.iter().filter(move |(at, _)| *at > now - window).map(|(_, count)| *count)
+            self.recommended
+                .iter()
+                .filter(move |(at, _)| *at > now - window)
+                .map(|(_, count)| *count)
         };
         let lowest = within(up).chain([desired]).min().unwrap_or(desired);
         let highest = within(down).chain([desired]).max().unwrap_or(desired);
@@ -105,33 +108,72 @@ impl History {
         let min = i64::from(spec.min_replicas.unwrap_or(1));
         let max = i64::from(spec.max_replicas);
         let (up, down) = match spec.behavior {
-            Some(_) => (self.up_limit(spec, current, now), self.down_limit(spec, current, now)),
+            Some(_) => (
+                self.up_limit(spec, current, now),
+                self.down_limit(spec, current, now),
+            ),
             // Upstream's fixed rate where no behaviour is said.
             None => ((2 * current).max(4), i64::MIN),
         };
         if desired > max.min(up) {
             return if max > up {
-                (up, ("ScaleUpLimit", "the desired replica count is increasing faster than the maximum scale rate"))
+                (
+                    up,
+                    (
+                        "ScaleUpLimit",
+                        "the desired replica count is increasing faster than the maximum scale rate",
+                    ),
+                )
             } else {
-                (max, ("TooManyReplicas", "the desired replica count is more than the maximum replica count"))
+                (
+                    max,
+                    (
+                        "TooManyReplicas",
+                        "the desired replica count is more than the maximum replica count",
+                    ),
+                )
             };
         }
         if desired < min.max(down) {
             return if min < down {
-                (down, ("ScaleDownLimit", "the desired replica count is decreasing faster than the maximum scale rate"))
+                (
+                    down,
+                    (
+                        "ScaleDownLimit",
+                        "the desired replica count is decreasing faster than the maximum scale rate",
+                    ),
+                )
             } else {
-                (min, ("TooFewReplicas", "the desired replica count is less than the minimum replica count"))
+                (
+                    min,
+                    (
+                        "TooFewReplicas",
+                        "the desired replica count is less than the minimum replica count",
+                    ),
+                )
             };
         }
-        (desired, ("DesiredWithinRange", "the desired count is within the acceptable range"))
+        (
+            desired,
+            (
+                "DesiredWithinRange",
+                "the desired count is within the acceptable range",
+            ),
+        )
     }
 
     fn up_limit(&self, spec: &HorizontalPodAutoscalerSpec, current: i64, now: Timestamp) -> i64 {
         let default = [policy("Pods", 4, 15), policy("Percent", 100, 15)];
-        let limits = self.limits(rules(spec).0, &default, current, now, |start, policy| match policy.type_.as_str() {
-            "Pods" => start + i64::from(policy.value),
-            _ => share(start, 100 + i64::from(policy.value), f64::ceil),
-        });
+        let limits = self.limits(
+            rules(spec).0,
+            &default,
+            current,
+            now,
+            |start, policy| match policy.type_.as_str() {
+                "Pods" => start + i64::from(policy.value),
+                _ => share(start, 100 + i64::from(policy.value), f64::ceil),
+            },
+        );
         let picked = match select(rules(spec).0) {
             "Disabled" => Some(current),
             "Min" => limits.into_iter().min(),
@@ -142,10 +184,16 @@ impl History {
 
     fn down_limit(&self, spec: &HorizontalPodAutoscalerSpec, current: i64, now: Timestamp) -> i64 {
         let default = [policy("Percent", 100, 15)];
-        let limits = self.limits(rules(spec).1, &default, current, now, |start, policy| match policy.type_.as_str() {
-            "Pods" => start - i64::from(policy.value),
-            _ => share(start, 100 - i64::from(policy.value), f64::trunc),
-        });
+        let limits = self.limits(
+            rules(spec).1,
+            &default,
+            current,
+            now,
+            |start, policy| match policy.type_.as_str() {
+                "Pods" => start - i64::from(policy.value),
+                _ => share(start, 100 - i64::from(policy.value), f64::trunc),
+            },
+        );
         let picked = match select(rules(spec).1) {
             "Disabled" => Some(current),
             "Min" => limits.into_iter().max(),
@@ -163,7 +211,9 @@ impl History {
         now: Timestamp,
         limit: impl Fn(i64, &HPAScalingPolicy) -> i64,
     ) -> Vec<i64> {
-        let own = rules.and_then(|rules| rules.policies.as_deref()).filter(|own| !own.is_empty());
+        let own = rules
+            .and_then(|rules| rules.policies.as_deref())
+            .filter(|own| !own.is_empty());
         let policies = own.unwrap_or(default).iter();
         policies
             .map(|policy| {
@@ -233,11 +283,17 @@ mod tests {
         let spec = spec(Value::Null);
         let mut history = History::default();
         let up = history.bound(&spec, (5, 40), at(0));
-        assert_eq!((up.replicas, up.limit.0, up.is_limited), (10, "ScaleUpLimit", true));
+        assert_eq!(
+            (up.replicas, up.limit.0, up.is_limited),
+            (10, "ScaleUpLimit", true)
+        );
         let down = history.bound(&spec, (10, 2), at(60));
         assert_eq!((down.replicas, down.able.0), (10, "ScaleDownStabilized"));
         let later = history.bound(&spec, (10, 2), at(400));
-        assert_eq!((later.replicas, later.able.0, later.limit.0), (2, "ReadyForNewScale", "DesiredWithinRange"));
+        assert_eq!(
+            (later.replicas, later.able.0, later.limit.0),
+            (2, "ReadyForNewScale", "DesiredWithinRange")
+        );
     }
 
     #[test]

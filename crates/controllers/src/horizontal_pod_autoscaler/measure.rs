@@ -4,9 +4,9 @@ use k8s_openapi::api::autoscaling::v2::{HPAScalingRules, MetricSpec, MetricTarge
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Value, json};
 use smol_str::SmolStr;
+use warren_apimachinery::LabelSelector;
 use warren_apimachinery::resource::PODS;
 use warren_apimachinery::value::ValueExt;
-use warren_apimachinery::LabelSelector;
 
 use super::Pass;
 use super::replicas::{Aim, Proposal, Scene, TOLERANCE, Target, propose, thousandths};
@@ -31,7 +31,11 @@ pub(super) struct Wanted {
 pub(super) async fn measure(pass: &Pass<'_>, target: &Value, current: i64) -> Measured {
     let metrics = pass.autoscaler.spec.metrics.clone().unwrap_or_default();
     let namespace = &pass.object.meta().namespace;
-    let usage = pass.controller.metrics.usage(pass.cx.cluster.id(), namespace).await;
+    let usage = pass
+        .controller
+        .metrics
+        .usage(pass.cx.cluster.id(), namespace)
+        .await;
     let is_served = usage.is_some();
     let selector = LabelSelector::from_json(target.at("/spec/selector"));
     let pods: Vec<Pod> = match selector {
@@ -45,7 +49,10 @@ pub(super) async fn measure(pass: &Pass<'_>, target: &Value, current: i64) -> Me
     let (mut told, mut best, mut wrong) = (Vec::new(), None::<Wanted>, Vec::new());
     for metric in &metrics {
         let found = read(metric, usage.as_ref()).and_then(|(aim, usage)| {
-            let names = |usage: &&PodUsage| pods.iter().any(|pod| pod.metadata.name.as_deref() == Some(&usage.pod));
+            let names = |usage: &&PodUsage| {
+                pods.iter()
+                    .any(|pod| pod.metadata.name.as_deref() == Some(&usage.pod))
+            };
             let usage: Vec<PodUsage> = usage.iter().filter(names).cloned().collect();
             let scene = Scene {
                 current,
@@ -54,7 +61,9 @@ pub(super) async fn measure(pass: &Pass<'_>, target: &Value, current: i64) -> Me
                 tolerance: tolerance(pass),
                 now: pass.cx.now,
             };
-            propose(&aim, &scene).map(|proposal| (aim, proposal)).map_err(|why| failed(metric, &why))
+            propose(&aim, &scene)
+                .map(|proposal| (aim, proposal))
+                .map_err(|why| failed(metric, &why))
         });
         match found {
             Ok((aim, proposal)) => {
@@ -137,8 +146,15 @@ fn aim(metric: &MetricSpec) -> Option<Aim> {
 }
 
 fn wanted(target: &MetricTarget) -> Option<Target> {
-    let value = target.average_value.as_ref().map(|value| Target::Value(thousandths(&value.0)));
-    value.or_else(|| target.average_utilization.map(|percent| Target::Utilization(i64::from(percent))))
+    let value = target
+        .average_value
+        .as_ref()
+        .map(|value| Target::Value(thousandths(&value.0)));
+    value.or_else(|| {
+        target
+            .average_utilization
+            .map(|percent| Target::Utilization(i64::from(percent)))
+    })
 }
 
 fn name(aim: &Aim) -> String {
@@ -188,7 +204,10 @@ fn tolerance(pass: &Pass<'_>) -> (f64, f64) {
 
 fn failed(metric: &MetricSpec, why: &str) -> (&'static str, String) {
     let resource = metric.resource.as_ref().map(|resource| resource.name.as_str());
-    let of_container = metric.container_resource.as_ref().map(|resource| resource.name.as_str());
+    let of_container = metric
+        .container_resource
+        .as_ref()
+        .map(|resource| resource.name.as_str());
     let name = resource.or(of_container).unwrap_or("cpu");
     let (reason, message) = failed_resource(name, why);
     match metric.type_.as_str() {
@@ -198,7 +217,10 @@ fn failed(metric: &MetricSpec, why: &str) -> (&'static str, String) {
 }
 
 fn failed_resource(resource: &str, why: &str) -> (&'static str, String) {
-    ("FailedGetResourceMetric", format!("failed to get {resource} utilization: {why}"))
+    (
+        "FailedGetResourceMetric",
+        format!("failed to get {resource} utilization: {why}"),
+    )
 }
 
 /// The reason and message that upstream gives where the API of a metric is not installed.

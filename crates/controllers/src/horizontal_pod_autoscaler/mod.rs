@@ -60,7 +60,11 @@ impl HorizontalPodAutoscalers {
 
     fn with_history<T>(&self, cx: &Context, key: &ObjectKey, work: impl FnOnce(&mut History) -> T) -> T {
         let mut histories = self.histories.lock().unwrap_or_else(PoisonError::into_inner);
-        work(histories.entry((cx.cluster.id().clone(), key.clone())).or_default())
+        work(
+            histories
+                .entry((cx.cluster.id().clone(), key.clone()))
+                .or_default(),
+        )
     }
 
     fn forget(&self, cx: &Context, key: &ObjectKey) {
@@ -249,7 +253,9 @@ impl Pass<'_> {
     ) -> Result<(), ReconcileError> {
         let patch = json!({"spec": {"replicas": size}});
         let cluster = &self.cx.cluster;
-        cluster.merge_patch(resource, &target.key(), Part::Main, patch).await?;
+        cluster
+            .merge_patch(resource, &target.key(), Part::Main, patch)
+            .await?;
         let about = RECORDER.about(self.cx, &HORIZONTAL_POD_AUTOSCALERS, &self.object);
         about
             .normal("SuccessfulRescale", format!("New size: {size}; reason: {why}"))
@@ -275,7 +281,11 @@ impl Pass<'_> {
         self.say("AbleToScale", "True", "SucceededGetScale", GOT);
         let measured = measure::measure(self, target_value, current).await;
         self.current_metrics = measured.told;
-        let again = if measured.is_served { Next::After(AGAIN) } else { Next::Wait };
+        let again = if measured.is_served {
+            Next::After(AGAIN)
+        } else {
+            Next::Wait
+        };
         let wanted = match measured.wanted {
             Ok(wanted) => wanted,
             Err((reason, why)) => {
@@ -305,7 +315,8 @@ impl Pass<'_> {
             } else {
                 "All metrics below target".to_owned()
             };
-            self.rescale(resource, target, (current, bounded.replicas), &why).await?;
+            self.rescale(resource, target, (current, bounded.replicas), &why)
+                .await?;
         }
         self.write(current, bounded.replicas).await?;
         Ok(again)
@@ -362,25 +373,38 @@ mod tests {
             &DEPLOYMENTS,
             json!({"metadata": {"name": "web"}, "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "web"}}}}),
         );
-        cluster.put(&PODS, json!({"metadata": {"name": "web-1", "labels": {"app": "web"}},
+        cluster.put(
+            &PODS,
+            json!({"metadata": {"name": "web-1", "labels": {"app": "web"}},
             "spec": {"containers": [{"name": "app", "resources": {"requests": {"cpu": "100m"}}}]},
             "status": {"phase": "Running", "startTime": "2020-01-01T00:00:00Z", "conditions": [
-                {"type": "Ready", "status": "True", "lastTransitionTime": "2020-01-01T00:00:00Z"}]}}));
+                {"type": "Ready", "status": "True", "lastTransitionTime": "2020-01-01T00:00:00Z"}]}}),
+        );
         let usage = PodUsage {
             pod: "web-1".into(),
             at: NOW.parse().ok(),
             containers: vec![("app".into(), [("cpu".into(), 150)].into())],
             ..PodUsage::default()
         };
-        cluster.settle(&[&autoscalers(Measured(Some(vec![usage])))], NOW).await;
+        cluster
+            .settle(&[&autoscalers(Measured(Some(vec![usage])))], NOW)
+            .await;
         let status = cluster.value(&HORIZONTAL_POD_AUTOSCALERS, "default/web");
-        assert_eq!(cluster.value(&DEPLOYMENTS, "default/web").int("/spec/replicas"), Some(3));
+        assert_eq!(
+            cluster.value(&DEPLOYMENTS, "default/web").int("/spec/replicas"),
+            Some(3)
+        );
         assert_eq!(
             *status.at("/status/currentMetrics"),
             json!([{"type": "Resource", "resource": {"name": "cpu",
                 "current": {"averageUtilization": 150, "averageValue": "150m"}}}])
         );
-        assert!(cluster.events().iter().any(|event| event.contains("cpu resource utilization (percentage of request) above target")));
+        assert!(
+            cluster
+                .events()
+                .iter()
+                .any(|event| event.contains("cpu resource utilization (percentage of request) above target"))
+        );
     }
 
     fn check(min: i32, max: i32, current: i64, expect: Verdict) {

@@ -85,11 +85,17 @@ fn values(aim: &Aim, usage: &[PodUsage]) -> Result<Values, String> {
     for pod in usage {
         let mut of_pod = pod.containers.iter();
         let value = if aim.container.is_empty() {
-            of_pod.map(|(_, used)| used.get(&aim.resource).copied()).sum::<Option<i64>>()
+            of_pod
+                .map(|(_, used)| used.get(&aim.resource).copied())
+                .sum::<Option<i64>>()
         } else {
             let found = of_pod.find(|(name, _)| *name == aim.container);
-            let (_, used) =
-                found.ok_or_else(|| format!("container {} not present in metrics for pod {}", aim.container, pod.pod))?;
+            let (_, used) = found.ok_or_else(|| {
+                format!(
+                    "container {} not present in metrics for pod {}",
+                    aim.container, pod.pod
+                )
+            })?;
             used.get(&aim.resource).copied()
         };
         if let Some(value) = value {
@@ -176,7 +182,9 @@ impl Groups {
 /// What a pod that was not measured is taken to use, so that nothing is scaled down for want of a metric.
 fn assumed(target: Target, requests: &Values, name: &str) -> i64 {
     match target {
-        Target::Utilization(percent) => requests.get(name).copied().unwrap_or_default() * percent.max(100) / 100,
+        Target::Utilization(percent) => {
+            requests.get(name).copied().unwrap_or_default() * percent.max(100) / 100
+        }
         Target::Value(value) => value,
     }
 }
@@ -207,7 +215,9 @@ fn ratio(target: Target, metrics: &Values, requests: &Values) -> Result<Ratio, S
             })
         }
         Target::Utilization(wanted) => {
-            let both = metrics.iter().filter_map(|(name, used)| Some((used, requests.get(name)?)));
+            let both = metrics
+                .iter()
+                .filter_map(|(name, used)| Some((used, requests.get(name)?)));
             let (mut used, mut requested, mut count) = (0, 0, 0);
             for (of_pod, request) in both {
                 used += of_pod;
@@ -233,7 +243,10 @@ fn requests(aim: &Aim, pods: &[Pod]) -> Result<Values, String> {
     for pod in pods {
         let name = pod.metadata.name.clone().unwrap_or_default();
         let Some(spec) = &pod.spec else { continue };
-        let of_pod = spec.resources.as_ref().and_then(|resources| resources.requests.as_ref());
+        let of_pod = spec
+            .resources
+            .as_ref()
+            .and_then(|resources| resources.requests.as_ref());
         let of_pod = of_pod.and_then(|requests| requests.get(aim.resource.as_str()));
         if let Some(request) = of_pod.filter(|_| aim.container.is_empty()) {
             all.insert(name, thousandths(&request.0));
@@ -246,10 +259,16 @@ fn requests(aim: &Aim, pods: &[Pod]) -> Result<Values, String> {
             if !aim.container.is_empty() && aim.container != container.name {
                 continue;
             }
-            let requests = container.resources.as_ref().and_then(|resources| resources.requests.as_ref());
+            let requests = container
+                .resources
+                .as_ref()
+                .and_then(|resources| resources.requests.as_ref());
             let request = requests.and_then(|requests| requests.get(aim.resource.as_str()));
             let request = request.ok_or_else(|| {
-                format!("missing request for {} in container {} of Pod {name}", aim.resource, container.name)
+                format!(
+                    "missing request for {} in container {} of Pod {name}",
+                    aim.resource, container.name
+                )
             })?;
             sum += thousandths(&request.0);
         }
@@ -265,9 +284,13 @@ pub(super) fn thousandths(quantity: &str) -> i64 {
 /// Whether a pod's cpu says more of its start than of its work.
 fn is_starting(pod: &Pod, scene: &Scene<'_>) -> bool {
     let status = pod.status.as_ref();
-    let mut conditions = status.iter().flat_map(|status| status.conditions.iter().flatten());
+    let mut conditions = status
+        .iter()
+        .flat_map(|status| status.conditions.iter().flatten());
     let ready = conditions.find(|condition| condition.type_ == "Ready");
-    let started = status.and_then(|status| status.start_time.as_ref()).map(|time| time.0);
+    let started = status
+        .and_then(|status| status.start_time.as_ref())
+        .map(|time| time.0);
     let (Some(ready), Some(started)) = (ready, started) else {
         return true;
     };
@@ -308,7 +331,11 @@ mod tests {
 
     #[track_caller]
     fn check(target: Target, pods: &[(&str, &str)], usage: &[(&str, i64)], expect: Result<i64, &str>) {
-        let aim = Aim { resource: "cpu".into(), container: SmolStr::default(), target };
+        let aim = Aim {
+            resource: "cpu".into(),
+            container: SmolStr::default(),
+            target,
+        };
         let pods: Vec<Pod> = pods.iter().map(|(name, phase)| pod(name, phase, "1")).collect();
         let usage: Vec<PodUsage> = usage.iter().map(|(name, cpu)| used(name, *cpu)).collect();
         let scene = Scene {
@@ -329,7 +356,12 @@ mod tests {
         check(half, &three, &[("a", 900), ("b", 950), ("c", 1000)], Ok(6));
         check(half, &three, &[("a", 100), ("b", 100), ("c", 100)], Ok(1));
         check(half, &three, &[("a", 520), ("b", 520), ("c", 520)], Ok(3));
-        check(Target::Value(500), &three, &[("a", 900), ("b", 900), ("c", 1200)], Ok(6));
+        check(
+            Target::Value(500),
+            &three,
+            &[("a", 900), ("b", 900), ("c", 1200)],
+            Ok(6),
+        );
     }
 
     #[test]
@@ -346,7 +378,12 @@ mod tests {
     #[test]
     fn what_is_missing_is_said() {
         let half = Target::Utilization(50);
-        check(half, &[("a", "Running")], &[], Err("no metrics returned from resource metrics API"));
+        check(
+            half,
+            &[("a", "Running")],
+            &[],
+            Err("no metrics returned from resource metrics API"),
+        );
         check(
             half,
             &[("a", "Pending")],
@@ -355,7 +392,11 @@ mod tests {
         );
         let mut bare = pod("a", "Running", "1");
         bare.spec.as_mut().unwrap().containers[0].resources = None;
-        let aim = Aim { resource: "cpu".into(), container: SmolStr::default(), target: half };
+        let aim = Aim {
+            resource: "cpu".into(),
+            container: SmolStr::default(),
+            target: half,
+        };
         assert_eq!(
             requests(&aim, &[bare]),
             Err("missing request for cpu in container app of Pod a".to_owned())

@@ -3,7 +3,8 @@
 use http::{Method, Response, StatusCode, Uri};
 use serde_json::{Value, json};
 use warren_apimachinery::{
-    ClusterId, FieldSelector, GroupResource, LabelSelector, Meta, Resource, SelectorError, Status, StatusReason, resource,
+    ClusterId, FieldSelector, GroupResource, LabelSelector, Meta, Resource, SelectorError, Status,
+    StatusReason, resource,
 };
 use warren_apiserver::{Body, Query};
 
@@ -50,7 +51,12 @@ impl HostMetrics {
             return Err(Status::method_not_allowed());
         }
         let query = Query::parse(uri.query());
-        let gone = || Status::new(StatusReason::ServiceUnavailable, "this virtual cluster shows no metrics");
+        let gone = || {
+            Status::new(
+                StatusReason::ServiceUnavailable,
+                "this virtual cluster shows no metrics",
+            )
+        };
         let asker = self.asker(cluster).ok_or_else(gone)?;
         let shown = asker.binding.spec.integrations.metrics_server;
         let value = match asked {
@@ -58,16 +64,22 @@ impl HostMetrics {
                 let resources = self.host.resources(&self.fleet).await.ok_or_else(gone)?;
                 view::resources(&resources, shown)
             }
-            Asked::Nodes if shown.nodes => list("NodeMetricsList", self.nodes(&asker, &Wanted::of(&query)?).await?),
+            Asked::Nodes if shown.nodes => {
+                list("NodeMetricsList", self.nodes(&asker, &Wanted::of(&query)?).await?)
+            }
             Asked::Node(name) if shown.nodes => {
                 let found = self.nodes(&asker, &Wanted::named(name)).await?.pop();
                 found.ok_or_else(|| missing(&resource::NODES, name))?
             }
-            Asked::Pods(namespace) if shown.pods => {
-                list("PodMetricsList", self.pods(&asker, namespace, &Wanted::of(&query)?).await?)
-            }
+            Asked::Pods(namespace) if shown.pods => list(
+                "PodMetricsList",
+                self.pods(&asker, namespace, &Wanted::of(&query)?).await?,
+            ),
             Asked::Pod(namespace, name) if shown.pods => {
-                let found = self.pods(&asker, Some(namespace), &Wanted::named(name)).await?.pop();
+                let found = self
+                    .pods(&asker, Some(namespace), &Wanted::named(name))
+                    .await?
+                    .pop();
                 found.ok_or_else(|| missing(&resource::PODS, &format!("{namespace}/{name}")))?
             }
             _ => return Err(Status::path_not_found()),
@@ -94,7 +106,10 @@ impl HostMetrics {
         let mut pods = asker.cluster.list(&resource::PODS, namespace);
         pods.retain(|pod| wanted.includes(pod.meta()));
         let measured = self.of_pods(asker, pods).await?;
-        Ok(measured.iter().map(|(pod, metrics)| view::pod(pod, metrics)).collect())
+        Ok(measured
+            .iter()
+            .map(|(pod, metrics)| view::pod(pod, metrics))
+            .collect())
     }
 }
 
@@ -108,7 +123,11 @@ impl Wanted {
     fn of(query: &Query) -> Result<Self, Status> {
         let wrong = |error: SelectorError| Status::bad_request(error.to_string());
         let fields = FieldSelector::parse(query.text("fieldSelector")).map_err(wrong)?;
-        let known = |field: &str| ["metadata.name", "metadata.namespace"].into_iter().find(|known| *known == field);
+        let known = |field: &str| {
+            ["metadata.name", "metadata.namespace"]
+                .into_iter()
+                .find(|known| *known == field)
+        };
         let unknown = |field| Status::bad_request(format!("field label not supported: {field}"));
         Ok(Self {
             labels: LabelSelector::parse(query.text("labelSelector")).map_err(wrong)?,
@@ -174,10 +193,16 @@ mod tests {
         let pod = warren_apimachinery::Object::from_value(
             &json!({"metadata": {"name": "web", "namespace": "shop", "labels": {"app": "web"}}}),
         );
-        let includes = |query: &str| Wanted::of(&Query::parse(Some(query))).unwrap().includes(pod.meta());
+        let includes = |query: &str| {
+            Wanted::of(&Query::parse(Some(query)))
+                .unwrap()
+                .includes(pod.meta())
+        };
         assert!(includes("") && includes("labelSelector=app%3Dweb&fieldSelector=metadata.name%3Dweb"));
         assert!(!includes("labelSelector=app!%3Dweb") && !includes("fieldSelector=metadata.name=other"));
-        let wrong = Wanted::of(&Query::parse(Some("fieldSelector=spec.nodeName=n"))).err().unwrap();
+        let wrong = Wanted::of(&Query::parse(Some("fieldSelector=spec.nodeName=n")))
+            .err()
+            .unwrap();
         assert_eq!(wrong.message(), "field label not supported: spec.nodeName");
     }
 }

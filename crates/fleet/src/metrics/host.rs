@@ -76,8 +76,16 @@ impl HostApi {
 }
 
 async fn ask(fleet: &Weak<Fleet>, path: &str) -> Result<Value, Status> {
-    let silent = || Status::new(StatusReason::ServiceUnavailable, "the host's metrics API does not answer");
-    let remote = fleet.upgrade().and_then(|fleet| fleet.remote_host().cloned()).ok_or_else(silent)?;
+    let silent = || {
+        Status::new(
+            StatusReason::ServiceUnavailable,
+            "the host's metrics API does not answer",
+        )
+    };
+    let remote = fleet
+        .upgrade()
+        .and_then(|fleet| fleet.remote_host().cloned())
+        .ok_or_else(silent)?;
     let asking = async {
         let mut request = Request::new(Empty::new().map_err(|never| match never {}).boxed_unsync());
         *request.uri_mut() = path.parse().map_err(|_| silent())?;
@@ -93,5 +101,7 @@ async fn ask(fleet: &Weak<Fleet>, path: &str) -> Result<Value, Status> {
         let bytes = body.map_err(|_| silent())?.to_bytes();
         serde_json::from_slice(&bytes).map_err(|_| silent())
     };
-    tokio::time::timeout(PATIENCE, asking).await.map_err(|_| silent())?
+    tokio::time::timeout(PATIENCE, asking)
+        .await
+        .map_err(|_| silent())?
 }

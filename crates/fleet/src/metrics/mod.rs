@@ -74,14 +74,21 @@ impl HostMetrics {
     }
 
     /// The host's metrics of some pods of a tenant, each with its virtual pod.
-    async fn of_pods(&self, asker: &Asker, pods: Vec<Arc<Object>>) -> Result<Vec<(Arc<Object>, Value)>, Status> {
+    async fn of_pods(
+        &self,
+        asker: &Asker,
+        pods: Vec<Arc<Object>>,
+    ) -> Result<Vec<(Arc<Object>, Value)>, Status> {
         let mut by_namespace: BTreeMap<String, Vec<(Arc<Object>, ObjectKey)>> = BTreeMap::new();
         for pod in pods {
             let found = Counterpart::find(&asker.binding, asker.host.as_ref(), &resource::PODS, &pod);
             let Some(key) = found.map(|found| found.host_key()) else {
                 continue;
             };
-            by_namespace.entry(key.namespace.to_string()).or_default().push((pod, key));
+            by_namespace
+                .entry(key.namespace.to_string())
+                .or_default()
+                .push((pod, key));
         }
         let mut all = Vec::new();
         for (namespace, pods) in by_namespace {
@@ -91,7 +98,10 @@ impl HostMetrics {
                 asker.binding.tenant.cluster()
             );
             let said = self.host.list(&self.fleet, &path).await?;
-            all.extend(pods.into_iter().filter_map(|(pod, key)| Some((pod, said.get(key.name.as_str())?.clone()))));
+            all.extend(
+                pods.into_iter()
+                    .filter_map(|(pod, key)| Some((pod, said.get(key.name.as_str())?.clone()))),
+            );
         }
         all.sort_by(|(a, _), (b, _)| a.key().cmp(&b.key()));
         Ok(all)
@@ -143,12 +153,16 @@ impl ResourceMetrics for HostMetrics {
         }
         let pods = asker.cluster.list(&resource::PODS, Some(namespace));
         let measured = self.of_pods(&asker, pods).await;
-        Some(measured.map_err(|status| status.message().to_owned()).map(|measured| {
+        Some(
             measured
-                .iter()
-                .map(|(pod, metrics)| view::usage(&pod.meta().name, metrics))
-                .collect()
-        }))
+                .map_err(|status| status.message().to_owned())
+                .map(|measured| {
+                    measured
+                        .iter()
+                        .map(|(pod, metrics)| view::usage(&pod.meta().name, metrics))
+                        .collect()
+                }),
+        )
     }
 }
 

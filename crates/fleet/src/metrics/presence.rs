@@ -55,7 +55,11 @@ impl Reconciler for Presence {
     }
 
     async fn reconcile(&self, cx: &Context, _: &ObjectKey) -> Result<Next, ReconcileError> {
-        let Some(tenant) = self.fleet.upgrade().and_then(|fleet| fleet.tenant(cx.cluster.id())) else {
+        let Some(tenant) = self
+            .fleet
+            .upgrade()
+            .and_then(|fleet| fleet.tenant(cx.cluster.id()))
+        else {
             return Ok(Next::Wait);
         };
         let aggregation = tenant.api().aggregation();
@@ -68,7 +72,9 @@ impl Reconciler for Presence {
             Some(_) => self.known(cx.cluster.id()).await,
             None => None,
         };
-        let is_ours = there.as_ref().is_none_or(|there| there.destination == destination());
+        let is_ours = there
+            .as_ref()
+            .is_none_or(|there| there.destination == destination());
         if is_ours && there.as_deref() != wanted.as_ref() {
             let came = wanted.is_some() && there.is_none();
             aggregation.set(GROUP, VERSION, wanted);

@@ -36,7 +36,11 @@ pub(super) fn node(node: &Object, metrics: &Value) -> Value {
 /// `PodMetrics` of a tenant's pod: its own containers, not those that the host put beside them.
 pub(super) fn pod(pod: &Object, metrics: &Value) -> Value {
     let spec = pod.to_value();
-    let lists = ["/spec/containers", "/spec/initContainers", "/spec/ephemeralContainers"];
+    let lists = [
+        "/spec/containers",
+        "/spec/initContainers",
+        "/spec/ephemeralContainers",
+    ];
     let own: Vec<&str> = lists
         .iter()
         .flat_map(|list| spec.items(list))
@@ -54,12 +58,16 @@ pub(super) fn pod(pod: &Object, metrics: &Value) -> Value {
 
 fn shaped(kind: &str, object: &Object, metrics: &Value) -> Value {
     let meta = object.meta();
-    let mut metadata = json!({"name": meta.name, "creationTimestamp": metrics.at("/metadata/creationTimestamp")});
+    let mut metadata =
+        json!({"name": meta.name, "creationTimestamp": metrics.at("/metadata/creationTimestamp")});
     if !meta.namespace.is_empty() {
         metadata.set("/namespace", meta.namespace.as_str());
     }
     if !meta.labels.is_empty() {
-        let labels = meta.labels.iter().map(|(key, value)| (key.to_string(), Value::from(value.as_str())));
+        let labels = meta
+            .labels
+            .iter()
+            .map(|(key, value)| (key.to_string(), Value::from(value.as_str())));
         metadata.set("/labels", Value::Object(labels.collect()));
     }
     json!({"kind": kind, "apiVersion": format!("{GROUP}/{VERSION}"), "metadata": metadata,
@@ -112,7 +120,11 @@ mod tests {
     #[test]
     fn discovery_tells_what_is_shown_and_can_be_done() {
         let list = json!({"resources": [{"name": "nodes", "verbs": ["get", "list", "watch"]}, {"name": "pods"}, {"name": "x"}]});
-        let shown = MetricsServer { enabled: true, nodes: true, pods: false };
+        let shown = MetricsServer {
+            enabled: true,
+            nodes: true,
+            pods: false,
+        };
         assert_eq!(
             *resources(&list, shown).at("/resources"),
             json!([{"name": "nodes", "verbs": ["get", "list"]}])
@@ -123,6 +135,9 @@ mod tests {
     fn an_autoscaler_is_told_thousandths() {
         let told = usage(&"web".into(), &metrics());
         let (name, of_app) = &told.containers[0];
-        assert_eq!((name.as_str(), of_app["cpu"], of_app["memory"]), ("app", 250, 10 * 1024 * 1024 * 1000));
+        assert_eq!(
+            (name.as_str(), of_app["cpu"], of_app["memory"]),
+            ("app", 250, 10 * 1024 * 1024 * 1000)
+        );
     }
 }

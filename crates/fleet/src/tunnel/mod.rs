@@ -63,7 +63,8 @@ impl ToHost {
             .cluster(&binding.host_cluster, "warren-streams")
             .ok_or_else(gone)?;
         let place = Arc::clone(&self.streams).try_acquire_owned().map_err(|_| {
-            let why = format!("{STREAMS} streams of this virtual cluster are open, which is the most there may be");
+            let why =
+                format!("{STREAMS} streams of this virtual cluster are open, which is the most there may be");
             Status::too_many_requests(why, 1)
         })?;
         Ok(Way {
@@ -86,8 +87,14 @@ impl Tunnel for ToHost {
             .into_iter()
             .find(|resource| resource.is(&connect.resource))
             .ok_or_else(|| {
-                let Connect { resource, subresource, .. } = &connect;
-                Status::bad_request(format!("{subresource} of {resource} is not supported in a virtual cluster"))
+                let Connect {
+                    resource,
+                    subresource,
+                    ..
+                } = &connect;
+                Status::bad_request(format!(
+                    "{subresource} of {resource} is not supported in a virtual cluster"
+                ))
             })?;
         way.object(&resource, connect).await
     }
@@ -124,7 +131,11 @@ impl Way {
     }
 
     /// To the tunnel of the host's own API, in this process.
-    async fn embedded(self, mut connect: Connect, counterpart: &Counterpart) -> Result<Response<Body>, Status> {
+    async fn embedded(
+        self,
+        mut connect: Connect,
+        counterpart: &Counterpart,
+    ) -> Result<Response<Body>, Status> {
         let host = self.fleet.tenant(&self.binding.host_cluster);
         let host = host.ok_or_else(|| unavailable("the host cluster is not known now"))?;
         connect.cluster = self.binding.host_cluster.clone();
@@ -164,7 +175,9 @@ impl Tunnel for ToNode {
             ..
         } = &connect;
         if !resource::PODS.is(resource) {
-            let why = format!("warren: the nodes are simulated: nothing answers to {subresource} of {resource} {name}");
+            let why = format!(
+                "warren: the nodes are simulated: nothing answers to {subresource} of {resource} {name}"
+            );
             return Err(unavailable(why));
         }
         if connect.object.to_value().text("/spec/nodeName").is_empty() {

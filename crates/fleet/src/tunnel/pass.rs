@@ -52,7 +52,12 @@ impl Call {
         let (kind, name, query, behind) = match connect.subresource {
             "proxy" => {
                 let kind = Kind::Proxy(Prefixes::of(resource, connect, &key)?);
-                (kind, target(&key.name, &connect.target), query.to_owned(), connect.target.path.as_str())
+                (
+                    kind,
+                    target(&key.name, &connect.target),
+                    query.to_owned(),
+                    connect.target.path.as_str(),
+                )
             }
             other => {
                 let kind = if other == "log" { Kind::Log } else { Kind::Stream };
@@ -65,7 +70,10 @@ impl Call {
             return Err(Status::bad_request(why));
         }
         let subresource = connect.subresource;
-        let mut path = format!("{}/{subresource}{behind}", object_path(resource, &key, &escaped(&name)));
+        let mut path = format!(
+            "{}/{subresource}{behind}",
+            object_path(resource, &key, &escaped(&name))
+        );
         if !query.is_empty() {
             path.push('?');
             path.push_str(&query);
@@ -116,12 +124,20 @@ pub(super) async fn on(
         Kind::Proxy(prefixes) => proxied::answer(answer, prefixes, &call.counterpart, place).await,
         kind if !answer.status().is_success() => {
             let status = warren_remote::refusal(answer).await;
-            let what = if *kind == Kind::Log { "log" } else { connect.subresource };
-            Err(answer::reworded(&connect, what, &status, |text| call.counterpart.reworded(text)))
+            let what = if *kind == Kind::Log {
+                "log"
+            } else {
+                connect.subresource
+            };
+            Err(answer::reworded(&connect, what, &status, |text| {
+                call.counterpart.reworded(text)
+            }))
         }
         Kind::Stream => {
             let code = answer.status().as_u16();
-            Err(Status::internal(format!("invalid upgrade response: status code {code}")))
+            Err(Status::internal(format!(
+                "invalid upgrade response: status code {code}"
+            )))
         }
         Kind::Log => Ok(passed_back(answer, place)),
     }

@@ -5,7 +5,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use http::header::{
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION,
+};
 use http::{Response, header};
 use http_body::{Body as HttpBody, Frame};
 use http_body_util::{BodyExt, Limited};
@@ -36,7 +38,8 @@ impl Prefixes {
     pub(super) fn of(resource: &Resource, connect: &Connect, key: &ObjectKey) -> Result<Self, Status> {
         let path = connect.request.uri().path();
         let virtual_path = path.strip_suffix(connect.target.path.as_str());
-        let virtual_path = virtual_path.ok_or_else(|| Status::internal("a proxy's path is not understood"))?;
+        let virtual_path =
+            virtual_path.ok_or_else(|| Status::internal("a proxy's path is not understood"))?;
         let name = target(&key.name, &connect.target);
         Ok(Self {
             host: format!("{}/proxy", object_path(resource, key, &name)),
@@ -77,7 +80,10 @@ pub(super) async fn answer(
         passed_back(answer, place)
     };
     let headers = response.headers_mut();
-    if let Some(location) = headers.get(LOCATION).and_then(|location| prefixes.location(location)) {
+    if let Some(location) = headers
+        .get(LOCATION)
+        .and_then(|location| prefixes.location(location))
+    {
         headers.insert(LOCATION, location);
     }
     Ok(response)
@@ -93,7 +99,9 @@ fn is_failure(answer: &Response<Incoming>) -> bool {
 async fn failure(answer: Response<Incoming>, counterpart: &Counterpart) -> Result<Response<Body>, Status> {
     let (head, body) = answer.into_parts();
     let body = Limited::new(body, FAILURE).collect().await;
-    let bytes = body.map_err(|_| super::unavailable("the host cluster broke off"))?.to_bytes();
+    let bytes = body
+        .map_err(|_| super::unavailable("the host cluster broke off"))?
+        .to_bytes();
     let text = String::from_utf8_lossy(&bytes);
     // Whoever said it: only names of the host are replaced.
     let text = counterpart.reworded(&text);
@@ -109,7 +117,9 @@ fn is_plain_html(headers: &HeaderMap) -> bool {
 }
 
 fn starts(headers: &HeaderMap, name: HeaderName, with: &str) -> bool {
-    let value = headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
+    let value = headers
+        .get(name)
+        .and_then(|value: &header::HeaderValue| value.to_str().ok());
     value.is_some_and(|value| value.starts_with(with))
 }
 
@@ -147,7 +157,11 @@ impl<B> Rewritten<B> {
         }
         let begun = (1..self.find.len().min(rest.len() + 1))
             .rev()
-            .find(|length| self.find.get(..*length).is_some_and(|begin| rest.ends_with(begin)))
+            .find(|length| {
+                self.find
+                    .get(..*length)
+                    .is_some_and(|begin| rest.ends_with(begin))
+            })
             .filter(|_| !self.is_over)
             .unwrap_or(0);
         let (sure, begun) = rest.split_at(rest.len() - begun);
@@ -211,7 +225,10 @@ mod tests {
     #[test]
     fn links_are_replaced_however_the_page_is_cut() {
         let prefixes = prefixes();
-        let page = format!("<a href=\"{0}/a\">x</a><a href=\"{0}/b\"> /api/v1/namespaces/team-", prefixes.host);
+        let page = format!(
+            "<a href=\"{0}/a\">x</a><a href=\"{0}/b\"> /api/v1/namespaces/team-",
+            prefixes.host
+        );
         let expect = page.replace(&prefixes.host, &prefixes.virtual_path);
         for size in [1, 2, 7, 64, page.len()] {
             let mut rewritten = Rewritten::new(Full::new(Bytes::new()), &prefixes);
@@ -230,7 +247,10 @@ mod tests {
         let prefixes = prefixes();
         let moved = |to: &str| prefixes.location(&HeaderValue::try_from(to).unwrap());
         let inside = moved(&format!("{}/login?next=%2F", prefixes.host)).unwrap();
-        assert_eq!(inside, "/api/v1/namespaces/shop/services/web:80/proxy/login?next=%2F");
+        assert_eq!(
+            inside,
+            "/api/v1/namespaces/shop/services/web:80/proxy/login?next=%2F"
+        );
         assert_eq!(moved("https://elsewhere.example/"), None);
     }
 }

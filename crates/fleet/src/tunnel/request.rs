@@ -31,13 +31,21 @@ const OURS_PREFIXES: [&str; 2] = ["impersonate-", "x-remote-"];
 const BEARER_PROTOCOL: &str = "base64url.bearer.authorization.k8s.io.";
 
 /// Of the host's answers: who answered there, and what it is to do for its own clients.
-const HOSTS: [&str; 4] = ["audit-id", "x-kubernetes-pf-", "warning", "strict-transport-security"];
+const HOSTS: [&str; 4] = [
+    "audit-id",
+    "x-kubernetes-pf-",
+    "warning",
+    "strict-transport-security",
+];
 
 /// The headers of the request to the host. An upgrade keeps what it switches to.
 pub(super) fn headers(from: &HeaderMap, is_upgrade: bool) -> HeaderMap {
     let mut to = end_to_end(from);
     to.retain(|name| {
-        !OURS.contains(name) && !OURS_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix))
+        !OURS.contains(name)
+            && !OURS_PREFIXES
+                .iter()
+                .any(|prefix| name.as_str().starts_with(prefix))
     });
     if let Some(offered) = protocols(&to) {
         to.insert(SEC_WEBSOCKET_PROTOCOL, offered);
@@ -211,15 +219,32 @@ mod tests {
     #[test]
     fn the_query_stays_but_for_the_container() {
         let check = |query, container, expect| assert_eq!(query_of(query, container), expect);
-        check("command=ls&command=%2F&stdin=true", "app", "command=ls&command=%2F&stdin=true&container=app");
-        check("container=&tailLines=1&%63ontainer=istio-proxy", "app", "tailLines=1&container=app");
+        check(
+            "command=ls&command=%2F&stdin=true",
+            "app",
+            "command=ls&command=%2F&stdin=true&container=app",
+        );
+        check(
+            "container=&tailLines=1&%63ontainer=istio-proxy",
+            "app",
+            "tailLines=1&container=app",
+        );
         check("ports=80", "", "ports=80");
         check("", "app", "container=app");
     }
 
     #[test]
     fn paths_that_lead_upwards_are_known_in_every_spelling() {
-        for path in ["/..", "/a/../b", "/%2e%2E/x", "/a%2f..%2Fb", "/.", "/a/%2e", "/..;x=1/a", "/a\\..\\b"] {
+        for path in [
+            "/..",
+            "/a/../b",
+            "/%2e%2E/x",
+            "/a%2f..%2Fb",
+            "/.",
+            "/a/%2e",
+            "/..;x=1/a",
+            "/a\\..\\b",
+        ] {
             assert!(leads_upwards(path), "{path}");
         }
         for path in ["", "/", "/a..b/...", "/.well-known/x", "/v1.2/a%20b"] {

@@ -64,7 +64,11 @@ async fn answer(
         path.clone(),
         request.headers().clone(),
     ));
-    let full = |text: String| Full::new(Bytes::from(text)).map_err(|never| match never {}).boxed_unsync();
+    let full = |text: String| {
+        Full::new(Bytes::from(text))
+            .map_err(|never| match never {})
+            .boxed_unsync()
+    };
     if path.contains("refuse") {
         let said = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 400, "reason": "BadRequest",
             "message": "container \"app\" in pod \"web-x-default-x-demo\" is waiting to start: team-a/web-x-default-x-demo"});
@@ -97,9 +101,13 @@ async fn answer(
     });
     let mut response = Response::new(full(String::new()));
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    response.headers_mut().insert("connection", "Upgrade".parse().unwrap());
+    response
+        .headers_mut()
+        .insert("connection", "Upgrade".parse().unwrap());
     response.headers_mut().insert("upgrade", protocol);
-    response.headers_mut().insert("x-stream-protocol-version", "v4.channel.k8s.io".parse().unwrap());
+    response
+        .headers_mut()
+        .insert("x-stream-protocol-version", "v4.channel.k8s.io".parse().unwrap());
     Ok(response)
 }
 
@@ -165,7 +173,9 @@ impl World {
     async fn connection(&self) -> TlsStream<TcpStream> {
         let tls = TlsConnector::from(self.endpoint.tls("http/1.1").unwrap());
         let stream = TcpStream::connect(self.listener.address()).await.unwrap();
-        tls.connect("localhost".try_into().unwrap(), stream).await.unwrap()
+        tls.connect("localhost".try_into().unwrap(), stream)
+            .await
+            .unwrap()
     }
 
     /// Sends a request and reads the head of its answer.
@@ -219,9 +229,15 @@ async fn virtual_cluster(
         // Every cluster has the first one.
         let _ = cluster.create(&resource::NAMESPACES, place).await;
         let account = json!({"metadata": {"name": "default", "namespace": namespace}});
-        cluster.create(&resource::SERVICE_ACCOUNTS, account).await.unwrap();
+        cluster
+            .create(&resource::SERVICE_ACCOUNTS, account)
+            .await
+            .unwrap();
     }
-    let made = cluster.create(&resource::PODS, pod("default", "web")).await.unwrap();
+    let made = cluster
+        .create(&resource::PODS, pod("default", "web"))
+        .await
+        .unwrap();
     let key = Virtual(ObjectKey::namespaced("default", "web"));
     let mut host_pod = pod("team-a", &names.host_key(&resource::PODS, &key).0.name);
     host_pod.set("/metadata/labels", json!({}));
@@ -258,8 +274,15 @@ async fn any_protocol_passes_both_ways_and_each_side_hears_the_others_end() {
     for protocol in ["SPDY/3.1", "websocket"] {
         let (head, mut stream) = world.exec(protocol, "command=cat&stdin=true").await;
         assert!(head.starts_with("HTTP/1.1 101"), "{head}");
-        assert!(head.to_lowercase().contains(&format!("upgrade: {}", protocol.to_lowercase())), "{head}");
-        assert!(head.contains("x-stream-protocol-version: v4.channel.k8s.io"), "{head}");
+        assert!(
+            head.to_lowercase()
+                .contains(&format!("upgrade: {}", protocol.to_lowercase())),
+            "{head}"
+        );
+        assert!(
+            head.contains("x-stream-protocol-version: v4.channel.k8s.io"),
+            "{head}"
+        );
         stream.write_all(b"\x80\x00 not understood").await.unwrap();
         let mut echo = [0; 17];
         stream.read_exact(&mut echo).await.unwrap();
@@ -271,7 +294,10 @@ async fn any_protocol_passes_both_ways_and_each_side_hears_the_others_end() {
     let (method, path, headers) = &heard[0];
     assert_eq!(
         (method.as_str(), path.as_str()),
-        ("POST", "/api/v1/namespaces/team-a/pods/web-x-default-x-demo/exec?command=cat&stdin=true&container=app")
+        (
+            "POST",
+            "/api/v1/namespaces/team-a/pods/web-x-default-x-demo/exec?command=cat&stdin=true&container=app"
+        )
     );
     assert_eq!(headers["authorization"], "Bearer ours");
     assert_eq!(headers["upgrade"], "SPDY/3.1");
@@ -284,19 +310,27 @@ async fn a_refusal_of_the_host_is_told_in_the_tenants_words() {
     let (head, stream) = world.exec("SPDY/3.1", "command=refuse").await;
     assert!(head.starts_with("HTTP/1.1 400"), "{head}");
     let length = head.to_lowercase();
-    let length = length.split("content-length: ").nth(1).and_then(|rest| rest.lines().next());
+    let length = length
+        .split("content-length: ")
+        .nth(1)
+        .and_then(|rest| rest.lines().next());
     let mut body = vec![0; length.unwrap().parse().unwrap()];
     let mut stream = stream;
     stream.read_exact(&mut body).await.unwrap();
     let body = String::from_utf8(body).unwrap();
-    assert!(body.contains(r#"container \"app\" in pod \"web\" is waiting to start: default/web"#), "{body}");
+    assert!(
+        body.contains(r#"container \"app\" in pod \"web\" is waiting to start: default/web"#),
+        "{body}"
+    );
     world.fleet.close().await;
 }
 
 #[tokio::test]
 async fn what_is_no_upgrade_is_none_to_the_host_either() {
     let world = World::new().await;
-    let (head, _) = world.ask("POST /api/v1/namespaces/default/pods/web/attach HTTP/1.1").await;
+    let (head, _) = world
+        .ask("POST /api/v1/namespaces/default/pods/web/attach HTTP/1.1")
+        .await;
     assert!(head.starts_with("HTTP/1.1 400"), "{head}");
     let (head, _) = world.exec("SPDY/3.1", "container=sidecar-of-the-host").await;
     assert!(head.starts_with("HTTP/1.1 400"), "{head}");
@@ -327,12 +361,21 @@ async fn streams_and_followed_logs_end_when_the_fleet_stops() {
 async fn proxied_paths_are_those_behind_and_lead_nowhere_else() {
     let world = World::new().await;
     let pod = "/api/v1/namespaces/default/pods";
-    let (head, _) = world.ask(&format!("PUT {pod}/http:web:80/proxy/a%2Fb/?x=%20&container=y HTTP/1.1")).await;
+    let (head, _) = world
+        .ask(&format!(
+            "PUT {pod}/http:web:80/proxy/a%2Fb/?x=%20&container=y HTTP/1.1"
+        ))
+        .await;
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-    let (head, _) = world.ask(&format!("GET {pod}/web/proxy/a/%2e%2e/%2e%2E/secrets HTTP/1.1")).await;
+    let (head, _) = world
+        .ask(&format!("GET {pod}/web/proxy/a/%2e%2e/%2e%2E/secrets HTTP/1.1"))
+        .await;
     assert!(head.starts_with("HTTP/1.1 400"), "{head}");
     let heard = world.heard.lock().unwrap().clone();
-    let asked: Vec<_> = heard.iter().map(|(method, path, _)| format!("{method} {path}")).collect();
+    let asked: Vec<_> = heard
+        .iter()
+        .map(|(method, path, _)| format!("{method} {path}"))
+        .collect();
     assert_eq!(
         asked,
         ["PUT /api/v1/namespaces/team-a/pods/http:web-x-default-x-demo:80/proxy/a%2Fb/?x=%20&container=y"]

@@ -175,7 +175,9 @@ mod tests {
     fn lines_of_ones_own_pods_carry_virtual_names() {
         check(
             "cpu{container=\"a\",id=\"/kubepods/podh-1/c\",namespace=\"team-a\",pod=\"web-x-shop-x-demo\",x=\"a\\\"}b\"} 4.5 1700",
-            Some("cpu{container=\"a\",id=\"/kubepods/podv-1/c\",namespace=\"shop\",pod=\"web\",x=\"a\\\"}b\"} 4.5 1700"),
+            Some(
+                "cpu{container=\"a\",id=\"/kubepods/podv-1/c\",namespace=\"shop\",pod=\"web\",x=\"a\\\"}b\"} 4.5 1700",
+            ),
         );
         check(
             "cpu{id=\"/kubepods.slice/podh_1.slice\",pod=\"web-x-shop-x-demo\",namespace=\"team-a\"} 1",
@@ -187,7 +189,10 @@ mod tests {
     fn lines_of_others_are_left_out() {
         check("cpu{namespace=\"team-b\",pod=\"web\"} 1", None);
         check("cpu{namespace=\"team-a\",pod=\"other\"} 1", None);
-        check("cpu{id=\"/system.slice/secret.service\",namespace=\"\",pod=\"\"} 1", None);
+        check(
+            "cpu{id=\"/system.slice/secret.service\",namespace=\"\",pod=\"\"} 1",
+            None,
+        );
     }
 
     #[test]

@@ -68,9 +68,15 @@ impl<'a> Asked<'a> {
 /// Answers for the node.
 pub(super) async fn answer(way: Way, connect: Connect) -> Result<Response<Body>, Status> {
     let refused = |why: &str| Status::forbidden(&connect.resource, &connect.key.name, why);
-    let port = connect.object.to_value().int("/status/daemonEndpoints/kubeletEndpoint/Port");
+    let port = connect
+        .object
+        .to_value()
+        .int("/status/daemonEndpoints/kubeletEndpoint/Port");
     let asked_port = connect.target.port.as_str();
-    if !asked_port.is_empty() && port.map(|port| port.to_string()).as_deref() != Some(asked_port) && asked_port != "10250" {
+    if !asked_port.is_empty()
+        && port.map(|port| port.to_string()).as_deref() != Some(asked_port)
+        && asked_port != "10250"
+    {
         return Err(refused("of a node only its kubelet can be reached"));
     }
     let path = connect.target.path.clone();
@@ -99,7 +105,9 @@ fn pods_of(way: &Way, connect: &Connect) -> Result<Response<Body>, Status> {
     let pods = cluster.list(&resource::PODS, None).into_iter();
     let here = pods.filter(|pod| is_on(pod, &connect.key.name));
     let items: Vec<Value> = here.map(|pod| pod.to_value()).collect();
-    Ok(json_answer(&json!({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items})))
+    Ok(json_answer(
+        &json!({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items}),
+    ))
 }
 
 fn is_on(pod: &Object, node: &str) -> bool {
@@ -128,7 +136,9 @@ fn of_pod(
         .ok_or_else(|| Status::not_found(&resource::PODS.group_resource(), &key.name))?;
     let value = pod.to_value();
     let lists = ["containers", "initContainers", "ephemeralContainers"];
-    let mut containers = lists.iter().flat_map(|list| value.at("/spec").field(list).items(""));
+    let mut containers = lists
+        .iter()
+        .flat_map(|list| value.at("/spec").field(list).items(""));
     if !container.is_empty() && !containers.any(|known| known.text("/name") == container) {
         let why = format!("container {container:?} not found in pod {:?}", key.name);
         return Err(Status::bad_request(why));
@@ -165,7 +175,9 @@ fn api_query(query: &str, subresource: &str) -> String {
 async fn summary_of(way: Way, connect: Connect) -> Result<Response<Body>, Status> {
     let answer = fetch(&way, connect, "/stats/summary").await?;
     let body = Limited::new(answer.into_body(), SUMMARY).collect().await;
-    let bytes = body.map_err(|_| unavailable("the node's summary broke off"))?.to_bytes();
+    let bytes = body
+        .map_err(|_| unavailable("the node's summary broke off"))?
+        .to_bytes();
     let summary: Value = serde_json::from_slice(&bytes).unwrap_or_default();
     let mut pods = HostPods::new(&way);
     Ok(json_answer(&summary::filtered(summary, |namespace, name| {
@@ -187,7 +199,9 @@ async fn metrics(way: Way, connect: Connect, path: &str) -> Result<Response<Body
 async fn fetch(way: &Way, connect: Connect, path: &str) -> Result<Response<Incoming>, Status> {
     let node = &connect.key.name;
     let remote = way.remote().ok_or_else(|| {
-        unavailable(format!("warren: node {node} is simulated: its kubelet measures nothing"))
+        unavailable(format!(
+            "warren: node {node} is simulated: its kubelet measures nothing"
+        ))
     })?;
     if !way.binding.spec.sync.from_host.nodes.enabled {
         let why = "metrics of nodes are shown where sync.fromHost.nodes is enabled";
@@ -196,7 +210,11 @@ async fn fetch(way: &Way, connect: Connect, path: &str) -> Result<Response<Incom
     if *connect.request.method() != Method::GET {
         return Err(Status::method_not_allowed());
     }
-    if way.host.get(&resource::NODES, &ObjectKey::cluster(node.clone())).is_none() {
+    if way
+        .host
+        .get(&resource::NODES, &ObjectKey::cluster(node.clone()))
+        .is_none()
+    {
         return Err(Status::not_found(&connect.resource, node));
     }
     let query = connect.request.uri().query().map(|query| format!("?{query}"));
@@ -233,10 +251,28 @@ mod tests {
         check("/runningpods/", Some(Asked::Pods));
         check("/stats/summary", Some(Asked::Summary));
         check("/metrics/cadvisor", Some(Asked::Metrics("/metrics/cadvisor")));
-        check("/containerLogs/shop/web/app", Some(Asked::Stream("log", key.clone(), "app")));
-        check("/exec/shop/web/uid/app", Some(Asked::Stream("exec", key.clone(), "app")));
-        check("/portForward/shop/web", Some(Asked::Stream("portforward", key, "")));
-        for path in ["", "/", "/metrics", "/configz", "/logs/syslog", "/run/shop/web/app", "/debug/pprof", "/checkpoint/shop/web/app"] {
+        check(
+            "/containerLogs/shop/web/app",
+            Some(Asked::Stream("log", key.clone(), "app")),
+        );
+        check(
+            "/exec/shop/web/uid/app",
+            Some(Asked::Stream("exec", key.clone(), "app")),
+        );
+        check(
+            "/portForward/shop/web",
+            Some(Asked::Stream("portforward", key, "")),
+        );
+        for path in [
+            "",
+            "/",
+            "/metrics",
+            "/configz",
+            "/logs/syslog",
+            "/run/shop/web/app",
+            "/debug/pprof",
+            "/checkpoint/shop/web/app",
+        ] {
             check(path, None);
         }
     }

@@ -17,7 +17,12 @@ pub(super) fn filtered(mut summary: Value, mut find: impl FnMut(&str, &str) -> O
             json!({"name": pod.key.name, "namespace": pod.key.namespace, "uid": pod.uid}),
         );
         // The host's names of claims; the volume's own name tells which it is.
-        for volume in stats.get_mut("volume").and_then(Value::as_array_mut).into_iter().flatten() {
+        for volume in stats
+            .get_mut("volume")
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+        {
             volume.take_at("/pvcRef");
         }
         pods.push(stats);
