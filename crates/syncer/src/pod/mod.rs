@@ -83,11 +83,12 @@ impl Reconciler for Pods {
         }
         match &change.previous {
             // Host pods carry the labels of their virtual namespace.
-            Some(previous) if resource::NAMESPACES.is(&change.resource) => {
-                if previous.meta().labels != change.object.meta().labels {
-                    let pods = cluster.list(&PODS, Some(&change.object.meta().name));
-                    pods.iter().for_each(|pod| out.add(pod.key()));
-                }
+            Some(previous)
+                if resource::NAMESPACES.is(&change.resource)
+                    && previous.meta().labels != change.object.meta().labels =>
+            {
+                let pods = cluster.list(&PODS, Some(&change.object.meta().name));
+                pods.iter().for_each(|pod| out.add(pod.key()));
             }
             None if !change.deleted && !resource::NAMESPACES.is(&change.resource) => {
                 needs::trigger_waiting(&change.object, cluster, out);
