@@ -1,8 +1,8 @@
 //! The end of a virtual cluster on its host: what is cluster-scoped there, or in another namespace, has no owner that takes
 //! it along.
 
-use warren_apimachinery::{Object, Resource};
 use warren_apimachinery::resource::{self, Scope};
+use warren_apimachinery::{Object, Resource};
 use warren_reconciler::{Cluster, ReconcileError};
 use warren_translate::{Host, MANAGED_BY};
 

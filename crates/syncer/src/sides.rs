@@ -165,7 +165,10 @@ impl<'a> Sides<'a> {
     /// asked last.
     pub(crate) fn unlawful(&self, resource: &Resource, object: &Value) -> Option<String> {
         let binding = &self.binding;
-        if namespace::is_left_out(binding, object.at("/metadata/labels").text("/warren.dev~1namespace")) {
+        if namespace::is_left_out(
+            binding,
+            object.at("/metadata/labels").text("/warren.dev~1namespace"),
+        ) {
             return Some("The namespace has no place on the host cluster".to_owned());
         }
         let fields = policy::forbidden(&binding.tenant, &limits(&binding.spec), resource, object);

@@ -46,7 +46,11 @@ fn shape(sides: &Sides<'_>, value: &Value, host: &mut Value) -> Carry {
     let extra = &sides.binding.spec.sync.to_host.namespaces.extra_labels;
     if let Some(labels) = host.object_at("/metadata/labels") {
         labels.retain(|key, _| !key.starts_with(POD_SECURITY));
-        labels.extend(extra.iter().map(|(key, value)| (key.clone(), value.as_str().into())));
+        labels.extend(
+            extra
+                .iter()
+                .map(|(key, value)| (key.clone(), value.as_str().into())),
+        );
         labels.insert(NAME.to_owned(), own.as_str().into());
         labels.insert(MANAGED_BY.to_owned(), sides.binding.tenant.cluster().into());
     }
@@ -116,14 +120,22 @@ impl Reconciler for Accounts {
         if sides.host.get(&resource::SERVICE_ACCOUNTS, &place).is_some() {
             return Ok(Next::Wait);
         }
-        made(sides.host.create(&resource::SERVICE_ACCOUNTS, account(&sides.binding, &place)).await)
+        made(
+            sides
+                .host
+                .create(&resource::SERVICE_ACCOUNTS, account(&sides.binding, &place))
+                .await,
+        )
     }
 }
 
 fn account(binding: &Binding, place: &ObjectKey) -> Value {
     let asked = &binding.spec.control_plane.advanced.workload_service_account;
     let mut labels = json!(asked.labels);
-    labels.set(&format!("/{}", MANAGED_BY.replace('/', "~1")), binding.tenant.cluster());
+    labels.set(
+        &format!("/{}", MANAGED_BY.replace('/', "~1")),
+        binding.tenant.cluster(),
+    );
     json!({"apiVersion": "v1", "kind": "ServiceAccount", "automountServiceAccountToken": false,
         "metadata": {"name": place.name, "namespace": place.namespace, "labels": labels,
             "annotations": asked.annotations},

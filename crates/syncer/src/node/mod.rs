@@ -4,6 +4,7 @@
 //! The configuration may show all of them, or those with some labels, and real ones rather than what is needed to place
 //! pods (`view`). Both sides may change labels and taints (`merge`).
 
+mod imagined;
 mod merge;
 mod view;
 
@@ -21,6 +22,7 @@ use crate::binding::Bindings;
 use crate::from_host::{FROM_HOST, Shown, is_ours, show, write_status};
 use crate::sides::{ACTOR, EVERYTHING, Sides, is_full_pass};
 
+use imagined::imagined;
 use merge::{Back, merge};
 use view::view;
 
@@ -124,7 +126,17 @@ async fn one(sides: &Sides<'_>, name: &str) -> Result<(), ReconcileError> {
     let config = &sides.binding.spec;
     let host = sides.host.get(&NODES, &key).filter(|node| is_shown(sides, node));
     let there = sides.virtual_cluster.get(&NODES, &key);
-    let object = host.map(|node| view(&node.to_value(), config));
+    let object = match host {
+        Some(node) => Some(view(&node.to_value(), config)),
+        // Only a host that hides its nodes has none.
+        None if config.sync.from_host.nodes.selector.labels.is_empty()
+            && is_used(sides, name)
+            && sides.host.list(&NODES, None).is_empty() =>
+        {
+            Some(view(&imagined(name), config))
+        }
+        None => None,
+    };
     match (object, there.filter(|node| is_ours(node))) {
         (Some(shown), Some(there)) => {
             follow(sides, &shown, &there).await?;
