@@ -1,7 +1,5 @@
 //! What expressions are, and what is said of those that are none.
 
-#![expect(clippy::unwrap_used, reason = "a broken table is a failing test")]
-
 use proptest::prelude::*;
 use warren_cel::{Bindings, Environment, Expression, Program, Type};
 
