@@ -1,13 +1,17 @@
 //! Custom resources: what a cluster's CustomResourceDefinitions say is served by its registry.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use warren_apimachinery::value::ValueExt;
-use warren_apimachinery::{ObjectKey, Resource, resource, time};
-use warren_reconciler::{Change, Cluster, Context, Next, Part, ReconcileError, Reconciler, Triggers};
+use warren_apimachinery::{GroupResource, Object, ObjectKey, Resource, StatusReason, resource, time};
+use warren_reconciler::{
+    Change, Cluster, Context, DeleteOptions, Next, Part, ReconcileError, Reconciler, Triggers,
+};
 use warren_registry::definition::Definition;
+use warren_resources::custom::CLEANUP;
 
 use crate::custom_resource_names::{self, Names};
 use crate::fleet::Fleet;
@@ -78,6 +82,9 @@ impl Reconciler for CustomResources {
             return Ok(Next::Wait);
         };
         let crd = object.to_value();
+        if object.meta().deleting {
+            return terminate(cx, &object, &crd).await;
+        }
         let all = cx.cluster.list(&resource::CUSTOM_RESOURCE_DEFINITIONS, None);
         let group = crd.text("/spec/group");
         // A definition's name ends with its group: only rivals need to be read.
@@ -92,6 +99,92 @@ impl Reconciler for CustomResources {
                 .await?;
         }
         Ok(Next::Wait)
+    }
+}
+
+/// How soon the instances of a definition that goes are counted again, while something holds them.
+const COUNT_AGAIN: Duration = Duration::from_millis(500);
+
+/// Removes the instances of a definition that goes, then lets it go: as upstream's finaliser of definitions.
+async fn terminate(cx: &Context, object: &Object, crd: &Value) -> Result<Next, ReconcileError> {
+    if !object
+        .meta()
+        .finalizers
+        .iter()
+        .any(|finalizer| finalizer == CLEANUP)
+    {
+        return Ok(Next::Wait);
+    }
+    let progress = [
+        "True",
+        "InstanceDeletionInProgress",
+        "CustomResource deletion is in progress",
+    ];
+    let established =
+        |condition: &Value| condition.text("/type") == "Established" && condition.text("/status") == "True";
+    let end = if crd.items("/status/conditions").iter().any(established) {
+        say_terminating(cx, object, crd, progress).await?;
+        let resource = GroupResource::new(crd.text("/spec/group"), crd.text("/spec/names/plural"));
+        for instance in cx.cluster.list_any(&resource, None) {
+            match cx
+                .cluster
+                .delete_any(&resource, &instance.key(), DeleteOptions::default())
+                .await
+            {
+                Err(status) if !status.is(StatusReason::NotFound) => return Err(status.into()),
+                _ => {}
+            }
+        }
+        if !cx.cluster.list_any(&resource, None).is_empty() {
+            return Ok(Next::After(COUNT_AGAIN));
+        }
+        ["False", "InstanceDeletionCompleted", "removed all instances"]
+    } else {
+        ["False", "NeverEstablished", "resource was never established"]
+    };
+    say_terminating(cx, object, crd, end).await?;
+    let finalizers = object.meta().finalizers.iter();
+    let left: Vec<&str> = finalizers
+        .map(|finalizer| finalizer.as_str())
+        .filter(|finalizer| *finalizer != CLEANUP)
+        .collect();
+    let patch = json!({"metadata": {"uid": object.meta().uid, "finalizers": left}});
+    let key = object.key();
+    let patched = cx
+        .cluster
+        .merge_patch(&resource::CUSTOM_RESOURCE_DEFINITIONS, &key, Part::Main, patch);
+    match patched.await {
+        Err(status) if !status.is(StatusReason::NotFound) => Err(status.into()),
+        _ => Ok(Next::Wait),
+    }
+}
+
+async fn say_terminating(
+    cx: &Context,
+    object: &Object,
+    crd: &Value,
+    [status, reason, message]: [&str; 3],
+) -> Result<(), ReconcileError> {
+    let mut conditions = crd.items("/status/conditions").to_vec();
+    let said = conditions
+        .iter()
+        .find(|condition| condition.text("/type") == "Terminating");
+    if said.is_some_and(|said| said.text("/reason") == reason) {
+        return Ok(());
+    }
+    conditions.retain(|condition| condition.text("/type") != "Terminating");
+    conditions.push(
+        json!({"type": "Terminating", "status": status, "reason": reason, "message": message,
+        "lastTransitionTime": time::format(cx.now)}),
+    );
+    let patch = json!({"status": {"conditions": conditions}});
+    let key = object.key();
+    let patched = cx
+        .cluster
+        .merge_patch(&resource::CUSTOM_RESOURCE_DEFINITIONS, &key, Part::Status, patch);
+    match patched.await {
+        Err(status) if !status.is(StatusReason::NotFound) => Err(status.into()),
+        _ => Ok(()),
     }
 }
 

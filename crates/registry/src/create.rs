@@ -29,6 +29,9 @@ impl Registry {
         namespace: &str,
         object: Value,
     ) -> Result<Arc<Object>, Status> {
+        if let Some(why) = definition.strategy.refuses_new() {
+            return Err(Status::new(StatusReason::MethodNotAllowed, why));
+        }
         let mut object = self.decode(cx, definition, Part::Main, object)?;
         metadata::wipe(&mut object)?;
         metadata::settle_namespace(&mut object, definition, namespace)?;

@@ -188,6 +188,11 @@ impl Operation<'_> {
             return plan_namespace(old, options, now);
         }
         let mut new = old.clone();
+        let is_first = old.at("/metadata/deletionTimestamp").is_null();
+        if is_first && self.definition.strategy.begin_deletion(&mut new, now) {
+            new.set("/metadata/deletionTimestamp", time::format(now));
+            return Plan::Mark(new);
+        }
         let grace = graceful(self.definition, &mut new, options, now);
         if grace == Grace::Pending {
             return Plan::Pending;

@@ -317,12 +317,15 @@ fn finalizers(metadata: &Value, path: &Path) -> Vec<Error> {
     errors
 }
 
+/// The finalizer of definitions of custom resources, of which upstream asks no domain.
+const DEFINITIONS: &str = "customresourcecleanup.apiextensions.k8s.io";
+
 /// What built-in kinds ask of finalizers besides: a domain, unless they are Kubernetes' own.
 fn unqualified_finalizers(metadata: &Value, path: &Path) -> Vec<Error> {
     let all = metadata.items("/finalizers").iter().enumerate();
     all.map(|(index, finalizer)| (index, finalizer.as_str().unwrap_or_default()))
         .filter(|(_, finalizer)| {
-            ![ORPHAN, FOREGROUND, "kubernetes"].contains(finalizer) && !finalizer.contains('/')
+            ![ORPHAN, FOREGROUND, "kubernetes", DEFINITIONS].contains(finalizer) && !finalizer.contains('/')
         })
         .map(|(index, finalizer)| {
             let why = "name is neither a standard finalizer name nor is it fully qualified";

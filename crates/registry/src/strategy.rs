@@ -171,6 +171,17 @@ pub trait Strategy: Send + Sync + 'static {
         None
     }
 
+    /// Called for the first deletion of an object: one whose end takes more than its removal is given what holds it
+    /// until then, and says so. Whether it was.
+    fn begin_deletion(&self, _object: &mut Value, _now: Timestamp) -> bool {
+        false
+    }
+
+    /// Why no object may be made now, as the client reads it with 405; `None` when one may.
+    fn refuses_new(&self) -> Option<&'static str> {
+        None
+    }
+
     /// The columns of `kubectl get`.
     fn columns(&self) -> &'static [Column] {
         DEFAULT_COLUMNS

@@ -1,13 +1,16 @@
 //! Definitions of custom resources. Whether one is served, and the conditions that say so, is the fleet's.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use warren_apimachinery::field::{Error, Path};
+use warren_apimachinery::time;
 use warren_apimachinery::value::ValueExt;
 use warren_registry::strategy::{Column, Strategy, Traits};
 
 use super::internal::internal;
 use super::{formats, names, spec};
 use crate::check::{self, Errors};
+use crate::custom::CLEANUP;
 use crate::table::columns;
 
 const APPROVAL: &str = "api-approved.kubernetes.io";
@@ -54,6 +57,23 @@ impl Strategy for CustomResourceDefinition {
 
     fn prepare_for_status_update(&self, new: &mut Value, _old: &Value) {
         remember_stored(new);
+    }
+
+    fn begin_deletion(&self, object: &mut Value, now: Timestamp) -> bool {
+        let mut finalizers = object.items("/metadata/finalizers").to_vec();
+        if !finalizers.iter().any(|known| known == CLEANUP) {
+            finalizers.push(CLEANUP.into());
+        }
+        object.set("/metadata/finalizers", finalizers);
+        let condition = json!({
+            "type": "Terminating", "status": "True", "reason": "InstanceDeletionPending",
+            "message": "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
+            "lastTransitionTime": time::format(now)});
+        let mut conditions = object.items("/status/conditions").to_vec();
+        conditions.retain(|known| known.text("/type") != "Terminating");
+        conditions.push(condition);
+        object.set("/status/conditions", conditions);
+        true
     }
 
     fn validate_create(&self, object: &Value) -> Vec<Error> {

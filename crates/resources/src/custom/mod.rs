@@ -18,6 +18,9 @@ use warren_schema::{Ref, Schema, Type, from_json_schema};
 
 use self::strategy::Custom;
 
+/// The finalizer of a definition whose instances go first.
+pub const CLEANUP: &str = "customresourcecleanup.apiextensions.k8s.io";
+
 const VERBS: [&str; 8] = [
     "delete",
     "deletecollection",
@@ -87,8 +90,14 @@ pub fn definition(crd: &Value) -> Result<Definition, String> {
         storage: GroupResource::new(group, plural),
         verbs: VERBS.map(SmolStr::new_static).into(),
         subresources: subresources(stored),
-        strategy: Arc::new(Custom::new(stored)?),
+        strategy: Arc::new(Custom::new(stored, is_terminating(crd))?),
     })
+}
+
+fn is_terminating(crd: &Value) -> bool {
+    let mut conditions = crd.items("/status/conditions").iter();
+    conditions
+        .any(|condition| condition.text("/type") == "Terminating" && condition.text("/status") == "True")
 }
 
 fn version(crd: &Value, version: &Value) -> Result<Version, String> {

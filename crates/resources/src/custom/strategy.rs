@@ -21,6 +21,8 @@ pub(super) struct Custom {
     status: bool,
     columns: Vec<Printed>,
     selectable: Vec<(SmolStr, JsonPath)>,
+    /// Its definition goes.
+    terminating: bool,
 }
 
 struct Printed {
@@ -33,7 +35,7 @@ struct Printed {
 }
 
 impl Custom {
-    pub(super) fn new(version: &Value) -> Result<Self, String> {
+    pub(super) fn new(version: &Value, terminating: bool) -> Result<Self, String> {
         let columns = version.items("/additionalPrinterColumns").iter().map(printed);
         let selectable = version.items("/selectableFields").iter().map(|field| {
             let path = field.text("/jsonPath");
@@ -45,6 +47,7 @@ impl Custom {
             status: !version.at("/subresources/status").is_null(),
             columns: columns.collect::<Result<_, String>>()?,
             selectable: selectable.collect::<Result<_, String>>()?,
+            terminating,
         })
     }
 }
@@ -104,6 +107,11 @@ fn printed(column: &Value) -> Result<Printed, String> {
 }
 
 impl Strategy for Custom {
+    fn refuses_new(&self) -> Option<&'static str> {
+        self.terminating
+            .then_some("create not allowed while custom resource definition is terminating")
+    }
+
     fn traits(&self) -> Traits {
         Traits {
             generation: true,

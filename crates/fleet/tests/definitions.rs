@@ -1,0 +1,114 @@
+//! The end of a definition of custom resources: its instances go first.
+#![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use warren_apimachinery::resource::{CUSTOM_RESOURCE_DEFINITIONS, Scope};
+use warren_apimachinery::value::ValueExt;
+use warren_apimachinery::{ObjectKey, Resource, StatusReason};
+use warren_fleet::{Embedded, Options, host_id};
+use warren_reconciler::{Cluster, Clusters, DeleteOptions, Part};
+
+const TOYS: Resource = Resource {
+    group: "example.com",
+    version: "v1",
+    kind: "Toy",
+    plural: "toys",
+    scope: Scope::Namespaced,
+};
+
+/// Waits until `found` answers something; fails loudly when it never does.
+async fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = found() {
+            return found;
+        }
+        assert!(started.elapsed() < Duration::from_secs(20), "gave up on: {what}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+fn name() -> ObjectKey {
+    ObjectKey::cluster("toys.example.com")
+}
+
+fn definition(cluster: &Arc<dyn Cluster>) -> Option<Value> {
+    let object = cluster.get(&CUSTOM_RESOURCE_DEFINITIONS, &name());
+    object.map(|object| object.to_value())
+}
+
+fn reason(definition: &Value, kind: &str) -> Option<String> {
+    let mut conditions = definition.items("/status/conditions").iter();
+    let found = conditions.find(|condition| condition.text("/type") == kind)?;
+    Some(found.text("/reason").to_owned())
+}
+
+async fn define(cluster: &Arc<dyn Cluster>) {
+    let definition_of_toys = json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "toys.example.com"},
+        "spec": {"group": "example.com", "scope": "Namespaced", "names": {"plural": "toys", "kind": "Toy"},
+            "versions": [{"name": "v1", "served": true, "storage": true,
+                "schema": {"openAPIV3Schema": {"type": "object"}}}]}});
+    cluster
+        .create(&CUSTOM_RESOURCE_DEFINITIONS, definition_of_toys)
+        .await
+        .unwrap();
+    until("the definition is served", || {
+        reason(&definition(cluster)?, "Established").filter(|reason| reason == "InitialNamesAccepted")
+    })
+    .await;
+}
+
+fn toy(name: &str, finalizers: &[&str]) -> Value {
+    json!({"apiVersion": "example.com/v1", "kind": "Toy",
+        "metadata": {"name": name, "namespace": "default", "finalizers": finalizers}})
+}
+
+#[tokio::test]
+async fn a_definition_goes_when_its_last_instance_is_gone_and_leaves_none_behind() {
+    let embedded = Embedded::start(Options::in_memory(), 1, None).await.unwrap();
+    let cluster = embedded.fleet().cluster(&host_id(), "test").unwrap();
+    define(&cluster).await;
+    cluster.create(&TOYS, toy("free", &[])).await.unwrap();
+    cluster
+        .create(&TOYS, toy("held", &["example.com/hold"]))
+        .await
+        .unwrap();
+    let named = name();
+    let delete = cluster.delete(&CUSTOM_RESOURCE_DEFINITIONS, &named, DeleteOptions::default());
+    delete.await.unwrap();
+
+    until("only what is held is left", || {
+        (cluster.list(&TOYS, None).len() == 1).then_some(())
+    })
+    .await;
+    let going = definition(&cluster).unwrap();
+    assert_eq!(
+        reason(&going, "Terminating").as_deref(),
+        Some("InstanceDeletionInProgress")
+    );
+    let refused = cluster.create(&TOYS, toy("late", &[])).await.unwrap_err();
+    assert!(refused.is(StatusReason::MethodNotAllowed), "{refused:?}");
+    assert_eq!(
+        refused.message(),
+        "create not allowed while custom resource definition is terminating"
+    );
+
+    let let_go = json!({"metadata": {"finalizers": null}});
+    let held = ObjectKey::namespaced("default", "held");
+    cluster
+        .merge_patch(&TOYS, &held, Part::Main, let_go)
+        .await
+        .unwrap();
+    until("the definition is gone", || {
+        definition(&cluster).is_none().then_some(())
+    })
+    .await;
+    define(&cluster).await;
+    assert!(cluster.list(&TOYS, None).is_empty());
+    embedded.stop().await;
+}
