@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use warren_apimachinery::resource::Scope;
 use warren_apimachinery::{ClusterId, ObjectKey, Resource, Status, resource};
 use warren_config::VirtualClusterSpec;
 use warren_reconciler::{Cluster, Want, Which};
@@ -34,6 +35,17 @@ impl RealHost {
     }
 }
 
+impl RealHost {
+    /// What a virtual cluster needs of this host. One that a file asks for has no rights outside of its namespace.
+    fn wants(&self, spec: &VirtualClusterSpec, namespace: &str) -> Vec<Want> {
+        let mut wants = wants(spec, namespace);
+        if self.overlay.is_some() {
+            wants.retain(|want| want.resource.scope == Scope::Namespaced);
+        }
+        wants
+    }
+}
+
 /// How far the host is for one virtual cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Listed {
@@ -54,7 +66,7 @@ impl Fleet {
         let Some(host) = self.real_host() else {
             return Listed::Yes(Vec::new());
         };
-        let wanted = wants(spec, &key.namespace);
+        let wanted = host.wants(spec, &key.namespace);
         host.port.want(id.as_str(), wanted.clone());
         match host.port.in_step(&wanted) {
             Ok(refused) => Listed::Yes(refused),
@@ -66,7 +78,7 @@ impl Fleet {
     /// change, so that the rules find on the host what is no longer carried, and remove it.
     pub(crate) fn want_as_before(&self, id: &ClusterId, key: &ObjectKey, spec: &VirtualClusterSpec) {
         if let Some(host) = self.real_host() {
-            host.port.want(&before(id), wants(spec, &key.namespace));
+            host.port.want(&before(id), host.wants(spec, &key.namespace));
         }
     }
 

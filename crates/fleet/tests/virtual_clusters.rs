@@ -123,12 +123,12 @@ async fn what_is_not_supported_is_refused_by_name_in_a_condition() {
     ask_for(
         &host,
         "odd",
-        json!({"sync": {"toHost": {"gatewayApi": {"enabled": true}}}}),
+        json!({"plugin": {"mine": {"image": "registry.example/plugin"}}}),
     )
     .await;
     let (status, message) = until("a condition", || condition(&object(&host, "odd")?, "ConfigValid")).await;
     assert_eq!(status, "False");
-    assert!(message.contains("unknown field `gatewayApi`"), "{message}");
+    assert!(message.contains("plugin"), "{message}");
     assert!(embedded.fleet().tenant(&id("odd")).is_none());
     embedded.stop().await;
 }

@@ -14,8 +14,8 @@ use crate::fleet::Fleet;
 use crate::real_host::Listed;
 use crate::{kept, names};
 
-/// Lists of a host that is there take some milliseconds.
-const SOON: Duration = Duration::from_millis(20);
+/// A safety net: what was listed is told of at once.
+const SOON: Duration = Duration::from_secs(1);
 
 impl VirtualClusters {
     /// `Some` while the host is waited for.

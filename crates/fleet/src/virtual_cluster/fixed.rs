@@ -16,6 +16,12 @@ pub(super) fn changed(before: &VirtualClusterSpec, now: &VirtualClusterSpec) -> 
     }
 }
 
+/// Why a configuration cannot be followed where only the namespace `confined` of the host is looked into.
+pub(super) fn beyond(confined: Option<&str>, spec: &VirtualClusterSpec) -> Option<&'static str> {
+    let spreads = confined.is_some() && spec.sync.to_host.namespaces.enabled;
+    spreads.then_some("sync.toHost.namespaces.enabled: only one namespace of the host is looked into; serve without --namespace")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -152,7 +152,9 @@ impl VirtualClusters {
         let id = cluster_id(&wanted.key);
         let fleet = self.fleet.upgrade().ok_or_else(|| gone(&id))?;
         let before = self.bindings.of_virtual(&id);
-        if let Some(why) = before.and_then(|before| fixed::changed(&before.spec, &wanted.spec)) {
+        let changed = before.and_then(|before| fixed::changed(&before.spec, &wanted.spec));
+        let confined = fleet.remote_host().and_then(|host| host.namespace());
+        if let Some(why) = changed.or_else(|| fixed::beyond(confined, &wanted.spec)) {
             // It goes on as it was.
             let phase = wanted.status.phase.unwrap_or(Phase::Failed);
             status::report(cx, value, phase, &[status::config_invalid(why)]).await?;
