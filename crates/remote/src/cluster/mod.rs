@@ -170,6 +170,11 @@ impl RemoteCluster {
         self.inner.wire.server()
     }
 
+    /// The one namespace of the host that is looked into; `None` for all.
+    pub fn namespace(&self) -> Option<&str> {
+        self.inner.namespace.as_deref()
+    }
+
     /// Whether the last request got no answer.
     pub fn is_silent(&self) -> bool {
         self.inner.wire.is_silent()
@@ -218,10 +223,8 @@ impl RemoteCluster {
         }
         self.inner.drop_unwanted(&ended, &wanted);
         for want in wanted {
-            if !state.running.contains_key(&want) {
-                let running = self.start(want.clone());
-                state.running.insert(want, running);
-            }
+            let entry = state.running.entry(want.clone());
+            entry.or_insert_with(|| self.start(want));
         }
     }
 
