@@ -68,7 +68,11 @@ pub(crate) async fn serve(
     match (tenant.name_server(), spec.control_plane.coredns.enabled) {
         (None, false) => {}
         (None, true) => {
-            let last = wanted.status.dns.parse().map(|address: SocketAddr| address.port());
+            let last = wanted
+                .status
+                .dns
+                .parse()
+                .map(|address: SocketAddr| address.port());
             let opened = NameServer::open(fleet, tenant, spec, last.unwrap_or_default()).await?;
             tenant.set_name_server(Some(opened));
         }
