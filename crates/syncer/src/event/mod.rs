@@ -14,6 +14,7 @@ use warren_translate::{Identity, MANAGED_BY};
 use crate::binding::Bindings;
 use crate::catalogue::MIRRORED;
 use crate::difference::difference;
+use crate::patches;
 use crate::pod::pod_wording;
 use crate::sides::{ACTOR, Sides, ours};
 use crate::wording::Wording;
@@ -140,7 +141,10 @@ async fn pass_on(sides: &Sides<'_>, event: &Object) -> Result<(), ReconcileError
         _ => sides.wording(resource, &object),
     };
     wording.replace(&host.meta().uid, &object.meta().uid);
-    let wanted = virtual_event(resource, &identity, &object, &event.to_value(), &wording);
+    let host = event.to_value();
+    let mut wanted = virtual_event(resource, &identity, &object, &host, &wording);
+    let configured = &sides.binding.spec.sync.from_host.events.patches;
+    patches::from_host(configured, &sides.binding, &host, &mut wanted).map_err(ReconcileError::Never)?;
     write(sides, wanted).await
 }
 

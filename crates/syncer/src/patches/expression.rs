@@ -24,7 +24,7 @@ pub(super) fn evaluate(
 ) -> Result<Value, String> {
     static PROGRAMS: OnceLock<Programs> = OnceLock::new();
     let programs = PROGRAMS.get_or_init(|| Cache::new(PROGRAMS_MAX));
-    let program = programs.get_or_insert(&source.to_owned(), || {
+    let program = programs.find_or_insert(&source.to_owned(), || {
         Program::compile(&environment(), source).map_err(|error| error.to_string())
     });
     let program = program.as_ref().as_ref().map_err(Clone::clone)?;

@@ -18,6 +18,8 @@ use crate::applied::{APPLIED, Applied, metadata_patch};
 use crate::binding::Bindings;
 use crate::difference::difference;
 use crate::from_host::is_ours;
+use crate::mirrored::Report;
+use crate::patches::{self, Scene};
 use crate::sides::{ACTOR, Claim, Sides, trigger};
 
 pub use reserve::{reserve, undo};
@@ -161,12 +163,23 @@ fn set_annotation(patch: &mut Value, key: &str, value: &str) {
 
 /// Host → virtual: what the host's load balancer says.
 async fn report(sides: &Sides<'_>, service: &Object, host: &Object) -> Result<(), ReconcileError> {
-    let mut status = host.to_value().at("/status").clone();
-    sides.wording(&SERVICES, service).of_messages(&mut status);
-    if status.is_null() {
+    let (value, host) = (service.to_value(), host.to_value());
+    let mut report = Report {
+        main: Value::Null,
+        status: host.at("/status").clone(),
+    };
+    sides.wording(&SERVICES, service).of_messages(&mut report.status);
+    let scene = Scene {
+        binding: &sides.binding,
+        virtual_object: &value,
+        host_object: &host,
+    };
+    let configured = &sides.binding.spec.sync.to_host.services.patches;
+    patches::to_virtual(configured, &scene, &mut report).map_err(ReconcileError::Never)?;
+    if report.status.is_null() {
         return Ok(());
     }
-    let Some(patch) = difference(service.to_value().at("/status"), &status) else {
+    let Some(patch) = difference(value.at("/status"), &report.status) else {
         return Ok(());
     };
     let patch = json!({"status": patch});

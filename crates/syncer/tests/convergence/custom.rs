@@ -1,7 +1,9 @@
 //! Custom resources, both ways, and patches.
 
 use serde_json::{Value, json};
-use warren_apimachinery::resource::{CONFIG_MAPS, CUSTOM_RESOURCE_DEFINITIONS, INGRESSES, Scope};
+use warren_apimachinery::resource::{
+    CONFIG_MAPS, CUSTOM_RESOURCE_DEFINITIONS, EVENTS, INGRESSES, SERVICES, Scope,
+};
 use warren_apimachinery::{ObjectKey, Resource};
 use warren_config::{FromHostCustomResource, Patch, PatchReference, ToHostCustomResource};
 use warren_reconciler::Part;
@@ -255,4 +257,36 @@ async fn a_patch_that_fails_is_told_and_nothing_is_sent() {
         first.starts_with("the patch of spec.rules[*].host fails: "),
         "{first}"
     );
+}
+
+#[tokio::test]
+async fn services_and_events_are_patched_too() {
+    let world = World::with(|spec| {
+        spec.sync.to_host.services.patches = vec![
+            expression("spec.ports[*].name", "value + '-of-' + context.vcluster.name", ""),
+            expression("status.loadBalancer.ingress[*].ip", "", "'198.51.100.7'"),
+        ];
+        spec.sync.from_host.events.patches = vec![expression("message", "'host: ' + value", "")];
+    })
+    .await;
+    let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {"type": "LoadBalancer", "ports": [{"name": "http", "port": 80}]}});
+    world.tenant.create(&SERVICES, service).await;
+    world.settle().await;
+    let key = on_host("web-x-shop-x-demo");
+    let host = world.host.value(&SERVICES, &key);
+    assert_eq!(host["spec"]["ports"][0]["name"], "http-of-demo");
+    let status = json!({"status": {"loadBalancer": {"ingress": [{"ip": "10.0.0.9"}]}}});
+    world.host.patch(&SERVICES, &key, Part::Status, status).await;
+    let event = json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": "web.1", "namespace": "team-a"},
+        "involvedObject": {"kind": "Service", "namespace": "team-a", "name": key.name, "uid": host["metadata"]["uid"]},
+        "reason": "EnsuredLoadBalancer", "message": "ready", "type": "Normal"});
+    world.host.create(&EVENTS, event).await;
+    world.settle().await;
+    let seen = world.tenant.value(&SERVICES, &shop("web"));
+    assert_eq!(seen["spec"]["ports"][0]["name"], "http");
+    assert_eq!(seen["status"]["loadBalancer"]["ingress"][0]["ip"], "198.51.100.7");
+    let seen = world.tenant.value(&EVENTS, &shop("web.1"));
+    assert_eq!(seen["message"], "host: ready");
+    world.nothing_left_to_write().await;
 }
