@@ -24,7 +24,7 @@ impl<K: Eq + Hash + Clone, V> Cache<K, V> {
     }
 
     /// The value of a key, made if it is not there. Two that ask at once may both make it; one is kept.
-    pub fn get_or_insert(&self, key: &K, make: impl FnOnce() -> V) -> Arc<V> {
+    pub fn find_or_insert(&self, key: &K, make: impl FnOnce() -> V) -> Arc<V> {
         if let Some(found) = self.find(key) {
             return found;
         }
@@ -65,11 +65,11 @@ mod tests {
     #[test]
     fn forgets_what_was_used_least_lately() {
         let cache = Cache::new(2);
-        assert_eq!(*cache.get_or_insert(&1, || "one"), "one");
-        cache.get_or_insert(&2, || "two");
-        cache.get_or_insert(&1, || "never");
-        cache.get_or_insert(&3, || "three");
-        assert_eq!(*cache.get_or_insert(&1, || "again"), "one");
-        assert_eq!(*cache.get_or_insert(&2, || "again"), "again");
+        assert_eq!(*cache.find_or_insert(&1, || "one"), "one");
+        cache.find_or_insert(&2, || "two");
+        cache.find_or_insert(&1, || "never");
+        cache.find_or_insert(&3, || "three");
+        assert_eq!(*cache.find_or_insert(&1, || "again"), "one");
+        assert_eq!(*cache.find_or_insert(&2, || "again"), "again");
     }
 }

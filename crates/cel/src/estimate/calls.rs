@@ -2,6 +2,7 @@
 
 use super::range::Range;
 use super::{Coster, Path, Step};
+use crate::library::is_nominal;
 use crate::syntax::{Expr, Node};
 use crate::typing::Type;
 use crate::value::Value;
@@ -175,50 +176,12 @@ impl Coster<'_> {
         target: Option<&Expr>,
         arguments: &[Expr],
     ) -> Option<Estimated> {
+        if is_nominal(function) {
+            return Some((Range::fixed(1), None));
+        }
         let first = arguments.first();
         Some(match (function, target, first) {
             ("check", ..) => (Range::fixed(350_000), None),
-            (
-                "serviceAccount"
-                | "path"
-                | "group"
-                | "resource"
-                | "subresource"
-                | "namespace"
-                | "name"
-                | "allowed"
-                | "reason"
-                | "error"
-                | "errored"
-                | "masked"
-                | "prefixLength"
-                | "family"
-                | "isUnspecified"
-                | "isLoopback"
-                | "isLinkLocalMulticast"
-                | "isLinkLocalUnicast"
-                | "isGlobalUnicast"
-                | "format.named"
-                | "sign"
-                | "asInteger"
-                | "isInteger"
-                | "asApproximateFloat"
-                | "isGreaterThan"
-                | "isLessThan"
-                | "compareTo"
-                | "add"
-                | "sub"
-                | "major"
-                | "minor"
-                | "patch"
-                | "getScheme"
-                | "getHostname"
-                | "getHost"
-                | "getPort"
-                | "getEscapedPath"
-                | "getQuery",
-                ..,
-            ) => (Range::fixed(1), None),
             ("fieldSelector" | "labelSelector", _, Some(selector)) => {
                 let length = self.size_or_unknown(selector);
                 let requirements = length.scaled(0.5).scaled(50.0);

@@ -1,5 +1,6 @@
 //! What a call costs once it is made: by the sizes of its arguments, as upstream counts it.
 
+use crate::library::is_nominal;
 use crate::value::{Opaque, Value};
 use crate::{EvaluationError, plan::CallOp};
 
@@ -98,44 +99,7 @@ fn of_kubernetes(
 ) -> Option<u64> {
     Some(match function {
         "check" => CHECK,
-        "serviceAccount"
-        | "path"
-        | "group"
-        | "resource"
-        | "subresource"
-        | "namespace"
-        | "name"
-        | "allowed"
-        | "reason"
-        | "error"
-        | "errored"
-        | "format.named"
-        | "sign"
-        | "asInteger"
-        | "isInteger"
-        | "asApproximateFloat"
-        | "isGreaterThan"
-        | "isLessThan"
-        | "compareTo"
-        | "add"
-        | "sub"
-        | "major"
-        | "minor"
-        | "patch"
-        | "getScheme"
-        | "getHostname"
-        | "getHost"
-        | "getPort"
-        | "getEscapedPath"
-        | "getQuery"
-        | "masked"
-        | "prefixLength"
-        | "family"
-        | "isUnspecified"
-        | "isLoopback"
-        | "isLinkLocalMulticast"
-        | "isLinkLocalUnicast"
-        | "isGlobalUnicast" => 1,
+        function if is_nominal(function) => 1,
         "fieldSelector" | "labelSelector" => {
             let length = size(arguments, 1);
             10 + scan(length, PER_CHARACTER) + scan(scan(length, 0.5), 50.0)

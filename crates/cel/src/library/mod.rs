@@ -31,6 +31,53 @@ use crate::value::Value;
 pub use authorizer::{Attributes, Authorizer, Decision};
 pub(crate) use conversions::is_conversion;
 
+/// Functions of Kubernetes' libraries that cost one, whatever they are given.
+const NOMINAL: [&str; 38] = [
+    "add",
+    "allowed",
+    "asApproximateFloat",
+    "asInteger",
+    "compareTo",
+    "error",
+    "errored",
+    "family",
+    "format.named",
+    "getEscapedPath",
+    "getHost",
+    "getHostname",
+    "getPort",
+    "getQuery",
+    "getScheme",
+    "group",
+    "isGlobalUnicast",
+    "isGreaterThan",
+    "isInteger",
+    "isLessThan",
+    "isLinkLocalMulticast",
+    "isLinkLocalUnicast",
+    "isLoopback",
+    "isUnspecified",
+    "major",
+    "masked",
+    "minor",
+    "name",
+    "namespace",
+    "patch",
+    "path",
+    "prefixLength",
+    "reason",
+    "resource",
+    "serviceAccount",
+    "sign",
+    "sub",
+    "subresource",
+];
+
+/// Whether a call costs one, whatever it is given.
+pub(crate) fn is_nominal(function: &str) -> bool {
+    NOMINAL.contains(&function)
+}
+
 /// Functions that are not everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Library {

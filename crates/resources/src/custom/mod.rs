@@ -304,7 +304,17 @@ mod tests {
 
     #[test]
     fn status_is_separate_only_where_it_is_a_subresource() {
-        assert!(Custom::new(crd().at("/spec/versions/1")).unwrap().traits().status);
-        assert!(!Custom::new(crd().at("/spec/versions/0")).unwrap().traits().status);
+        assert!(
+            Custom::new(crd().at("/spec/versions/1"), false)
+                .unwrap()
+                .traits()
+                .status
+        );
+        assert!(
+            !Custom::new(crd().at("/spec/versions/0"), false)
+                .unwrap()
+                .traits()
+                .status
+        );
     }
 }

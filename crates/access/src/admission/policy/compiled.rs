@@ -42,7 +42,7 @@ pub(super) struct Annotation {
 /// The expressions of a policy's `spec`.
 pub(super) fn shared(spec: &Value) -> Arc<Compiled> {
     let hash: [u8; 32] = Sha256::digest(spec.to_string().as_bytes()).into();
-    SHARED.get_or_insert(&hash, || compile(spec))
+    SHARED.find_or_insert(&hash, || compile(spec))
 }
 
 fn compile(spec: &Value) -> Compiled {

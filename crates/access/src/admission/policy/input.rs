@@ -218,10 +218,10 @@ impl Authorizer for Evaluation<'_> {
         let user = match &asked.service_account {
             Some((namespace, name)) => {
                 account = UserInfo {
-                    name: format!("system:serviceaccount:{namespace}:{name}").into(),
+                    name: format!("system:serviceaccount:{namespace}:{name}"),
                     groups: vec![
                         "system:serviceaccounts".into(),
-                        format!("system:serviceaccounts:{namespace}").into(),
+                        format!("system:serviceaccounts:{namespace}"),
                         "system:authenticated".into(),
                     ],
                     ..UserInfo::default()
