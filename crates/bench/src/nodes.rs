@@ -54,7 +54,7 @@ impl Nodes {
         let runtime = Runtime::new(Arc::new(Only(host.clone())), self.registrations());
         host.connect(Arc::clone(&runtime));
         host.want("nodes", wants.clone());
-        for (resource, status) in host.listed(&wants).await {
+        if let Some((resource, status)) = host.listed(&wants).await.first() {
             anyhow::bail!("{} may not list {}: {status}", host.server(), resource.plural);
         }
         for number in 1..=self.nodes {

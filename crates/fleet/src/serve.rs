@@ -1,13 +1,13 @@
 //! `warren serve`: the fleet on a real host.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use warren_apimachinery::resource::VIRTUAL_CLUSTERS;
 use warren_apimachinery::{ClusterId, Object, Status};
-use warren_reconciler::{Clusters, Runtime, Want};
+use warren_reconciler::{Change, Cluster, Clusters, Runtime, Want};
 use warren_remote::{Origin, RemoteCluster, RemoteError, RemoteOptions};
 use warren_translate::MANAGED_BY;
 
@@ -129,6 +129,11 @@ impl OnHost {
         }
         attending.spawn(attach(port.clone(), is_overlaid, attached));
         attending.spawn(look_again(port.clone(), Arc::clone(&runtime)));
+        attending.spawn(tell_of_lists(
+            Arc::downgrade(&fleet),
+            port.news(),
+            Arc::clone(&runtime),
+        ));
         if let Some(address) = fleet.options().health {
             let ready = is_attached.clone();
             attending.spawn(health::open(address, move || *ready.borrow()).await?);
@@ -226,6 +231,29 @@ fn tell(host: &RemoteCluster, status: &Status) {
     // What a silent host means is told already.
     if !host.is_silent() {
         tracing::warn!(why = %status, "the kind VirtualCluster cannot be installed on the host");
+    }
+}
+
+/// Virtual clusters may wait for what was listed just now.
+async fn tell_of_lists(fleet: Weak<Fleet>, mut news: watch::Receiver<u64>, runtime: Arc<Runtime>) {
+    while news.changed().await.is_ok() {
+        let host = fleet
+            .upgrade()
+            .and_then(|fleet| fleet.cluster(&host_id(), "warren"));
+        let Some(host) = host else {
+            return;
+        };
+        runtime.observe(
+            host.list(&VIRTUAL_CLUSTERS, None)
+                .into_iter()
+                .map(|object| Change {
+                    cluster: host_id(),
+                    resource: VIRTUAL_CLUSTERS.group_resource(),
+                    object,
+                    previous: None,
+                    deleted: false,
+                }),
+        );
     }
 }
 

@@ -92,7 +92,8 @@ impl Law {
         };
         let in_flight = u32::try_from(in_flight).map_or(f64::MAX, f64::from);
         if self.smooth > self.best * SLOW && self.smooth > QUICK.as_secs_f64() {
-            self.limit = (self.limit * 0.99).max(LOWEST);
+            // Who shares a slow host with others would lose their part of it by asking for less and less.
+            self.limit = (self.limit * 0.99).max(self.limit.min(START));
         } else if in_flight + 1.0 >= self.limit {
             self.limit = (self.limit + 1.0 / self.limit).min(HIGHEST);
         }

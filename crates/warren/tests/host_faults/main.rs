@@ -27,7 +27,7 @@ fn config_map(name: &str) -> serde_json::Value {
 async fn both_sides_are_in_step_after_a_storm_of_changes_and_faults() {
     let mut world = World::new().await;
     world.proxy.make_faults(true);
-    Storm::new(7).rage(&world, 300).await;
+    Storm::new(7).rage(&world, 240).await;
     world.proxy.make_faults(false);
     let faults = world.proxy.faults();
     assert!(
