@@ -18,6 +18,7 @@ fn every_command_explains_itself() {
     insta::assert_snapshot!("warren", help(&[]));
     for command in [
         "up",
+        "config",
         "create",
         "list",
         "connect",
