@@ -103,7 +103,7 @@ impl HostMetrics {
                     .filter_map(|(pod, key)| Some((pod, said.get(key.name.as_str())?.clone()))),
             );
         }
-        all.sort_by(|(a, _), (b, _)| a.key().cmp(&b.key()));
+        all.sort_by_key(|(pod, _)| pod.key());
         Ok(all)
     }
 }

@@ -55,8 +55,11 @@ fn rewritten(line: &str, find: impl FnOnce(&str, &str) -> Option<Pod>) -> Option
     Some(format!("{name}{{{labels}}}{rest}"))
 }
 
+/// Names and escaped values.
+type Labels<'a> = Vec<(&'a str, &'a str)>;
+
 /// The name, the labels with their values still escaped, and what follows; `None` for a line without labels.
-fn split(line: &str) -> Option<(&str, Vec<(&str, &str)>, &str)> {
+fn split(line: &str) -> Option<(&str, Labels<'_>, &str)> {
     let (name, mut rest) = line.split_once('{')?;
     let mut labels = Vec::new();
     loop {

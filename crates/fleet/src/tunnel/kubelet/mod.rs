@@ -167,7 +167,7 @@ fn api_query(query: &str, subresource: &str) -> String {
         Some(("output", "1")) => "stdout=true",
         Some(("error", "1")) => "stderr=true",
         Some(("tty", "1")) => "tty=true",
-        Some(("port", _)) | Some(_) | None => pair,
+        _ => pair,
     });
     renamed.collect::<Vec<_>>().join("&")
 }
