@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use warren_apimachinery::value::ValueExt;
-use warren_apimachinery::{Object, ObjectKey};
+use warren_apimachinery::{Object, ObjectKey, StatusReason};
 use warren_reconciler::{Part, ReconcileError};
 
 use super::{Notice, Outcome, Pass, Row, Setting, Wanted, wanted};
@@ -159,10 +159,17 @@ impl Pass<'_> {
         }
         if let Some(patch) = difference(self.value.at("/status"), &report.status) {
             let patch = json!({"status": patch});
-            self.sides
-                .virtual_cluster
-                .merge_patch(resource, &key, Part::Status, patch)
-                .await?;
+            let port = self.sides.virtual_cluster;
+            match port
+                .merge_patch(resource, &key, Part::Status, patch.clone())
+                .await
+            {
+                // The definition of a custom resource need not keep the status apart.
+                Err(status) if status.is(StatusReason::NotFound) => {
+                    port.merge_patch(resource, &key, Part::Main, patch).await?;
+                }
+                written => drop(written?),
+            }
         }
         Ok(())
     }
