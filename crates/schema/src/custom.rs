@@ -1,7 +1,7 @@
 //! From the `openAPIV3Schema` of a CustomResourceDefinition to a [`Schema`].
 //!
-//! The schema must be structural, as upstream demands; what it may not say is refused field by field. CEL
-//! rules (`x-kubernetes-validations`) stay with the CRD object and are not evaluated here.
+//! The schema must be structural, as upstream demands; what it may not say is refused field by field. Its
+//! rules (`x-kubernetes-validations`) are evaluated by `resources`.
 
 use std::collections::HashMap;
 use std::sync::Arc;

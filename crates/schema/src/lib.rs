@@ -2,7 +2,8 @@
 //!
 //! Built-in kinds (`builtin`) and custom resources (`custom`) are described by the same [`Schema`]. What a
 //! schema cannot say (defaults that depend on other fields, validation functions, table columns) is the
-//! strategy's of the kind; CEL rules of custom resources are kept by the CRD object and not evaluated here.
+//! strategy's of the kind; the rules of custom
+//! resources (`x-kubernetes-validations`) are evaluated by `resources`.
 
 pub mod builtin;
 pub mod check;
