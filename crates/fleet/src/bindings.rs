@@ -100,7 +100,8 @@ impl Bindings for BindingTable {
         let beside = state.by_host.get(&place);
         let spread = || {
             let all = state.spread.get(&(place.0.clone(), place.2.clone()))?;
-            all.iter().find(|binding| binding.tenant.lives_in(Host(namespace)))
+            all.iter()
+                .find(|binding| binding.tenant.lives_in(Host(namespace)))
         };
         beside.or_else(spread).cloned()
     }

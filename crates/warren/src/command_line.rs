@@ -7,8 +7,8 @@ use std::time::Instant;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    completion, config, connect, create, delete, describe, disconnect, failure, install, list, pause, resume, serve, uninstall,
-    up, version,
+    completion, config, connect, create, delete, describe, disconnect, failure, install, list, pause, resume,
+    serve, uninstall, up, version,
 };
 
 /// How many threads serve `up`; the committer of the journal and blocking calls have threads of their own.

@@ -73,7 +73,9 @@ impl VirtualClusters {
 
 /// The binding of a cluster that was not served since the start: enough to find what is its on the host.
 fn former(cx: &Context, key: &ObjectKey, object: &Value) -> Binding {
-    let spec = VirtualCluster::read(object).map(|wanted| wanted.spec).unwrap_or_default();
+    let spec = VirtualCluster::read(object)
+        .map(|wanted| wanted.spec)
+        .unwrap_or_default();
     Binding {
         virtual_cluster: cluster_id(key),
         host_cluster: cx.cluster.id().clone(),

@@ -30,10 +30,17 @@ mod tests {
     fn where_namespaces_are_stays_as_it_was_and_all_else_may_change() {
         let before = VirtualClusterSpec::default();
         let mut now = before.clone();
-        now.sync.to_host.namespaces.extra_labels.insert("a".to_owned(), "b".to_owned());
+        now.sync
+            .to_host
+            .namespaces
+            .extra_labels
+            .insert("a".to_owned(), "b".to_owned());
         now.sync.to_host.ingresses.enabled = true;
         assert_eq!(changed(&before, &now), None);
         now.sync.to_host.namespaces.enabled = true;
-        assert_eq!(changed(&before, &now), Some("sync.toHost.namespaces.enabled is not allowed to be changed"));
+        assert_eq!(
+            changed(&before, &now),
+            Some("sync.toHost.namespaces.enabled is not allowed to be changed")
+        );
     }
 }

@@ -39,7 +39,10 @@ pub(super) fn ready(server: &str, port: u16, name: &str) -> Vec<Fact> {
 
 /// Where the name server listens, over UDP and TCP; empty where there is none.
 pub(super) fn dns(address: Option<SocketAddr>) -> Fact {
-    Fact::Field("dns", address.map(|address| address.to_string()).unwrap_or_default())
+    Fact::Field(
+        "dns",
+        address.map(|address| address.to_string()).unwrap_or_default(),
+    )
 }
 
 /// The configuration holds; what of it nothing is done with is named.
