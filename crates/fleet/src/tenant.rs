@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 use warren_access::{Access, Authenticators, Guard, Keys, Shared};
 use warren_apimachinery::{ClusterId, Object};
-use warren_apiserver::{Backends, Auditor, ClusterApi, ClusterParts, Tunnel};
+use warren_apiserver::{Auditor, Backends, ClusterApi, ClusterParts, Tunnel};
 use warren_pki::{Issued, PkiError};
 use warren_registry::reserve::Reserve;
 use warren_registry::{Catalogue, Parts, Registry};

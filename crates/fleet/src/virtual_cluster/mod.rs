@@ -7,8 +7,8 @@ use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use smol_str::SmolStr;
 use serde_json::{Value, json};
+use smol_str::SmolStr;
 use warren_apimachinery::{ClusterId, Object, ObjectKey, Resource, resource};
 use warren_config::{Phase, Proxy, VirtualCluster};
 use warren_reconciler::event::Recorder;
@@ -29,15 +29,15 @@ use host_objects::{Place, Served, Whereabouts};
 use rest::Rest;
 
 mod address;
-mod fixed;
 mod early;
 mod end;
+mod fixed;
 pub(crate) mod host_objects;
 mod kube_dns;
 mod owner;
 mod rest;
-mod start;
 mod standard;
+mod start;
 mod status;
 
 pub(crate) use owner::Owner;
@@ -92,7 +92,10 @@ impl Reconciler for VirtualClusters {
         }
         // The syncer's objects have the same owner: theirs carry an identity, ours the name alone.
         let changed = change.deleted || change.previous.is_some();
-        let Some(name) = meta.label(MANAGED_BY).filter(|_| changed && !has_identity(&change.object)) else {
+        let Some(name) = meta
+            .label(MANAGED_BY)
+            .filter(|_| changed && !has_identity(&change.object))
+        else {
             return;
         };
         let namespace = meta.label(host_objects::FROM).unwrap_or(&meta.namespace);
@@ -182,10 +185,9 @@ impl VirtualClusters {
             dns: dns_ip.map(SmolStr::from),
         };
         // Also the first one: the cluster may have been served before its host was there.
-        let is_other = self
-            .bindings
-            .of_virtual(&id)
-            .is_none_or(|old| old.spec != binding.spec || old.owner != binding.owner || old.dns != binding.dns);
+        let is_other = self.bindings.of_virtual(&id).is_none_or(|old| {
+            old.spec != binding.spec || old.owner != binding.owner || old.dns != binding.dns
+        });
         // The binding comes first: the cluster's own first writes need it.
         self.bindings.put(binding.clone());
         let started = self.start(&fleet, &wanted, &binding).await;
@@ -369,7 +371,10 @@ async fn surround(
     let mut taken: Vec<String> = host_objects::quota(place).await?;
     taken.extend(host_objects::network_policies(place, &warren).await?);
     if !taken.is_empty() {
-        let why = format!("these are there already and not of this virtual cluster: {}", taken.join(", "));
+        let why = format!(
+            "these are there already and not of this virtual cluster: {}",
+            taken.join(", ")
+        );
         EVENTS
             .about(cx, &resource::VIRTUAL_CLUSTERS, object)
             .warning("NameTaken", why)
