@@ -251,7 +251,9 @@ pub(crate) fn with_remote<'a>(catalogue: &'a Catalogue, remote: &[Arc<RemoteVers
             Some(group) => {
                 group.versions.retain(|(name, _)| *name != known.version);
                 group.versions.push(version);
-                group.versions.sort_by_key(|(version, _)| std::cmp::Reverse(priority(version)));
+                group
+                    .versions
+                    .sort_by_key(|(version, _)| std::cmp::Reverse(priority(version)));
             }
             None => groups.push(Group {
                 name: known.group.clone(),

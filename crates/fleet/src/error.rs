@@ -13,6 +13,15 @@ pub enum FleetError {
     /// The data directory cannot be opened, or a cluster in it.
     #[error("the store failed")]
     Journal(#[source] JournalError),
+    /// The name of the data can be neither read nor written.
+    #[error("{}: cannot read or write the name of this installation", path.display())]
+    Installation {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// What the fleet writes below the API was refused.
     #[error("{cluster}: could not write what the cluster starts from")]
     Commit {

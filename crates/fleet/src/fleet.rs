@@ -21,12 +21,12 @@ use warren_storage::{Journal, JournalError, MemoryJournal, Opened, Store};
 use crate::bindings::BindingTable;
 use crate::error::FleetError;
 use crate::feed::Feed;
-use crate::keys;
 use crate::front_door::Doorman;
-use crate::listener::{Alone, Listener};
-use crate::names::Resolver;
 use crate::host::host_id;
+use crate::keys;
+use crate::listener::{Alone, Listener};
 use crate::metrics::{HostMetrics, WithMetrics};
+use crate::names::Resolver;
 use crate::options::Options;
 use crate::real_host::RealHost;
 use crate::template::{Template, blocking, is_template};
@@ -76,7 +76,10 @@ impl Nature {
                 fleet: Arc::downgrade(fleet),
                 bindings: Arc::clone(bindings),
             }),
-            tunnel: Arc::new(crate::tunnel::ToHost::new(Arc::downgrade(fleet), Arc::clone(bindings))),
+            tunnel: Arc::new(crate::tunnel::ToHost::new(
+                Arc::downgrade(fleet),
+                Arc::clone(bindings),
+            )),
             is_host: false,
         }
     }
@@ -400,7 +403,8 @@ impl Fleet {
 
     /// Who is asked for names that are of no virtual cluster.
     pub(crate) fn resolver(&self) -> &Resolver {
-        self.resolver.get_or_init(|| Resolver::new(&self.options.upstream_dns))
+        self.resolver
+            .get_or_init(|| Resolver::new(&self.options.upstream_dns))
     }
 
     /// Changes when a cluster begins to listen from now on.
@@ -431,7 +435,11 @@ impl Fleet {
 
     /// Closes every listener and store. What was acknowledged is durable already.
     pub async fn close(&self) {
-        let door = self.front_door.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let door = self
+            .front_door
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(door) = door {
             door.close().await;
         }

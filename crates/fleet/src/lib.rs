@@ -16,6 +16,7 @@ mod flow_control;
 mod front_door;
 mod health;
 mod host;
+mod installation;
 mod kept;
 mod keys;
 mod listener;

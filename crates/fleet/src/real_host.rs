@@ -22,6 +22,8 @@ pub(crate) trait Overlay: Send + Sync + 'static {
 pub(crate) struct RealHost {
     pub(crate) port: RemoteCluster,
     pub(crate) overlay: Option<Arc<dyn Overlay>>,
+    /// The name that is written on the objects that this fleet serves; `None` where they are laid over the host.
+    pub(crate) installation: Option<String>,
 }
 
 impl RealHost {
@@ -59,6 +61,11 @@ impl Fleet {
     /// The real host; none where the host is embedded.
     pub fn remote_host(&self) -> Option<&RemoteCluster> {
         self.real_host().map(|host| &host.port)
+    }
+
+    /// The name that stands on the `VirtualCluster` objects that this fleet serves; `None` where it need not.
+    pub(crate) fn installation(&self) -> Option<&str> {
+        self.real_host()?.installation.as_deref()
     }
 
     /// Has what a virtual cluster needs of the host watched, and says whether it came.

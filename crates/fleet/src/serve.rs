@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use warren_apimachinery::resource::VIRTUAL_CLUSTERS;
 use warren_apimachinery::{ClusterId, Object, Status};
-use warren_reconciler::{Change, Cluster, Clusters, Runtime, Want};
+use warren_reconciler::{Change, Clusters, Runtime, Want};
 use warren_remote::{Origin, RemoteCluster, RemoteError, RemoteOptions};
 use warren_translate::MANAGED_BY;
 
@@ -104,9 +104,14 @@ impl OnHost {
         })
         .await?;
         let fleet = Fleet::open(options).await?;
+        let installation = match is_overlaid {
+            true => None,
+            false => Some(crate::installation::name(fleet.options().data_dir.as_deref())?),
+        };
         fleet.is_on(RealHost {
             port: port.clone(),
             overlay,
+            installation,
         });
         let bindings = Arc::new(BindingTable::default());
         let runtime = runtime(&fleet, &bindings, reconcilers::Host::Real, owner);

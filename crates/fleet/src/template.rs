@@ -122,7 +122,9 @@ fn write(catalogue: &Catalogue, mut object: Value, now: Timestamp) -> Option<Wri
     object.set("/metadata/uid", uuid::Uuid::new_v4().to_string());
     object.set("/metadata/creationTimestamp", time::format(now));
     // Conditions became so with the template.
-    let conditions = object.pointer_mut("/status/conditions").and_then(Value::as_array_mut);
+    let conditions = object
+        .pointer_mut("/status/conditions")
+        .and_then(Value::as_array_mut);
     for condition in conditions.into_iter().flatten() {
         condition.set("/lastTransitionTime", time::format(now));
     }

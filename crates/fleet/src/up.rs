@@ -65,7 +65,12 @@ impl Embedded {
             ApiAddress::OwnRange(host::SERVICE_RANGE, host::API_ADDRESS),
         )
         .await?;
-        let runtime = runtime(&fleet, &Arc::default(), reconcilers::Host::Embedded, Owner::Object);
+        let runtime = runtime(
+            &fleet,
+            &Arc::default(),
+            reconcilers::Host::Embedded,
+            Owner::Object,
+        );
         fleet.connect(Arc::clone(&runtime));
         let port = port.map_or(Port::Any, Port::Rather);
         fleet.listen(&host, port, &[]).await?;
@@ -148,7 +153,8 @@ impl Embedded {
         let made = cluster.create(&resource::NAMESPACES, namespace).await;
         made.map(|_| ()).or_else(there).map_err(wrong)?;
         // A tenant of one's own: what their applications bring along should run.
-        let mut spec = json!({"sync": {"toHost": {"storageClasses": {"enabled": true}}}});
+        let mut spec = json!({"sync": {"toHost": {"storageClasses": {"enabled": true}}},
+            "policies": {"podSecurityStandard": "privileged"}});
         if let Some(port) = port {
             spec.set("/controlPlane/proxy/port", port);
         }

@@ -42,11 +42,14 @@ pub trait Services: Send + Sync + 'static {
     fn front_proxy(&self, cluster: &ClusterId) -> Option<Issued>;
 }
 
+/// How to speak to servers, by whom is trusted and whose front proxy speaks.
+type Known = HashMap<(Trust, Option<ClusterId>), Arc<ClientConfig>>;
+
 /// See the module.
 pub struct Calls {
     services: Box<dyn Services>,
     /// By what they were made of, so that TLS sessions are resumed. At most `AUTHORITIES`.
-    authorities: Mutex<HashMap<(Trust, Option<ClusterId>), Arc<ClientConfig>>>,
+    authorities: Mutex<Known>,
 }
 
 impl Calls {
@@ -80,7 +83,7 @@ impl Calls {
         Ok(config)
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<(Trust, Option<ClusterId>), Arc<ClientConfig>>> {
+    fn known(&self) -> MutexGuard<'_, Known> {
         self.authorities.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -35,15 +35,17 @@ pub(crate) fn check(root: &Path, sources: &[Source], findings: &mut Vec<String>)
 fn oversized(source: &Source) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let lines: Vec<&str> = source.production_lines().collect();
-    let max = if source.path.ends_with("/main.rs") && source.path.starts_with("crates/") {
-        MAIN_MAX
-    } else {
-        FILE_MAX
-    };
-    if lines.len() > max {
+    let is_main = source.path.ends_with("/main.rs") && source.path.starts_with("crates/");
+    let max = if is_main { MAIN_MAX } else { FILE_MAX };
+    // A list of modules grows with the commands and says nothing that could go wrong.
+    let counted = lines
+        .iter()
+        .filter(|line| !(is_main && line.starts_with("mod ")))
+        .count();
+    if counted > max {
         found.push((
             source.path.clone(),
-            format!("{}: {} production lines, {max} allowed", source.path, lines.len()),
+            format!("{}: {counted} production lines, {max} allowed", source.path),
         ));
     }
     for (at, line) in lines.iter().enumerate() {
@@ -55,7 +57,11 @@ fn oversized(source: &Source) -> Vec<(String, String)> {
         let closing = format!("{}}}", " ".repeat(indent));
         let length = lines.iter().skip(at).take_while(|line| **line != closing).count() + 1;
         // A method that a trait only names has no body.
-        let head = lines.iter().skip(at).take(10).find(|line| line.ends_with(['{', ';']));
+        let head = lines
+            .iter()
+            .skip(at)
+            .take(10)
+            .find(|line| line.ends_with(['{', ';']));
         if head.is_some_and(|line| line.ends_with('{')) && length > FUNCTION_MAX {
             found.push((
                 format!("{}::{name}", source.path),

@@ -14,7 +14,7 @@ use crate::client::Client;
 
 /// Answers with the method, path and body that it was sent.
 #[derive(Default)]
-pub(crate) struct Elsewhere {
+struct Elsewhere {
     users: Mutex<Vec<String>>,
 }
 
@@ -65,18 +65,19 @@ fn known(service: &str, available: bool, resources: Option<Value>) -> RemoteVers
     }
 }
 
-fn scene(known: RemoteVersion) -> Client {
-    let client = Client::new();
+fn scene(known: RemoteVersion) -> (Client, Arc<Elsewhere>) {
+    let elsewhere = Arc::new(Elsewhere::default());
+    let client = Client::beside(Arc::clone(&elsewhere) as _);
     let aggregation = client.cluster.api.aggregation();
     aggregation.set("metrics.k8s.io", "v1beta1", Some(known));
-    client
+    (client, elsewhere)
 }
 
 const NODES: &str = "/apis/metrics.k8s.io/v1beta1/nodes";
 
 #[tokio::test]
 async fn requests_for_its_group_go_to_the_server_with_the_users_name() {
-    let client = scene(known("up", true, None));
+    let (client, elsewhere) = scene(known("up", true, None));
     let reply = client.get(&format!("{NODES}?limit=3")).await;
     assert_eq!(
         (reply.status, reply.text()),
@@ -88,13 +89,13 @@ async fn requests_for_its_group_go_to_the_server_with_the_users_name() {
     assert_eq!(reply.text(), format!("POST {NODES} what it is sent"));
     let reply = client.get("/apis/metrics.k8s.io/v1beta1").await;
     assert_eq!(reply.text(), "GET /apis/metrics.k8s.io/v1beta1 ");
-    assert_eq!(*client.cluster.elsewhere.users.lock().unwrap(), ["admin"; 3]);
+    assert_eq!(*elsewhere.users.lock().unwrap(), ["admin"; 3]);
 }
 
 #[tokio::test]
 async fn a_server_that_is_away_is_told_of_in_plain_text() {
     for known in [known("up", false, None), known("down", true, None)] {
-        let reply = scene(known).get(NODES).await;
+        let reply = scene(known).0.get(NODES).await;
         assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
         assert!(reply.header("content-type").starts_with("text/plain"));
     }
@@ -103,7 +104,7 @@ async fn a_server_that_is_away_is_told_of_in_plain_text() {
 #[tokio::test]
 async fn discovery_tells_of_it_after_the_clusters_own_groups() {
     let list = json!({"resources": [{"name": "nodes", "kind": "NodeMetrics", "namespaced": false, "verbs": ["get"]}]});
-    let client = scene(known("up", true, Some(aggregated_resources(&list))));
+    let (client, _) = scene(known("up", true, Some(aggregated_resources(&list))));
     let legacy = client.get("/apis").await.json();
     let last = legacy["groups"].as_array().unwrap().last().unwrap().clone();
     assert_eq!(
@@ -118,6 +119,7 @@ async fn discovery_tells_of_it_after_the_clusters_own_groups() {
     assert_eq!(last["versions"][0]["resources"][0]["resource"], "nodes");
     assert_eq!(last["versions"][0]["freshness"], "Current");
     let stale = scene(known("up", false, None))
+        .0
         .read_as("/apis", aggregated)
         .await
         .json();

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use serde_json::Value;
-use warren_apiserver::{ApiServer, Body, Hello, NoTunnel, Peer, Tunnel};
+use warren_apiserver::{ApiServer, Backends, Body, Hello, NoTunnel, Peer, Tunnel};
 
 use crate::cluster::{TOKEN, TestCluster};
 
@@ -51,9 +51,18 @@ impl Client {
     }
 
     pub(crate) fn with_tunnel(tunnel: Arc<dyn Tunnel>) -> Self {
+        Self::of(TestCluster::new(tunnel, None))
+    }
+
+    /// Of a cluster whose `APIService`s lead to `backends`.
+    pub(crate) fn beside(backends: Arc<dyn Backends>) -> Self {
+        Self::of(TestCluster::new(Arc::new(NoTunnel), Some(backends)))
+    }
+
+    fn of(cluster: TestCluster) -> Self {
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         Self {
-            cluster: TestCluster::new(tunnel),
+            cluster,
             server: ApiServer::new(),
             peer: Peer::new(
                 Hello {

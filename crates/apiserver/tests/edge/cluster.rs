@@ -6,13 +6,11 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use warren_access::{Access, Guard, Keys, Shared};
 use warren_apimachinery::{ClusterId, GroupResource, Object, Revision, UserInfo};
-use warren_apiserver::{ClusterApi, ClusterParts, Tunnel};
+use warren_apiserver::{Backends, ClusterApi, ClusterParts, Tunnel};
 use warren_pki::{Authority, TokenSigner};
 use warren_registry::reserve::{Cidr, LocalAddresses};
 use warren_registry::{Catalogue, Parts, Registry};
 use warren_storage::{Journal, MemoryJournal, Silent, Store};
-
-use crate::aggregation::Elsewhere;
 
 /// The bearer token of a member of `system:masters`.
 pub(crate) const TOKEN: &str = "s3cret";
@@ -22,12 +20,11 @@ pub(crate) struct TestCluster {
     pub(crate) api: Arc<ClusterApi>,
     pub(crate) authority: Arc<Authority>,
     pub(crate) shared: Arc<Shared>,
-    pub(crate) elsewhere: Arc<Elsewhere>,
 }
 
 impl TestCluster {
     /// A cluster with the namespaces and service accounts that requests need.
-    pub(crate) fn new(tunnel: Arc<dyn Tunnel>) -> Self {
+    pub(crate) fn new(tunnel: Arc<dyn Tunnel>, backends: Option<Arc<dyn Backends>>) -> Self {
         let id = ClusterId::new("test");
         let journal = MemoryJournal::new();
         journal.create(&id, None).unwrap();
@@ -55,7 +52,6 @@ impl TestCluster {
             tokens: Arc::clone(&guard) as _,
             clock: Arc::new(Timestamp::now),
         });
-        let elsewhere = Arc::new(Elsewhere::default());
         let api = ClusterApi::new(ClusterParts {
             id,
             access: Arc::new(Access::new(Arc::clone(&registry), guard)),
@@ -63,13 +59,12 @@ impl TestCluster {
             tunnel,
             shows_process_metrics: true,
             auditor: None,
-            backends: Some(Arc::clone(&elsewhere) as _),
+            backends,
         });
         Self {
             api,
             authority,
             shared,
-            elsewhere,
         }
     }
 }

@@ -90,7 +90,7 @@ struct Serving {
 
 impl Serving {
     async fn start() -> Self {
-        let cluster = TestCluster::new(Arc::new(Echo));
+        let cluster = TestCluster::new(Arc::new(Echo), None);
         let authority = Arc::clone(&cluster.authority);
         let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let issued = authority

@@ -224,7 +224,8 @@ async fn a_mutating_webhook_changes_what_is_kept_and_what_is_unknown_is_dropped(
 
 #[tokio::test]
 async fn a_patch_that_does_not_fit_is_told_of_in_the_librarys_words() {
-    let scene = Scene::new(|_, _| patched(json!([{"op": "add", "path": "/metadata/annotations/a", "value": "b"}])));
+    let scene =
+        Scene::new(|_, _| patched(json!([{"op": "add", "path": "/metadata/annotations/a", "value": "b"}])));
     scene.register("mutating", "m", json!({})).await;
     let refused = scene.create("a", "").await;
     assert_eq!(

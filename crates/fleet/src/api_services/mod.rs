@@ -155,10 +155,9 @@ async fn keep_in_step(
     let managed = object
         .as_ref()
         .map(|object| object.at("/metadata/labels").field(AUTOMANAGED) == "true");
-    match managed {
+    if managed == Some(false) {
         // Somebody else's, or that of a built-in group, which is only made with the cluster.
-        Some(false) => return Ok(object),
-        None | Some(true) => {}
+        return Ok(object);
     }
     let wanted = is_served(cx, group, version).then(|| api_service_of_custom(group, version));
     match (object, wanted) {

@@ -157,6 +157,7 @@ impl World {
         fleet.is_on(RealHost {
             port: port.await.unwrap(),
             overlay: Some(Arc::new(Objects(Arc::clone(&objects)))),
+            installation: None,
         });
         let bindings = Arc::new(BindingTable::default());
         let (listener, endpoint) = virtual_cluster(&fleet, &bindings, objects.as_ref()).await;

@@ -29,6 +29,7 @@ use host_objects::{Place, Served, Whereabouts};
 use rest::Rest;
 
 mod address;
+mod claim;
 mod early;
 mod end;
 mod fixed;
@@ -107,6 +108,12 @@ impl Reconciler for VirtualClusters {
             self.forsaken(key).await;
             return Ok(Next::Wait);
         };
+        let Some(fleet) = self.fleet.upgrade() else {
+            return Ok(Next::Wait);
+        };
+        if !self.is_ours(cx, &fleet, &object).await? {
+            return Ok(Next::Wait);
+        }
         if object.meta().deleting {
             return self.end(cx, key, &object).await;
         }
