@@ -18,6 +18,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
+use warren_access::Shared;
 use warren_apimachinery::Status;
 use warren_apiserver::{ApiServer, Hello, Limits, NoTunnel, Route, Routed, serve};
 use warren_telemetry::Format;
@@ -48,7 +49,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let path = arguments.next().unwrap_or_else(|| "kubeconfig".to_owned());
     let port: u16 = arguments.next().map_or(Ok(0), |text| text.parse())?;
-    let cluster = cluster::TestCluster::new(Arc::new(NoTunnel), None);
+    let cluster = cluster::TestCluster::new(Shared::new(), Arc::new(NoTunnel), None);
     let now = Timestamp::now();
     let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let issued = cluster

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use serde_json::Value;
+use warren_access::{Outbound, Shared};
 use warren_apiserver::{ApiServer, Backends, Body, Hello, NoTunnel, Peer, Tunnel};
 
 use crate::cluster::{TOKEN, TestCluster};
@@ -51,18 +52,25 @@ impl Client {
     }
 
     pub(crate) fn with_tunnel(tunnel: Arc<dyn Tunnel>) -> Self {
-        Self::of(TestCluster::new(tunnel, None))
+        Self::of(Shared::new(), tunnel, None)
     }
 
     /// Of a cluster whose `APIService`s lead to `backends`.
     pub(crate) fn beside(backends: Arc<dyn Backends>) -> Self {
-        Self::of(TestCluster::new(Arc::new(NoTunnel), Some(backends)))
+        Self::of(Shared::new(), Arc::new(NoTunnel), Some(backends))
     }
 
-    fn of(cluster: TestCluster) -> Self {
+    /// Of a cluster whose webhooks are reached by `outbound`.
+    pub(crate) fn reaching(outbound: Arc<dyn Outbound>) -> Self {
+        let shared = Shared::new();
+        shared.reach_by(outbound);
+        Self::of(shared, Arc::new(NoTunnel), None)
+    }
+
+    fn of(shared: Arc<Shared>, tunnel: Arc<dyn Tunnel>, backends: Option<Arc<dyn Backends>>) -> Self {
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         Self {
-            cluster,
+            cluster: TestCluster::new(shared, tunnel, backends),
             server: ApiServer::new(),
             peer: Peer::new(
                 Hello {

@@ -19,12 +19,15 @@ pub(crate) const TOKEN: &str = "s3cret";
 pub(crate) struct TestCluster {
     pub(crate) api: Arc<ClusterApi>,
     pub(crate) authority: Arc<Authority>,
-    pub(crate) shared: Arc<Shared>,
 }
 
 impl TestCluster {
     /// A cluster with the namespaces and service accounts that requests need.
-    pub(crate) fn new(tunnel: Arc<dyn Tunnel>, backends: Option<Arc<dyn Backends>>) -> Self {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        tunnel: Arc<dyn Tunnel>,
+        backends: Option<Arc<dyn Backends>>,
+    ) -> Self {
         let id = ClusterId::new("test");
         let journal = MemoryJournal::new();
         journal.create(&id, None).unwrap();
@@ -34,9 +37,8 @@ impl TestCluster {
         opened.revision = Revision(400);
         let store = Store::open(id.clone(), Arc::new(journal), opened, Arc::new(Silent));
         let authority = Arc::new(Authority::generate("test-ca", Timestamp::now()).unwrap());
-        let shared = Shared::new();
         let guard = Guard::new(
-            Arc::clone(&shared),
+            shared,
             Keys {
                 authority: Arc::clone(&authority),
                 tokens: Arc::new(TokenSigner::generate().unwrap()),
@@ -61,11 +63,7 @@ impl TestCluster {
             auditor: None,
             backends,
         });
-        Self {
-            api,
-            authority,
-            shared,
-        }
+        Self { api, authority }
     }
 }
 

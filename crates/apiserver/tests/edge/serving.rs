@@ -27,6 +27,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
+use warren_access::Shared;
 use warren_apimachinery::{Status, StatusReason};
 use warren_apiserver::{ApiServer, Body, Connect, Hello, Limits, Route, Routed, Tunnel, serve};
 use warren_pki::{Authority, Issued};
@@ -90,7 +91,7 @@ struct Serving {
 
 impl Serving {
     async fn start() -> Self {
-        let cluster = TestCluster::new(Arc::new(Echo), None);
+        let cluster = TestCluster::new(Shared::new(), Arc::new(Echo), None);
         let authority = Arc::clone(&cluster.authority);
         let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let issued = authority

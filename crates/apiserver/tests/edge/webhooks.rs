@@ -68,8 +68,7 @@ impl Scene {
             play: Box::new(play),
             heard: Mutex::default(),
         });
-        let client = Client::new();
-        client.cluster.shared.reach_by(Arc::clone(&servers) as _);
+        let client = Client::reaching(Arc::clone(&servers) as _);
         Self { client, servers }
     }
 
