@@ -35,7 +35,9 @@ impl VirtualCluster {
             "metadata": {"name": NAME, "namespace": namespace_of(NAME)},
             "spec": {"sync": {
                 "toHost": {"pods": off, "persistentVolumeClaims": off},
-                "fromHost": {"events": off, "storageClasses": off}}}});
+                "fromHost": {"events": off, "storageClasses": off}},
+                // As a cluster that nobody else's pods share.
+                "policies": {"podSecurityStandard": "privileged"}}});
         host.create(&resource::VIRTUAL_CLUSTERS, object).await?;
         let kubeconfig = embedded.virtual_cluster(NAME, None).await?;
         let folder = tempfile::Builder::new().prefix("warren-corpus-").tempdir()?;

@@ -155,10 +155,13 @@ fn a_configuration_is_taken_from_a_file_and_refused_by_name() -> anyhow::Result<
     )?;
     fs::write(
         user.folder.join("bad.yaml"),
-        "sync:\n  toHost:\n    gatewayApi: {enabled: true}\n",
+        "sync:\n  toHost:\n    gatewayApis: {enabled: true}\n",
     )?;
     let bad = user.refused(&["create", "bad", "-f", "bad.yaml", "--data-dir", &data])?;
-    assert!(bad.contains("unknown field `gatewayApi`"), "{bad}");
+    assert!(
+        bad.contains("sync.toHost.gatewayApis (line 3): unknown field; did you mean gatewayApi?"),
+        "{bad}"
+    );
     user.ok(&[
         "create",
         "good",

@@ -175,9 +175,9 @@ impl Tunnel for ToNode {
             ..
         } = &connect;
         if !resource::PODS.is(resource) {
-            let why = format!(
-                "warren: the nodes are simulated: nothing answers to {subresource} of {resource} {name}"
-            );
+            // Without the name, which is the host's where a tenant asked.
+            let why =
+                format!("warren: the nodes are simulated: nothing answers to {subresource} of {resource}");
             return Err(unavailable(why));
         }
         if connect.object.to_value().text("/spec/nodeName").is_empty() {
