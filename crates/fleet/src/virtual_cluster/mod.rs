@@ -111,14 +111,16 @@ impl Reconciler for VirtualClusters {
         let Some(fleet) = self.fleet.upgrade() else {
             return Ok(Next::Wait);
         };
+        let deleting = object.meta().deleting;
+        // What is known from the last time says nothing of whose the object is now.
+        if !deleting && let Some(next) = self.early(&object).await? {
+            return Ok(next);
+        }
         if !self.is_ours(cx, &fleet, &object).await? {
             return Ok(Next::Wait);
         }
-        if object.meta().deleting {
+        if deleting {
             return self.end(cx, key, &object).await;
-        }
-        if let Some(next) = self.early(&object).await? {
-            return Ok(next);
         }
         if !object
             .meta()
