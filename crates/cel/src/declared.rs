@@ -2,7 +2,7 @@
 //! get, from which costs are estimated.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde_json::Value as Json;
 use smol_str::SmolStr;
@@ -81,7 +81,15 @@ pub struct Object {
     pub name: Option<SmolStr>,
     /// Fields by escaped name.
     pub fields: BTreeMap<SmolStr, Field>,
+    /// It has any other field as well, each known at run time only.
+    pub open: bool,
 }
+
+/// What an open object's fields hold.
+static ANYTHING: LazyLock<Field> = LazyLock::new(|| Field {
+    name: SmolStr::default(),
+    declared: Arc::new(Declared::new(Kind::Dyn)),
+});
 
 /// A field of an object.
 #[derive(Debug)]
@@ -93,13 +101,22 @@ pub struct Field {
 }
 
 impl Object {
+    /// An object that is named by the way to it.
+    pub fn of(fields: BTreeMap<SmolStr, Field>) -> Self {
+        Self {
+            fields,
+            ..Self::default()
+        }
+    }
+
     /// The field of an escaped name; reserved words are taken unescaped as well.
     pub fn field(&self, name: &str) -> Option<&Field> {
         let direct = self.fields.get(name);
-        direct.or_else(|| {
+        let direct = direct.or_else(|| {
             let keyword = crate::escape::is_reserved(name).then(|| format!("__{name}__"))?;
             self.fields.get(keyword.as_str())
-        })
+        });
+        direct.or_else(|| self.open.then_some(&*ANYTHING))
     }
 }
 
@@ -136,6 +153,7 @@ impl Declared {
         Arc::new(Self::new(Kind::Object(Object {
             name: Some(SmolStr::new(name)),
             fields: all,
+            open: false,
         })))
     }
 
@@ -223,7 +241,7 @@ impl Declared {
         }
         Self {
             min_size,
-            ..Self::new(Kind::Object(Object { name: None, fields }))
+            ..Self::new(Kind::Object(Object::of(fields)))
         }
     }
 
@@ -279,7 +297,7 @@ fn metadata() -> Arc<Declared> {
     let mut fields = BTreeMap::new();
     insert(&mut fields, "name", text());
     insert(&mut fields, "generateName", text());
-    Arc::new(Declared::new(Kind::Object(Object { name: None, fields })))
+    Arc::new(Declared::new(Kind::Object(Object::of(fields))))
 }
 
 /// A count of a schema; negative ones are zero.

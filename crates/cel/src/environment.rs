@@ -1,13 +1,21 @@
 //! What an expression may refer to: variables, types of objects, libraries of functions.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use smol_str::SmolStr;
 
-use crate::declared::{Declared, Kind};
+use crate::declared::{Declared, Kind, Object};
 use crate::library::{Function, Library};
 use crate::typing::Type;
+
+static OPEN: LazyLock<Arc<Declared>> = LazyLock::new(|| {
+    let object = Object {
+        open: true,
+        ..Object::default()
+    };
+    Arc::new(Declared::new(Kind::Object(object)))
+});
 
 /// The names that an expression may use, with their types. The standard functions and Kubernetes' libraries
 /// are always there.
@@ -15,6 +23,7 @@ use crate::typing::Type;
 pub struct Environment {
     variables: Vec<(SmolStr, Type, Option<Arc<Declared>>)>,
     messages: BTreeMap<SmolStr, Arc<Declared>>,
+    open_message: Option<SmolStr>,
     libraries: Vec<Library>,
 }
 
@@ -61,6 +70,15 @@ impl Environment {
         self
     }
 
+    /// Adds a type of objects of which nothing is known, and all types below it: `Object`, `Object.spec`, ….
+    /// Values may have any fields; whether types and fields belong together is the user's to look at
+    /// ([`Value::check_message_names`](crate::Value::check_message_names)).
+    #[must_use]
+    pub fn open_message(mut self, name: &str) -> Self {
+        self.open_message = Some(SmolStr::new(name));
+        self
+    }
+
     /// Adds a library that Kubernetes has in some places only.
     #[must_use]
     pub fn library(mut self, library: Library) -> Self {
@@ -100,6 +118,12 @@ impl Environment {
     pub(crate) fn find_message(&self, name: &str) -> Option<Type> {
         if let Some(declared) = self.messages.get(name) {
             return Some(Type::of_declared(name, declared));
+        }
+        if let Some(open) = &self.open_message
+            && let Some(rest) = name.strip_prefix(open.as_str())
+            && (rest.is_empty() || rest.starts_with('.'))
+        {
+            return Some(Type::Object(SmolStr::new(name), Arc::clone(&OPEN)));
         }
         // `Object.spec.template`: the way from a message to an object below it.
         let (parent, field) = name.rsplit_once('.')?;

@@ -17,15 +17,18 @@ mod evaluate;
 mod library;
 mod plan;
 mod program;
+#[cfg(test)]
+mod recorded;
 mod syntax;
 mod typing;
 mod value;
 
 pub use admission::{
-    AdmissionVariables, admission_environment, admission_namespace, admission_program, admission_request,
+    AdmissionVariables, Typed, admission_environment, admission_namespace, admission_program,
+    admission_request, apply_configuration_type, json_patch_type, mutation_environment, typed_environment,
 };
 pub use bindings::Bindings;
-pub use cache::Cache;
+pub use cache::Shared;
 pub use declared::{Declared, Field, Identity, Kind, MAX_REQUEST_BYTES, Object};
 pub use environment::Environment;
 pub use escape::escape;

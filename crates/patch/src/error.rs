@@ -27,6 +27,11 @@ pub enum PatchError {
 }
 
 impl PatchError {
+    /// Whether all that is wrong is that a `test` of a JSON patch was not met.
+    pub fn is_failed_test(&self) -> bool {
+        matches!(self, Self::DoesNotFit(why) if why.starts_with("testing value ") && why.ends_with(" failed: test failed"))
+    }
+
     pub(crate) fn malformed(message: impl Into<String>) -> Self {
         Self::Malformed(message.into())
     }

@@ -17,6 +17,8 @@ mod testing;
 pub use error::PatchError;
 pub use json::{MAX_OPERATIONS, json_patch, json_patch_form};
 pub use managed::plain as go_text;
-pub use managed::{Apply, ApplyError, Conflict, FieldSet, OwnershipUpdate, apply, update};
+pub use managed::{
+    Apply, ApplyError, Conflict, FieldSet, OwnershipUpdate, apply, merge_configuration, update,
+};
 pub use merge::merge_patch;
 pub use strategic::strategic_merge;

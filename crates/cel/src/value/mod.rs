@@ -6,6 +6,8 @@ mod key;
 mod list;
 mod map;
 mod message;
+mod message_names;
+mod owned;
 mod text;
 pub(crate) mod time;
 

@@ -7,6 +7,7 @@
 mod apply;
 mod blank;
 mod compare;
+mod configuration;
 mod conflict;
 mod element;
 mod fields;
@@ -25,6 +26,7 @@ mod versions;
 
 pub use apply::apply;
 pub use compare::{Comparison, ListError, compare};
+pub use configuration::merge_configuration;
 pub use conflict::{ApplyError, Conflict};
 pub use element::{ElementError, PathElement};
 pub use set::FieldSet;

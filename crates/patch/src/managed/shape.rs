@@ -67,6 +67,13 @@ pub(crate) struct Child<'a> {
     pub(crate) known: Known,
 }
 
+impl Child<'_> {
+    /// Whether it is a field of a struct.
+    pub(crate) fn is_declared(&self) -> bool {
+        self.known == Known::Declared
+    }
+}
+
 /// Where the shape of a field comes from.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Known {

@@ -5,14 +5,12 @@ use std::sync::{Arc, LazyLock};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use warren_apimachinery::value::ValueExt;
-use warren_cel::{AdmissionVariables, Cache, Program, Type, admission_environment, admission_program};
+use warren_cel::{AdmissionVariables, Program, Shared, Type, admission_environment, admission_program};
 
 use super::conditions::Conditions;
 
-/// How many policies' expressions are kept, whoever's they are.
-const KEPT: usize = 512;
-
-static SHARED: LazyLock<Cache<[u8; 32], Compiled>> = LazyLock::new(|| Cache::new(KEPT));
+/// The expressions of all policies that anybody has bound, by the hash of the policy's `spec`.
+static SHARED: LazyLock<Shared<[u8; 32], Compiled>> = LazyLock::new(Shared::default);
 
 /// A program, or why there is none.
 pub(super) type Compilation = Result<Program, String>;
