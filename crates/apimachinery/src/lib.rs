@@ -1,9 +1,11 @@
 //! The vocabulary of the Kubernetes API: objects, kinds, names, labels, selectors, quantities,
 //! revisions and `Status`.
 //!
-//! Owns the words that every other crate speaks. Does not own I/O, clocks or any state.
+//! Owns the words that every other crate speaks. Does not own I/O, clocks or any state, but the texts
+//! that many objects share (`body`).
 
 pub mod address;
+mod body;
 pub mod cron;
 pub mod decode;
 pub mod field;

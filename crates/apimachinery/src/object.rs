@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use smol_str::SmolStr;
 
+use crate::body::{self, Body};
 use crate::revision::Revision;
 use crate::value::ValueExt;
 
@@ -204,7 +205,7 @@ fn owner(value: &Value) -> OwnerReference {
 /// Immutable; shared by everyone who reads it.
 #[derive(Clone, Debug)]
 pub struct Object {
-    bytes: Bytes,
+    body: Body,
     meta: Arc<Meta>,
 }
 
@@ -212,7 +213,7 @@ impl Object {
     /// Takes bytes and an index that describe the same object.
     pub fn new(bytes: Bytes, meta: Meta) -> Self {
         Self {
-            bytes,
+            body: Body::of(bytes),
             meta: Arc::new(meta),
         }
     }
@@ -222,9 +223,27 @@ impl Object {
         Self::new(Bytes::from(to_json(value)), Meta::of(value))
     }
 
-    /// The JSON, as clients receive it.
-    pub fn bytes(&self) -> &Bytes {
-        &self.bytes
+    /// The JSON, as clients receive it: a reference to what is kept, but of a large definition of custom resources,
+    /// whose `spec` is kept once for all that have the same.
+    pub fn bytes(&self) -> Bytes {
+        self.body.json()
+    }
+
+    /// How many bytes [`Object::bytes`] has.
+    pub fn size(&self) -> usize {
+        self.body.len()
+    }
+
+    /// The JSON of a field at the top, such as `spec`; `None` where there is none.
+    pub fn field(&self, name: &str) -> Option<Bytes> {
+        let json = self.bytes();
+        let range = body::member(&json, name.as_bytes())?;
+        Some(json.slice(range))
+    }
+
+    /// Whether both keep one `spec` in memory.
+    pub fn shares_spec(&self, other: &Object) -> bool {
+        self.body.shares(&other.body)
     }
 
     /// The index.
@@ -240,7 +259,7 @@ impl Object {
     /// Parses the whole object. A store only holds what parsed once, so this cannot fail in practice;
     /// damaged bytes read as `null`.
     pub fn to_value(&self) -> Value {
-        serde_json::from_slice(&self.bytes).unwrap_or_default()
+        serde_json::from_slice(&self.bytes()).unwrap_or_default()
     }
 
     /// Parses into a typed view, which may know fewer fields. For reading only.
@@ -248,7 +267,7 @@ impl Object {
     /// # Errors
     /// When a field that the view knows has another shape.
     pub fn view<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        serde_json::from_slice(&self.bytes)
+        serde_json::from_slice(&self.bytes())
     }
 }
 
@@ -372,7 +391,8 @@ mod tests {
         let value =
             json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"a": "b"}, "metadata": {"name": "a"}});
         let object = Draft::new(value, Box::default()).at(Revision(7));
-        let text = str::from_utf8(object.bytes()).unwrap();
+        let bytes = object.bytes();
+        let text = str::from_utf8(&bytes).unwrap();
         assert!(text.starts_with(&json_prefix("ConfigMap", "v1")), "{text}");
         assert!(
             text.ends_with(r#""metadata":{"resourceVersion":"7","name":"a"},"data":{"a":"b"}}"#),

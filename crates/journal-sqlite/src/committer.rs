@@ -220,6 +220,7 @@ impl Committer {
     fn insert(&mut self, cluster: i64, record: &Record) -> rusqlite::Result<()> {
         let resource = self.resource(&record.resource)?;
         let object = record.object.as_deref();
+        let bytes = object.map(|object| object.bytes());
         self.connection.prepare_cached(INSERT)?.execute(params![
             self.next_seq,
             cluster,
@@ -229,7 +230,7 @@ impl Committer {
             record.key.namespace.as_str(),
             record.key.name.as_str(),
             object.and_then(|object| fields_to_text(&object.meta().fields)),
-            object.map(|object| &object.bytes()[..]),
+            bytes.as_deref(),
         ])?;
         self.next_seq += 1;
         Ok(())

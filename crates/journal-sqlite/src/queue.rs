@@ -78,7 +78,7 @@ impl Job {
                 .records
                 .iter()
                 .filter_map(|r| r.object.as_ref())
-                .map(|o| o.bytes().len())
+                .map(|o| o.size())
                 .sum(),
             _ => 0,
         }

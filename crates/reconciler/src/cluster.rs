@@ -63,6 +63,12 @@ pub trait Cluster: Send + Sync + 'static {
     /// The resources that are served now, preferred versions only.
     fn resources(&self) -> Vec<ServedResource>;
 
+    /// The one of a group and kind. Asked for each owner of each object, so it should not make the whole list.
+    fn served(&self, group: &str, kind: &str) -> Option<ServedResource> {
+        let mut all = self.resources().into_iter();
+        all.find(|served| served.kind == kind && served.resource.group == group)
+    }
+
     /// Creates. `metadata.namespace` (or `generateName`) must be set in `object`.
     ///
     /// # Errors

@@ -70,7 +70,7 @@ mod tests {
         let fields = text
             .map(|text| fields_from_text(&text).unwrap())
             .unwrap_or_default();
-        let revived = revive(object.bytes().clone(), Revision(9), fields).unwrap();
+        let revived = revive(object.bytes(), Revision(9), fields).unwrap();
         assert_eq!(revived.meta(), object.meta());
         assert_eq!(revived.bytes(), object.bytes());
     }

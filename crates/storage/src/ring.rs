@@ -196,7 +196,7 @@ impl Ring {
     fn push(&self, event: Event) {
         let watched = self.is_watched();
         let mut kept = lock(&self.kept);
-        kept.bytes += event.object.bytes().len();
+        kept.bytes += event.object.size();
         kept.events.push_back(event);
         while kept.is_over() {
             if watched && kept.capacity < LAST_CAPACITY {
@@ -233,7 +233,7 @@ impl Kept {
 
     fn drop_oldest(&mut self) {
         if let Some(event) = self.events.pop_front() {
-            self.bytes -= event.object.bytes().len();
+            self.bytes -= event.object.size();
             self.trimmed = event.revision;
         }
     }

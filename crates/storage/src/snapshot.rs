@@ -39,32 +39,36 @@ impl Root {
     }
 
     pub(crate) fn insert(&mut self, resource: &GroupResource, object: Arc<Object>) {
-        self.forget_bytes(resource, &object.key());
         self.bytes += cost(&object);
         let at = self.at(resource).unwrap_or_else(|at| {
             self.tables
                 .insert(at, (Arc::new(resource.clone()), Table::default()));
             at
         });
-        if let Some((_, table)) = self.tables.get_mut(at) {
-            table.insert(object);
+        let Some((_, table)) = self.tables.get_mut(at) else {
+            return;
+        };
+        if let Some(before) = table.insert(object) {
+            self.forget_bytes(&before);
         }
     }
 
     pub(crate) fn remove(&mut self, resource: &GroupResource, key: &ObjectKey) {
-        self.forget_bytes(resource, key);
         let Ok(at) = self.at(resource) else { return };
-        if let Some((_, table)) = self.tables.get_mut(at) {
-            table.remove(key);
-            if table.is_empty() {
-                self.tables.remove(at);
-            }
+        let Some((_, table)) = self.tables.get_mut(at) else {
+            return;
+        };
+        let removed = table.remove(key);
+        if table.is_empty() {
+            self.tables.remove(at);
+        }
+        if let Some(removed) = removed {
+            self.forget_bytes(&removed);
         }
     }
 
-    fn forget_bytes(&mut self, resource: &GroupResource, key: &ObjectKey) {
-        let freed = self.get(resource, key).map_or(0, |object| cost(object));
-        self.bytes = self.bytes.saturating_sub(freed);
+    fn forget_bytes(&mut self, object: &Object) {
+        self.bytes = self.bytes.saturating_sub(cost(object));
     }
 
     /// Makes this root hold exactly `objects`, keeping the structure of whatever is the same already.
@@ -99,7 +103,7 @@ impl Root {
 }
 
 pub(crate) fn cost(object: &Object) -> u64 {
-    object.bytes().len() as u64 + OBJECT_OVERHEAD
+    object.size() as u64 + OBJECT_OVERHEAD
 }
 
 /// The state of a store at one revision: immutable, shared, cheap to keep (a paginated list keeps one, so
@@ -147,6 +151,18 @@ impl Snapshot {
             .table(resource)
             .into_iter()
             .flat_map(move |table| table.scan(namespace, after))
+    }
+
+    /// The objects of any resource, in one namespace (empty: the cluster-scoped ones), that name an owner. Costs what is found.
+    pub fn dependents<'a>(
+        &'a self,
+        namespace: &'a str,
+        owner_uid: &'a str,
+    ) -> impl Iterator<Item = (&'a GroupResource, &'a Arc<Object>)> {
+        self.0.tables.iter().flat_map(move |(resource, table)| {
+            let owned = table.owned_by(owner_uid, namespace);
+            owned.map(move |object| (&**resource, object))
+        })
     }
 
     /// How many objects a resource has, in all namespaces. Needs no scan.

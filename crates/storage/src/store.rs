@@ -192,7 +192,7 @@ impl Store {
         if event.kind == EventKind::Deleted {
             return Ok(());
         }
-        let bytes = event.object.bytes().len();
+        let bytes = event.object.size();
         if bytes > MAX_OBJECT_BYTES {
             return Err(CommitError::TooLarge {
                 bytes,

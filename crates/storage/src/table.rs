@@ -1,4 +1,5 @@
-//! One resource's objects, ordered by key: a persistent set whose copies share structure.
+//! One resource's objects, ordered by key, and those that have owners, ordered by owner: persistent sets whose copies
+//! share structure.
 //!
 //! An entry is one pointer; the key is read from the object's own index, so that a copied leaf costs 8 bytes
 //! per object and keys are never kept twice.
@@ -79,36 +80,150 @@ impl equivalent::Comparable<Entry> for Place<'_> {
     }
 }
 
+/// An object as one of its owners finds it: compared by that owner's uid, then as an [`Entry`].
+#[derive(Clone, Debug)]
+struct Owned {
+    object: Arc<Object>,
+    /// Which of its owners.
+    at: usize,
+}
+
+impl Owned {
+    fn all(object: &Arc<Object>) -> impl Iterator<Item = Self> + use<'_> {
+        let owners = 0..object.meta().owners.len();
+        owners.map(|at| Self {
+            object: Arc::clone(object),
+            at,
+        })
+    }
+
+    fn place(&self) -> OwnedPlace<'_> {
+        let meta = self.object.meta();
+        OwnedPlace {
+            uid: meta.owners.get(self.at).map_or("", |owner| &owner.uid),
+            place: Place {
+                namespace: &meta.namespace,
+                name: &meta.name,
+            },
+        }
+    }
+}
+
+impl PartialEq for Owned {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Owned {}
+
+impl PartialOrd for Owned {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Owned {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.place().order(&other.place())
+    }
+}
+
+/// A borrowed owner and key.
+#[derive(Clone, Copy)]
+struct OwnedPlace<'a> {
+    uid: &'a str,
+    place: Place<'a>,
+}
+
+impl OwnedPlace<'_> {
+    fn order(&self, other: &OwnedPlace<'_>) -> Ordering {
+        self.uid
+            .cmp(other.uid)
+            .then_with(|| self.place.order(&other.place))
+    }
+}
+
+impl equivalent::Equivalent<Owned> for OwnedPlace<'_> {
+    fn equivalent(&self, owned: &Owned) -> bool {
+        self.order(&owned.place()) == Ordering::Equal
+    }
+}
+
+impl equivalent::Comparable<Owned> for OwnedPlace<'_> {
+    fn compare(&self, owned: &Owned) -> Ordering {
+        self.order(&owned.place())
+    }
+}
+
 /// The objects of one resource, in key order.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Table(OrdSet<Entry>);
+pub(crate) struct Table {
+    objects: OrdSet<Entry>,
+    /// An entry for each owner of each object that has any.
+    owned: OrdSet<Owned>,
+}
 
 type Ranged<'a> = imbl::ordset::RangedIter<'a, Entry, DefaultSharedPtr>;
 
 impl Table {
     pub(crate) fn get(&self, key: &ObjectKey) -> Option<&Arc<Object>> {
-        self.0.get(&Place::of(key)).map(|entry| &entry.0)
+        self.objects.get(&Place::of(key)).map(|entry| &entry.0)
     }
 
-    pub(crate) fn insert(&mut self, object: Arc<Object>) {
-        self.0.insert(Entry(object));
+    /// Puts an object at its key; answers the one that was there.
+    pub(crate) fn insert(&mut self, object: Arc<Object>) -> Option<Arc<Object>> {
+        let before = self.objects.insert(Entry(Arc::clone(&object)));
+        if let Some(Entry(before)) = &before {
+            self.disown(before);
+        }
+        for owned in Owned::all(&object) {
+            self.owned.insert(owned);
+        }
+        before.map(|before| before.0)
     }
 
-    pub(crate) fn remove(&mut self, key: &ObjectKey) {
-        self.0.remove(&Place::of(key));
+    /// Removes an object; answers it.
+    pub(crate) fn remove(&mut self, key: &ObjectKey) -> Option<Arc<Object>> {
+        let removed = self.objects.remove(&Place::of(key))?.0;
+        self.disown(&removed);
+        Some(removed)
+    }
+
+    fn disown(&mut self, object: &Arc<Object>) {
+        for owned in Owned::all(object) {
+            self.owned.remove(&owned.place());
+        }
+    }
+
+    /// The objects of a namespace (empty: cluster-scoped ones) that name `uid` as an owner, in key order.
+    pub(crate) fn owned_by<'a>(
+        &'a self,
+        uid: &'a str,
+        namespace: &'a str,
+    ) -> impl Iterator<Item = &'a Arc<Object>> {
+        let place = Place { namespace, name: "" };
+        let from = Bound::Included(OwnedPlace { uid, place });
+        let found = self.owned.range((from, Bound::<OwnedPlace<'_>>::Unbounded));
+        found
+            .take_while(move |owned| {
+                let place = owned.place();
+                place.uid == uid && place.place.namespace == namespace
+            })
+            .map(|owned| &owned.object)
     }
 
     /// Whether both are one structure in memory; false says nothing.
     pub(crate) fn is(&self, other: &Table) -> bool {
-        self.0.ptr_eq(&other.0)
+        self.objects.ptr_eq(&other.objects)
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.objects.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.objects.is_empty()
     }
 
     /// The objects of one namespace, or of all, strictly after a key when one is given.
@@ -123,7 +238,7 @@ impl Table {
             (Some(_), Some(after)) => Bound::Excluded(after),
         };
         Scan {
-            entries: self.0.range((from, Bound::<Place<'_>>::Unbounded)),
+            entries: self.objects.range((from, Bound::<Place<'_>>::Unbounded)),
             namespace,
         }
     }

@@ -166,11 +166,7 @@ fn check_state(snapshot: &Snapshot, log: &[Written]) {
     let bytes: u64 = RESOURCES
         .iter()
         .enumerate()
-        .flat_map(|(at, _)| {
-            snapshot
-                .list(&resource(at), None)
-                .map(|o| o.bytes().len() as u64 + 512)
-        })
+        .flat_map(|(at, _)| snapshot.list(&resource(at), None).map(|o| o.size() as u64 + 512))
         .sum();
     assert_eq!(snapshot.bytes(), bytes);
 }

@@ -513,6 +513,63 @@ fn a_fork_shares_everything_with_its_base_until_it_writes() {
     assert_eq!(again.snapshot().bytes(), fork.snapshot().bytes());
 }
 
+/// `namespace/name` of what `owner` has, with the resource.
+fn owned(store: &Store, namespace: &str, owner: &str) -> Vec<String> {
+    let snapshot = store.snapshot();
+    let found = snapshot.dependents(namespace, owner);
+    found
+        .map(|(resource, object)| format!("{resource}:{}", object.key()))
+        .collect()
+}
+
+#[test]
+fn dependents_are_found_by_any_of_their_owners_for_as_long_as_they_name_it() {
+    let store = open(&MemoryJournal::new());
+    let draft = |key: &ObjectKey, owners: &[&str]| {
+        let owners: Vec<_> = owners.iter().map(|uid| json!({"uid": uid})).collect();
+        let metadata = json!({"namespace": key.namespace, "name": key.name, "ownerReferences": owners});
+        Draft::new(json!({"metadata": metadata}), Box::default())
+    };
+    let create = |resource: &str, key: &ObjectKey, owners: &[&str]| {
+        let change = WriteKind::Create(draft(key, owners));
+        commit(&store, write(&self::resource(resource), key, change)).unwrap();
+    };
+    create("pods", &key("b"), &["u1", "u2", "u1"]);
+    create("pods", &key("a"), &["u1"]);
+    create("pods", &key("c"), &[]);
+    create("secrets", &key("a"), &["u1"]);
+    create("pods", &ObjectKey::namespaced("other", "a"), &["u1"]);
+    create("nodes", &ObjectKey::cluster("n"), &["u1"]);
+    let check = |namespace: &str, owner: &str, expect: &[&str]| {
+        assert_eq!(owned(&store, namespace, owner), expect, "{namespace} {owner}");
+    };
+    check(
+        "default",
+        "u1",
+        &["pods:default/a", "pods:default/b", "secrets:default/a"],
+    );
+    check("default", "u2", &["pods:default/b"]);
+    check("", "u1", &["nodes:n"]);
+    check("default", "u3", &[]);
+
+    let change = |owners: &[&str], expected| WriteKind::Update {
+        draft: draft(&key("b"), owners),
+        expected: Revision(expected),
+    };
+    commit(&store, write(&pods(), &key("b"), change(&["u3"], 1))).unwrap();
+    commit(&store, delete(&key("a"), 2)).unwrap();
+    check("default", "u1", &["secrets:default/a"]);
+    check("default", "u2", &[]);
+    check("default", "u3", &["pods:default/b"]);
+    assert_eq!(
+        store.snapshot().get(&pods(), &key("b")).unwrap().meta().revision,
+        Revision(7)
+    );
+    let found = store.snapshot();
+    let (_, object) = found.dependents("default", "u3").next().unwrap();
+    assert_eq!(object.meta().revision, Revision(7), "the object as it is now");
+}
+
 /// Writes down what it hears, and checks what readers see at that time.
 struct Diary {
     heard: Mutex<Vec<u64>>,

@@ -208,7 +208,7 @@ fn is_wanted<K: Kind>(sides: &Sides<'_>, key: &ObjectKey, object: &Object) -> bo
 }
 
 fn is_forced(object: &Object) -> bool {
-    if !contains(object.bytes(), b"/force-sync") {
+    if !contains(&object.bytes(), b"/force-sync") {
         return false;
     }
     let value = object.to_value();
@@ -239,7 +239,7 @@ fn is_referenced_elsewhere<K: Kind>(sides: &Sides<'_>, key: &ObjectKey) -> bool 
     on.into_iter().any(|referrer| {
         let all = sides.virtual_cluster.list(&referrer.resource, None);
         all.iter()
-            .filter(|object| contains(object.bytes(), key.name.as_bytes()))
+            .filter(|object| contains(&object.bytes(), key.name.as_bytes()))
             .any(|object| (referrer.names)(&object.to_value()).contains(key))
     })
 }

@@ -17,7 +17,7 @@ use warren_apimachinery::{
 };
 use warren_reconciler::event::Recorder;
 use warren_reconciler::{
-    Change, Cluster, Context, DeleteOptions, Next, ReconcileError, Reconciler, ServedResource, Triggers,
+    Change, Cluster, Context, DeleteOptions, Next, ReconcileError, Reconciler, Triggers,
 };
 
 use crate::owner::references_of;
@@ -118,7 +118,7 @@ fn dependents(cluster: &dyn Cluster, owner: &Meta) -> Vec<(GroupResource, Arc<Ob
 /// Adds the owners that wait in the foreground for this dependent.
 fn blocked_owners(cluster: &dyn Cluster, dependent: &Meta, out: &mut Triggers<'_>) {
     for owner in dependent.owners.iter().filter(|owner| owner.block_owner_deletion) {
-        if let Found::At(resource, owner) = find(&cluster.resources(), cluster, dependent, owner)
+        if let Found::At(resource, owner) = find(cluster, dependent, owner)
             && holds(owner.meta(), FOREGROUND)
         {
             out.add(key(&resource, owner.meta()));
@@ -137,12 +137,9 @@ enum Found {
     OutOfScope,
 }
 
-fn find(served: &[ServedResource], cluster: &dyn Cluster, dependent: &Meta, owner: &OwnerReference) -> Found {
+fn find(cluster: &dyn Cluster, dependent: &Meta, owner: &OwnerReference) -> Found {
     let group = owner.api_version.split_once('/').map_or("", |(group, _)| group);
-    let of_kind = served
-        .iter()
-        .find(|served| served.kind == owner.kind && served.resource.group == group);
-    let Some(of_kind) = of_kind else {
+    let Some(of_kind) = cluster.served(group, &owner.kind) else {
         return Found::UnknownKind;
     };
     let namespace = match of_kind.scope {
@@ -152,29 +149,28 @@ fn find(served: &[ServedResource], cluster: &dyn Cluster, dependent: &Meta, owne
     };
     let key = ObjectKey::namespaced(namespace, owner.name.clone());
     match cluster.find_any(&of_kind.resource, &key) {
-        Some(found) if found.meta().uid == owner.uid => Found::At(of_kind.resource.clone(), found),
-        _ => Found::Nowhere(of_kind.resource.clone()),
+        Some(found) if found.meta().uid == owner.uid => Found::At(of_kind.resource, found),
+        _ => Found::Nowhere(of_kind.resource),
     }
 }
 
 async fn judge(cx: &Context, resource: &GroupResource, object: &Arc<Object>) -> Result<(), ReconcileError> {
     let cluster = cx.cluster.as_ref();
     let meta = object.meta();
-    let served = cluster.resources();
     let mut owners = Vec::with_capacity(meta.owners.len());
     for owner in &meta.owners {
-        let state = match find(&served, cluster, meta, owner) {
+        let state = match find(cluster, meta, owner) {
             Found::At(_, owner) if owner.meta().deleting && holds(owner.meta(), FOREGROUND) => {
                 OwnerState::Waiting
             }
             Found::At(..) | Found::UnknownKind => OwnerState::Solid,
             Found::OutOfScope => {
-                tell_invalid_namespace(cx, &served, resource, object, owner).await;
+                tell_invalid_namespace(cx, resource, object, owner).await;
                 OwnerState::Solid
             }
             Found::Nowhere(of_kind) => {
                 if lives_elsewhere(cluster, &of_kind, owner) {
-                    tell_invalid_namespace(cx, &served, resource, object, owner).await;
+                    tell_invalid_namespace(cx, resource, object, owner).await;
                 }
                 OwnerState::Absent
             }
@@ -210,11 +206,11 @@ fn lives_elsewhere(cluster: &dyn Cluster, resource: &GroupResource, owner: &Owne
 
 async fn tell_invalid_namespace(
     cx: &Context,
-    served: &[ServedResource],
     resource: &GroupResource,
     object: &Object,
     owner: &OwnerReference,
 ) {
+    let served = cx.cluster.resources();
     let Some(of_kind) = served.iter().find(|served| served.resource == *resource) else {
         return;
     };
@@ -325,9 +321,8 @@ async fn delete_dependents(
             blocking.remove(&meta.uid);
         }
         // One with another owner that stays is released, not deleted.
-        let served = cluster.resources();
         let stays = meta.owners.iter().filter(|owner| owner.uid != *uid).any(|owner| {
-            matches!(find(&served, cluster, meta, owner), Found::At(_, owner) if !holds(owner.meta(), FOREGROUND))
+            matches!(find(cluster, meta, owner), Found::At(_, owner) if !holds(owner.meta(), FOREGROUND))
         });
         if stays {
             release(cluster, of_dependent, dependent, std::slice::from_ref(uid)).await?;

@@ -31,7 +31,7 @@ impl StoreView {
         let text = format!("\"{address}\"");
         let finder = memmem::Finder::new(text.as_bytes());
         let all = self.0.list(&resource.group_resource(), None);
-        all.filter(|object| finder.find(object.bytes()).is_some())
+        all.filter(|object| finder.find(&object.bytes()).is_some())
             .cloned()
             .collect()
     }
