@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use jiff::SignedDuration;
+use smol_str::SmolStr;
 use warren_apimachinery::resource::CUSTOM_RESOURCE_DEFINITIONS;
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{GroupVersionKind, ObjectKey, Value};
@@ -249,15 +250,21 @@ fn takes_json(cx: &Cx<'_>) -> bool {
 fn documented(cx: &Cx<'_>, version: &str, definitions: &[&Arc<Definition>]) -> Vec<ResourceDoc> {
     definitions
         .iter()
-        .filter_map(|definition| resource(cx, definition, definition.version(version)?))
+        .filter_map(|definition| resource(cx, definition.view(version), definition.version(version)?))
         .collect()
 }
 
 /// `None` for a custom resource whose definition is gone meanwhile or says no shape.
 fn resource(cx: &Cx<'_>, definition: &Definition, version: &Version) -> Option<ResourceDoc> {
-    let shape = match &version.schema {
-        Ref::Named(name) => Shape::Builtin(name.clone()),
-        Ref::Inline(_) => Shape::Custom(Arc::new(custom_schema(cx, definition, &version.name)?)),
+    let (shape, selectable) = match &version.schema {
+        Ref::Named(name) => (Shape::Builtin(name.clone()), Vec::new()),
+        Ref::Inline(_) => {
+            let mut version = custom_version(cx, definition, &version.name)?;
+            let schema = version
+                .take_at("/schema/openAPIV3Schema")
+                .filter(Value::is_object)?;
+            (Shape::Custom(Arc::new(schema)), selectable(&version))
+        }
     };
     Some(ResourceDoc {
         kind: GroupVersionKind {
@@ -278,19 +285,27 @@ fn resource(cx: &Cx<'_>, definition: &Definition, version: &Version) -> Option<R
             })
             .collect(),
         shape,
+        selectable,
     })
 }
 
-/// The schema that a custom resource's definition gives a version, as its author wrote it.
-fn custom_schema(cx: &Cx<'_>, definition: &Definition, version: &str) -> Option<Value> {
+/// The paths of the fields that lists may be selected by.
+fn selectable(version: &Value) -> Vec<SmolStr> {
+    let fields = version.items("/selectableFields").iter();
+    fields
+        .map(|field| field.text("/jsonPath").trim_start_matches('.').into())
+        .collect()
+}
+
+/// What a custom resource's definition says of a version, as its author wrote it.
+fn custom_version(cx: &Cx<'_>, definition: &Definition, version: &str) -> Option<Value> {
     let key = ObjectKey::cluster(format!("{}.{}", definition.plural, definition.group));
     let snapshot = cx.registry().store().snapshot();
     let object = snapshot
         .get(&CUSTOM_RESOURCE_DEFINITIONS.group_resource(), &key)?
         .to_value();
-    let found = object
-        .items("/spec/versions")
-        .iter()
-        .find(|candidate| candidate.text("/name") == version)?;
-    Some(found.at("/schema/openAPIV3Schema").clone()).filter(Value::is_object)
+    let mut versions = object.items("/spec/versions").iter();
+    versions
+        .find(|candidate| candidate.text("/name") == version)
+        .cloned()
 }

@@ -37,6 +37,8 @@ pub struct ResourceDoc {
     pub subresources: Vec<SubresourceDoc>,
     /// The shape of its objects.
     pub shape: Shape,
+    /// The paths of the fields that lists of custom resources may be selected by, such as `spec.colour`.
+    pub selectable: Vec<SmolStr>,
 }
 
 impl ResourceDoc {
@@ -83,20 +85,24 @@ impl Dialect {
 }
 
 /// Part of every hash: to be changed when the same input is written differently.
-const FORMAT: &str = "2";
+const FORMAT: &str = "3";
 
 /// The document `/openapi/v3/apis/GROUP/VERSION` (or `/openapi/v3/api/v1`): all resources of one group and
 /// version. `server_version` is such as `1.36`.
 pub fn v3(docs: &[ResourceDoc], server_version: &str) -> Vec<u8> {
-    let mut definitions = Definitions::new(Dialect::V3, docs.first().map(|doc| doc.kind.clone()));
+    let builtin = docs.first().filter(|doc| doc.is_builtin());
+    let mut definitions = Definitions::new(Dialect::V3, builtin.map(|doc| doc.kind.clone()));
     let mut items = Vec::new();
-    if let Some(first) = docs.first().filter(|doc| doc.is_builtin()) {
+    if let Some(first) = builtin {
         items.push(fixed::resources(&first.kind, Dialect::V3, &mut definitions));
     }
     for doc in docs {
         items.extend(paths::of(doc, Dialect::V3, &mut definitions));
     }
-    v3_of(items, definitions, server_version)
+    match builtin {
+        Some(_) => v3_of(items, definitions, server_version),
+        None => v3_custom(items, definitions),
+    }
 }
 
 /// The document `/openapi/v3/apis/GROUP` of a built-in group.
@@ -116,18 +122,40 @@ pub fn v3_other(document: &str, server_version: &str) -> Option<Vec<u8>> {
 /// The documents of OpenAPI v3 that are about no group.
 pub const V3_OTHERS: [&str; 5] = fixed::OTHERS;
 
+/// Documents of custom resources are made by another part of upstream, which titles them otherwise and says nothing of
+/// security.
+fn v3_custom(items: Vec<(String, Value)>, definitions: Definitions) -> Vec<u8> {
+    let mut out = Writer::new();
+    v3_start(
+        &mut out,
+        &json!({"title": "Kubernetes CRD Swagger", "version": "v0.1.0"}),
+        items,
+    );
+    definitions.write(&mut out);
+    out.text("}}");
+    out.bytes
+}
+
 fn v3_of(items: Vec<(String, Value)>, definitions: Definitions, server_version: &str) -> Vec<u8> {
     let mut out = Writer::new();
-    out.text("{\"openapi\":\"3.0.0\",\"info\":");
-    out.value(&json!({"title": "Kubernetes", "version": server_version}));
-    out.text(",\"paths\":");
-    out.members(items);
-    out.text(",\"components\":{\"schemas\":");
+    v3_start(
+        &mut out,
+        &json!({"title": "Kubernetes", "version": server_version}),
+        items,
+    );
     definitions.write(&mut out);
     out.text(",\"securitySchemes\":");
     out.value(&bearer_token());
     out.text("}}");
     out.bytes
+}
+
+fn v3_start(out: &mut Writer, info: &Value, items: Vec<(String, Value)>) {
+    out.text("{\"openapi\":\"3.0.0\",\"info\":");
+    out.value(info);
+    out.text(",\"paths\":");
+    out.members(items);
+    out.text(",\"components\":{\"schemas\":");
 }
 
 /// The document `/openapi/v2`: all resources.
@@ -185,8 +213,8 @@ pub fn hash(docs: &[ResourceDoc]) -> String {
     hasher.update(env!("CARGO_PKG_VERSION"));
     for doc in docs {
         hasher.update(format!(
-            "{:?}{:?}{:?}{:?}{:?}",
-            doc.kind, doc.plural, doc.namespaced, doc.verbs, doc.subresources
+            "{:?}{:?}{:?}{:?}{:?}{:?}",
+            doc.kind, doc.plural, doc.namespaced, doc.verbs, doc.subresources, doc.selectable
         ));
         match &doc.shape {
             Shape::Builtin(name) => hasher.update(name.as_bytes()),
@@ -293,6 +321,7 @@ mod tests {
                 },
             ],
             shape: Shape::Builtin("io.k8s.api.apps.v1.Deployment".into()),
+            selectable: Vec::new(),
         }
     }
 
@@ -307,6 +336,7 @@ mod tests {
             verbs: verbs("create get list patch"),
             subresources: Vec::new(),
             shape: Shape::Custom(Arc::new(schema)),
+            selectable: Vec::new(),
         }
     }
 
@@ -454,6 +484,90 @@ mod tests {
         assert_eq!(
             document["definitions"]["io.k8s.api.apps.v1.DeploymentSpec"]["properties"]["strategy"]["$ref"],
             "#/definitions/io.k8s.api.apps.v1.DeploymentStrategy"
+        );
+    }
+
+    #[test]
+    fn custom_resources_are_described_in_upstreams_words() {
+        let schema = json!({"type": "object", "properties": {"spec": {"type": "object", "properties": {
+            "colour": {"type": "string", "default": "red"}, "default": {"type": "string"}}}}});
+        let doc = ResourceDoc {
+            kind: gvk("cert-things.ex.io", "v1", "Foo"),
+            verbs: verbs("create delete deletecollection get list patch update watch"),
+            shape: Shape::Custom(Arc::new(schema)),
+            selectable: vec!["spec.colour".into()],
+            ..foos()
+        };
+        let v3: Value = serde_json::from_slice(&v3(std::slice::from_ref(&doc), "v1.36.2")).unwrap();
+        let v2: Value = serde_json::from_slice(&v2(&[doc], "v1.36.2")).unwrap();
+        let (one, all) = (
+            "/paths/~1apis~1cert-things.ex.io~1v1~1foos~1{name}",
+            "/paths/~1apis~1cert-things.ex.io~1v1~1foos",
+        );
+        let names = |document: &Value, pointer: &str| -> Vec<String> {
+            let parameters = document.pointer(pointer).unwrap().as_array().unwrap().iter();
+            parameters
+                .map(|parameter| parameter["name"].as_str().unwrap().to_owned())
+                .collect()
+        };
+        check_references(&v3);
+        check_references(&v2);
+        assert_eq!(
+            v3["info"],
+            json!({"title": "Kubernetes CRD Swagger", "version": "v0.1.0"})
+        );
+        assert!(v3["components"].get("securitySchemes").is_none());
+        assert_eq!(names(&v3, &format!("{one}/get/parameters")), ["resourceVersion"]);
+        assert_eq!(
+            names(&v3, &format!("{all}/delete/parameters")),
+            names(&v3, &format!("{all}/get/parameters"))
+        );
+        let put = v3.pointer(&format!("{one}/put")).unwrap();
+        assert_eq!(put["operationId"], "replaceCertThingsExIoV1Foo");
+        assert_eq!(put["tags"], json!(["certThingsExIo_v1"]));
+        assert_eq!(
+            v2.pointer(&format!("{one}/patch/consumes")).unwrap(),
+            &json!([
+                "application/json-patch+json",
+                "application/merge-patch+json",
+                "application/apply-patch+yaml"
+            ])
+        );
+        let list = &v2["definitions"]["io.ex.cert-things.v1.FooList"];
+        assert_eq!(
+            list["properties"]["items"]["description"],
+            format!(
+                "List of foos. {}",
+                "More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md"
+            )
+        );
+        assert!(list["properties"]["metadata"]["description"].is_string());
+        for schema in [
+            list,
+            &v2["definitions"]["io.ex.cert-things.v1.Foo"],
+            &v3["components"]["schemas"]["io.ex.cert-things.v1.Foo"],
+        ] {
+            assert_eq!(
+                schema["x-kubernetes-selectable-fields"],
+                json!([{"fieldPath": "spec.colour"}])
+            );
+        }
+        let spec = |document: &Value| document["properties"]["spec"]["properties"].clone();
+        assert_eq!(
+            spec(&v2["definitions"]["io.ex.cert-things.v1.Foo"]),
+            json!({"colour": {"type": "string"}, "default": {"type": "string"}})
+        );
+        assert_eq!(
+            spec(&v3["components"]["schemas"]["io.ex.cert-things.v1.Foo"])["colour"]["default"],
+            "red"
+        );
+        let options = &v3["components"]["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"];
+        assert!(
+            options["x-kubernetes-group-version-kind"]
+                .as_array()
+                .unwrap()
+                .len()
+                > 50
         );
     }
 

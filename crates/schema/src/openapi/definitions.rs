@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
+use smol_str::SmolStr;
 use warren_apimachinery::GroupVersionKind;
 use warren_apimachinery::value::ValueExt;
 
@@ -12,13 +13,16 @@ use crate::builtin;
 const META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1";
 const BUILTIN: &str = "#/definitions/";
 const METADATA: &str = "Standard object's metadata. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata";
+const CONVENTIONS: &str =
+    "More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md";
+const LIST_METADATA: &str = "Standard list metadata. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds";
 const EMBEDDED_VERSION: &str = "apiVersion defines the versioned schema of this representation of an object. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources";
 const EMBEDDED_KIND: &str = "kind is a string value representing the type of this object. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds";
 
 /// Collects names while paths are written, then writes the definitions.
 pub(crate) struct Definitions {
     dialect: Dialect,
-    /// The group and version of a document that has one.
+    /// The group and version of a document of built-in kinds that has one.
     of: Option<GroupVersionKind>,
     builtin: BTreeSet<String>,
     custom: BTreeMap<String, Value>,
@@ -39,6 +43,16 @@ impl Definitions {
         self.named(&format!("{META}.{name}"))
     }
 
+    /// The same with a description beside it.
+    fn meta_with(&mut self, name: &str, description: &str) -> Value {
+        let mut schema = match (self.dialect, self.meta(name)) {
+            (Dialect::V2, reference) => reference,
+            (Dialect::V3, reference) => json!({"allOf": [reference]}),
+        };
+        schema.set("/description", description);
+        schema
+    }
+
     /// A reference to what `/version` answers.
     pub(super) fn version(&mut self) -> Value {
         self.named("io.k8s.apimachinery.pkg.version.Info")
@@ -51,7 +65,8 @@ impl Definitions {
             Shape::Custom(schema) => {
                 let name = custom_name(&doc.kind);
                 if !self.custom.contains_key(&name) {
-                    let definition = self.custom_definition(&doc.kind, schema);
+                    let mut definition = self.custom_definition(&doc.kind, schema);
+                    select(&mut definition, &doc.selectable);
                     self.custom.insert(name.clone(), definition);
                 }
                 self.dialect.reference(&name)
@@ -73,18 +88,20 @@ impl Definitions {
         }
         let name = custom_name(&list_kind);
         if !self.custom.contains_key(&name) {
-            let definition = json!({
+            let mut definition = json!({
                 "description": format!("{} is a list of {}", list_kind.kind, doc.kind.kind),
                 "type": "object",
                 "required": ["items"],
                 "properties": {
                     "apiVersion": self.described("apiVersion"),
                     "kind": self.described("kind"),
-                    "items": {"description": format!("List of {}.", doc.plural), "type": "array", "items": object},
-                    "metadata": self.meta("ListMeta"),
+                    "items": {"description": format!("List of {}. {CONVENTIONS}", doc.plural), "type": "array",
+                        "items": object},
+                    "metadata": self.meta_with("ListMeta", LIST_METADATA),
                 },
                 "x-kubernetes-group-version-kind": [gvk(&list_kind)],
             });
+            select(&mut definition, &doc.selectable);
             self.custom.insert(name.clone(), definition);
         }
         self.dialect.reference(&name)
@@ -153,14 +170,16 @@ impl Definitions {
         Some(definition)
     }
 
-    /// Of the kinds of a definition that every version has, a version's document names its own and the first.
+    /// Of the kinds of a definition that every version has, the document of a built-in version names its own and the
+    /// first.
     fn narrow(&self, definition: &mut Value) {
         const KINDS: &str = "x-kubernetes-group-version-kind";
+        let Some(own) = &self.of else {
+            return;
+        };
         let is_own = |kind: &Value| {
             let (group, version) = (kind.text("/group"), kind.text("/version"));
-            let own = self.of.as_ref();
-            group.is_empty() && version == "v1"
-                || own.is_some_and(|own| own.group == group && own.version == version)
+            group.is_empty() && version == "v1" || own.group == group && own.version == version
         };
         if let Some(Value::Array(kinds)) = definition.get_mut(KINDS)
             && kinds.len() > 1
@@ -235,11 +254,7 @@ impl Definitions {
         for field in ["apiVersion", "kind"] {
             schema.set(&format!("/properties/{field}"), described(field, self));
         }
-        let mut metadata = match (self.dialect, self.meta("ObjectMeta")) {
-            (Dialect::V2, reference) => reference,
-            (Dialect::V3, reference) => json!({"allOf": [reference]}),
-        };
-        metadata.set("/description", METADATA);
+        let metadata = self.meta_with("ObjectMeta", METADATA);
         schema.set("/properties/metadata", metadata);
     }
 
@@ -347,7 +362,7 @@ fn reduce(schema: &mut Value) {
     let Some(map) = schema.as_object_mut() else {
         return;
     };
-    for key in ["allOf", "anyOf", "oneOf", "not"] {
+    for key in ["allOf", "anyOf", "oneOf", "not", "default"] {
         map.remove(key);
     }
     let is_open = map
@@ -373,6 +388,14 @@ fn reduce(schema: &mut Value) {
         if let Some(child) = map.get_mut(key) {
             reduce(child);
         }
+    }
+}
+
+/// Names the fields that lists may be selected by.
+fn select(definition: &mut Value, fields: &[SmolStr]) {
+    if !fields.is_empty() {
+        let fields: Vec<Value> = fields.iter().map(|field| json!({"fieldPath": field})).collect();
+        definition.set("/x-kubernetes-selectable-fields", fields);
     }
 }
 

@@ -20,6 +20,8 @@ pub(super) struct Operation {
     pub(super) method: &'static str,
     /// `x-kubernetes-action`; empty for what is about no kind.
     pub(super) action: &'static str,
+    /// The action whose parameters it has: of custom resources not always its own.
+    pub(super) parameters: &'static str,
     /// What else tells which parameters it has.
     pub(super) also: Vec<&'static str>,
     pub(super) tag: String,
@@ -40,6 +42,7 @@ impl Operation {
         Self {
             method: "get",
             action: "",
+            parameters: "",
             also: Vec::new(),
             tag: tag.to_owned(),
             id: id.to_owned(),
@@ -53,7 +56,7 @@ impl Operation {
     }
 
     fn sorted(&self, path: &str, named: &str, dialect: Dialect) -> Vec<Sorted> {
-        let mut actions = vec![self.action];
+        let mut actions = vec![self.parameters];
         actions.extend(&self.also);
         if !matches!(self.action, "connect" | "") {
             actions.push("any");

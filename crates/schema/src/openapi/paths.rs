@@ -21,9 +21,9 @@ const PATCHES: [&str; 4] = [
 /// Custom resources know neither protobuf nor strategic merge; kubectl reads here which patch it may send.
 const CUSTOM: [&str; 2] = ["application/json", "application/yaml"];
 const CUSTOM_PATCHES: [&str; 3] = [
-    "application/apply-patch+yaml",
     "application/json-patch+json",
     "application/merge-patch+json",
+    "application/apply-patch+yaml",
 ];
 /// The kinds whose deletion answers with the object that it deleted.
 const RETURNED: [&str; 16] = [
@@ -172,6 +172,11 @@ impl Maker<'_> {
         Operation {
             method,
             action,
+            parameters: if (action, is_custom) == ("get", true) {
+                "read"
+            } else {
+                action
+            },
             also: Vec::new(),
             tag: format!("{}_{}", group_name(&kind.group), kind.version),
             id,
@@ -212,11 +217,14 @@ impl Maker<'_> {
         }
         if self.has("deletecollection") {
             let id = self.id("delete", "Collection", "");
-            let options = definitions.meta("DeleteOptions");
-            all.push(Operation {
-                body: Some(options).filter(|_| !self.is_custom()),
-                ..self.operation("delete", "deletecollection", id, definitions.meta("Status"))
-            });
+            let status = definitions.meta("Status");
+            let mut operation = self.operation("delete", "deletecollection", id, status);
+            if self.is_custom() {
+                operation.parameters = "list";
+            } else {
+                operation.body = Some(definitions.meta("DeleteOptions"));
+            }
+            all.push(operation);
         }
         all
     }
@@ -399,7 +407,7 @@ pub(super) fn group_name(group: &str) -> String {
         return "core".to_owned();
     }
     let short = group.strip_suffix(".k8s.io").unwrap_or(group);
-    let mut parts = short.split('.');
+    let mut parts = short.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |name, part| name + &capital(part))
 }
