@@ -2,59 +2,59 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// How many entries there may be before those that nobody uses are looked for.
-const FEW: usize = 32;
-
-/// Values by what they were made from, each for as long as anybody uses it. Holds as many as are in use, and
-/// at most as many entries again whose values are gone.
+/// A bounded cache: what was used least lately makes room. Owned by whoever compiles; empty until used.
 #[derive(Debug)]
-pub struct Shared<K, V> {
+pub struct Cache<K, V> {
+    most: usize,
     kept: Mutex<Kept<K, V>>,
 }
 
-#[derive(Debug)]
-struct Kept<K, V> {
-    values: HashMap<K, Weak<V>>,
-    /// How many entries there are when those without a value are dropped next.
-    full: usize,
-}
+/// A clock that counts uses, and the values with the time of their last use.
+type Kept<K, V> = (u64, HashMap<K, (u64, Arc<V>)>);
 
-impl<K: Eq + Hash + Clone, V> Default for Shared<K, V> {
-    fn default() -> Self {
-        let kept = Kept {
-            values: HashMap::new(),
-            full: FEW,
-        };
+impl<K: Eq + Hash + Clone, V> Cache<K, V> {
+    /// A cache of at most `most` values.
+    pub fn new(most: usize) -> Self {
         Self {
-            kept: Mutex::new(kept),
+            most,
+            kept: Mutex::new((0, HashMap::new())),
         }
     }
-}
 
-impl<K: Eq + Hash + Clone, V> Shared<K, V> {
-    /// The value of a key, made if nobody has it. Two that ask at once may both make it; one is kept.
+    /// The value of a key, made if it is not there. Two that ask at once may both make it; one is kept.
     pub fn find_or_insert(&self, key: &K, make: impl FnOnce() -> V) -> Arc<V> {
         if let Some(found) = self.find(key) {
             return found;
         }
         let made = Arc::new(make());
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = kept.values.get(key).and_then(Weak::upgrade) {
-            return found;
+        let mut guard = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let (clock, kept) = &mut *guard;
+        *clock += 1;
+        let now = *clock;
+        if kept.len() >= self.most
+            && !kept.contains_key(key)
+            && let Some(oldest) = kept
+                .iter()
+                .min_by_key(|(_, (used, _))| *used)
+                .map(|(key, _)| key.clone())
+        {
+            kept.remove(&oldest);
         }
-        if kept.values.len() >= kept.full {
-            kept.values.retain(|_, value| value.strong_count() > 0);
-            kept.full = (kept.values.len() * 2).max(FEW);
-        }
-        kept.values.insert(key.clone(), Arc::downgrade(&made));
-        made
+        let entry = kept.entry(key.clone()).or_insert((now, made));
+        Arc::clone(&entry.1)
     }
 
     fn find(&self, key: &K) -> Option<Arc<V>> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.values.get(key).and_then(Weak::upgrade)
+        let mut guard = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let (clock, kept) = &mut *guard;
+        *clock += 1;
+        let now = *clock;
+        kept.get_mut(key).map(|(used, value)| {
+            *used = now;
+            Arc::clone(value)
+        })
     }
 }
 
@@ -63,16 +63,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keeps_what_is_in_use_and_forgets_the_rest() {
-        let shared = Shared::default();
-        let one = shared.find_or_insert(&0, || "one".to_owned());
-        assert_eq!(*shared.find_or_insert(&0, || "never".to_owned()), "one");
-        for key in 1..1000 {
-            shared.find_or_insert(&key, || "gone".to_owned());
-        }
-        assert!(shared.kept.lock().unwrap().values.len() <= FEW + 1);
-        assert_eq!(*shared.find_or_insert(&0, || "never".to_owned()), "one");
-        drop(one);
-        assert_eq!(*shared.find_or_insert(&0, || "again".to_owned()), "again");
+    fn forgets_what_was_used_least_lately() {
+        let cache = Cache::new(2);
+        assert_eq!(*cache.find_or_insert(&1, || "one"), "one");
+        cache.find_or_insert(&2, || "two");
+        cache.find_or_insert(&1, || "never");
+        cache.find_or_insert(&3, || "three");
+        assert_eq!(*cache.find_or_insert(&1, || "again"), "one");
+        assert_eq!(*cache.find_or_insert(&2, || "again"), "again");
     }
 }

@@ -19,6 +19,7 @@ mod plan;
 mod program;
 #[cfg(test)]
 mod recorded;
+mod shared;
 mod syntax;
 mod typing;
 mod value;
@@ -28,12 +29,13 @@ pub use admission::{
     admission_request, apply_configuration_type, json_patch_type, mutation_environment, typed_environment,
 };
 pub use bindings::Bindings;
-pub use cache::Shared;
+pub use cache::Cache;
 pub use declared::{Declared, Field, Identity, Kind, MAX_REQUEST_BYTES, Object};
 pub use environment::Environment;
 pub use escape::escape;
 pub use estimate::Estimate;
 pub use library::{Attributes, Authorizer, Decision, Library};
 pub use program::{CALL_LIMIT, CompileError, EvaluationError, Expression, Outcome, Program};
+pub use shared::Shared;
 pub use typing::Type;
 pub use value::{Fields, FieldsRef, Text, Value};
