@@ -5,6 +5,7 @@
 //! that many objects share (`body`).
 
 pub mod address;
+pub mod base64;
 mod body;
 pub mod cron;
 pub mod decode;
@@ -13,6 +14,8 @@ pub mod label;
 pub mod name;
 pub mod object;
 pub mod quantity;
+pub mod re2;
+pub mod regexp;
 pub mod resource;
 pub mod revision;
 pub mod selector;

@@ -203,42 +203,52 @@ fn status(crd: &Value, names: Names, now: &str) -> Value {
         status.set("/storedVersions", versions);
     }
     let wrong = warren_resources::custom::definition(crd).err();
-    let was_established = crd
-        .items("/status/conditions")
-        .iter()
-        .any(|condition| condition.text("/type") == "Established" && condition.text("/status") == "True");
+    let was_established = holds(crd, "Established");
+    let names_accepted = match names.conflict {
+        None => ("True", "NoConflicts", "no conflicts found".to_owned()),
+        Some((reason, message)) => ("False", reason, message),
+    };
     let established = match &wrong {
-        None if names.conflict.is_some() && !was_established => {
-            ("False", "NotAccepted", "not all names are accepted".to_owned())
+        _ if was_established => None,
+        Some(why) => Some(("False", "Installing", why.clone())),
+        None if names_accepted.0 == "False" => {
+            Some(("False", "NotAccepted", "not all names are accepted".to_owned()))
         }
-        None => (
+        None => Some((
             "True",
             "InitialNamesAccepted",
             "the initial names have been accepted".to_owned(),
-        ),
-        Some(why) => ("False", "Installing", why.clone()),
+        )),
     };
-    let conditions = [
-        match names.conflict {
-            None => (
-                "NamesAccepted",
-                "True",
-                "NoConflicts",
-                "no conflicts found".to_owned(),
-            ),
-            Some((reason, message)) => ("NamesAccepted", "False", reason, message),
-        },
-        ("Established", established.0, established.1, established.2),
-    ];
-    let old = crd.items("/status/conditions");
-    let conditions: Vec<Value> = conditions
-        .into_iter()
-        .map(|(name, holds, reason, message)| {
-            let before = old.iter().find(|c| c.text("/type") == name && c.text("/status") == holds);
-            let since = before.map_or_else(|| json!(now), |before| before.at("/lastTransitionTime").clone());
-            json!({"type": name, "status": holds, "reason": reason, "message": message, "lastTransitionTime": since})
-        })
-        .collect();
+    let mut conditions = crd.items("/status/conditions").to_vec();
+    let approval = warren_resources::custom::conformance(crd);
+    for (name, said) in [
+        ("NamesAccepted", Some(names_accepted)),
+        ("Established", established),
+        ("KubernetesAPIApprovalPolicyConformant", approval),
+    ] {
+        if let Some(said) = said {
+            say(&mut conditions, name, said, now);
+        }
+    }
     status.set("/conditions", conditions);
     status
+}
+
+/// Puts a condition among others; its time stays as long as its status does.
+fn say(conditions: &mut Vec<Value>, name: &str, (holds, reason, message): (&str, &str, String), now: &str) {
+    let said = conditions.iter_mut().find(|known| known.text("/type") == name);
+    let before = said.as_ref().filter(|before| before.text("/status") == holds);
+    let since = before.map_or_else(|| json!(now), |before| before.at("/lastTransitionTime").clone());
+    let condition = json!({"type": name, "status": holds, "reason": reason, "message": message, "lastTransitionTime": since});
+    match said {
+        Some(known) => *known = condition,
+        None => conditions.push(condition),
+    }
+}
+
+/// Whether a condition is true.
+fn holds(crd: &Value, name: &str) -> bool {
+    let mut conditions = crd.items("/status/conditions").iter();
+    conditions.any(|condition| condition.text("/type") == name && condition.text("/status") == "True")
 }

@@ -156,6 +156,31 @@ pub(crate) fn validate(object: &Value, definition: &Definition, builtin: bool) -
     errors
 }
 
+/// What is wrong with the metadata of an object that stands in a custom resource; its name may be missing.
+pub fn validate_embedded(metadata: &Value, path: &Path) -> Vec<Error> {
+    let mut errors = Vec::new();
+    let named = [("generateName", NameKind::Prefix), ("name", NameKind::Whole)];
+    for (field, kind) in named {
+        let text = metadata.field(field).as_str().unwrap_or_default();
+        if !text.is_empty() {
+            let wrong = check_name(NameRule::PathSegment, text, kind).into_iter();
+            errors.extend(wrong.map(|why| Error::invalid(&path.child(field), text, why)));
+        }
+    }
+    let own = metadata.text("/namespace");
+    if !own.is_empty() {
+        let wrong = name::dns1123_label(own).into_iter();
+        errors.extend(wrong.map(|why| Error::invalid(&path.child("namespace"), own, why)));
+    }
+    if let Some(generation) = metadata.int("/generation").filter(|generation| *generation < 0) {
+        let why = "must be greater than or equal to 0";
+        errors.push(Error::invalid(&path.child("generation"), generation, why));
+    }
+    errors.extend(freely_changed(metadata, path));
+    errors.extend(finalizers(metadata, &path.child("finalizers")));
+    errors
+}
+
 /// What is wrong with the metadata of a changed object. Upstream looks at the new object, then at the change, and
 /// the kind's own validation looks at the change again: all of it is listed.
 pub(crate) fn validate_update(new: &Value, old: &Value, builtin: bool) -> Vec<Error> {

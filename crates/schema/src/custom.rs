@@ -3,7 +3,7 @@
 //! The schema must be structural, as upstream demands; what it may not say is refused field by field. Its
 //! rules (`x-kubernetes-validations`) are evaluated by `resources`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -63,13 +63,18 @@ pub fn pattern_fault(text: &str) -> Option<String> {
 
 /// Gives a schema the fields that all objects have.
 fn embed(schema: &mut Schema) {
+    if schema.embedded {
+        return;
+    }
     let text = Ref::Inline(Arc::new(Schema::of(Type::String)));
     schema.embedded = true;
-    schema.properties.insert("apiVersion".into(), text.clone());
-    schema.properties.insert("kind".into(), text);
-    schema
-        .properties
-        .insert("metadata".into(), Ref::Named(OBJECT_META.into()));
+    let meta = Ref::Named(OBJECT_META.into());
+    let own = [("apiVersion", text.clone()), ("kind", text), ("metadata", meta)];
+    let said: BTreeMap<SmolStr, Ref> = own
+        .into_iter()
+        .filter_map(|(name, field)| Some((name.into(), schema.properties.insert(name.into(), field)?)))
+        .collect();
+    schema.restricted = (!said.is_empty()).then(|| Box::new(said));
 }
 
 #[derive(Default)]
@@ -154,7 +159,13 @@ impl Reader {
         let at = path.child("additionalProperties");
         match raw.field("additionalProperties") {
             Value::Null => {}
-            Value::Bool(true) => schema.additional = Some(Ref::Inline(Arc::new(Schema::of(Type::Any)))),
+            // Upstream drops the fields of objects that it has no schema for.
+            Value::Bool(true) => {
+                schema.additional = Some(Ref::Inline(Arc::new(Schema {
+                    preserve_unknown: place == Place::Nested,
+                    ..Schema::of(Type::Any)
+                })));
+            }
             // Unknown fields are dropped anyway.
             Value::Bool(false) => {}
             child => {

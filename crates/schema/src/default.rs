@@ -39,7 +39,10 @@ fn fill(schema: &Schema, value: &mut Value, what: Fill) {
         Value::Array(items) => {
             if let Some(element) = schema.items.as_ref().filter(|element| is_worth(element)) {
                 let element = element.get();
-                items.iter_mut().for_each(|item| fill(&element, item, what));
+                for item in items {
+                    fill_null(&element, item, what);
+                    fill(&element, item, what);
+                }
             }
         }
         _ => {}
@@ -68,6 +71,9 @@ fn fill_object(schema: &Schema, map: &mut Map<String, Value>, what: Fill) {
                 fill_field(schema, name, field, map);
             }
         }
+        for (name, field) in schema.restricted.iter().flat_map(|said| said.iter()) {
+            fill_field(schema, name, &field.get(), map);
+        }
     }
     for (name, child) in map.iter_mut() {
         let Some(field) = schema.field(name) else {
@@ -75,7 +81,26 @@ fn fill_object(schema: &Schema, map: &mut Map<String, Value>, what: Fill) {
         };
         if child.is_object() || child.is_array() {
             fill(&field.get(), child, what);
+            // What a definition says of embedded metadata besides.
+            if let Some(said) = schema.restricted.as_ref().and_then(|all| all.get(name.as_str())) {
+                fill(&said.get(), child, what);
+            }
+        } else if child.is_null() && !schema.properties.contains_key(name.as_str()) {
+            let field = field.get();
+            fill_null(&field, child, what);
+            fill(&field, child, what);
         }
+    }
+}
+
+/// A null in a list or a map that may hold none becomes the default of the elements.
+fn fill_null(schema: &Schema, value: &mut Value, what: Fill) {
+    if what == Fill::Defaults
+        && value.is_null()
+        && !schema.nullable
+        && let Some(default) = &schema.default
+    {
+        *value = default.clone();
     }
 }
 
@@ -100,7 +125,7 @@ fn fill_field(parent: &Schema, name: &SmolStr, field: &Schema, map: &mut Map<Str
 /// Whether elements can have anything to fill in.
 fn is_worth(element: &Ref) -> bool {
     match element {
-        Ref::Named(_) => true,
+        Ref::Named(_) | Ref::Lazy(_) => true,
         Ref::Inline(schema) => matches!(schema.kind, Type::Object | Type::Array | Type::Any),
     }
 }

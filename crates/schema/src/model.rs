@@ -6,6 +6,8 @@ use std::sync::Arc;
 use serde_json::Value;
 use smol_str::SmolStr;
 
+use crate::source::Source;
+
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Type {
@@ -70,6 +72,8 @@ pub enum Ref {
     Inline(Arc<Schema>),
     /// A built-in definition, such as `io.k8s.api.core.v1.PodSpec`.
     Named(SmolStr),
+    /// A version of a custom resource, compiled when first used.
+    Lazy(Arc<Source>),
 }
 
 impl Ref {
@@ -77,10 +81,18 @@ impl Ref {
     pub fn get(&self) -> Arc<Schema> {
         match self {
             Self::Inline(schema) => Arc::clone(schema),
+            Self::Lazy(source) => source.schema(),
             Self::Named(name) => {
                 crate::builtin::builtin(name).unwrap_or_else(|| Arc::new(Schema::of(Type::Any)))
             }
         }
+    }
+}
+
+impl Ref {
+    /// Whether it is a built-in definition.
+    pub fn is_builtin(&self) -> bool {
+        matches!(self, Self::Named(_))
     }
 }
 
@@ -126,6 +138,8 @@ pub struct Schema {
     pub preserve_unknown: bool,
     /// Has `apiVersion`, `kind` and `metadata` of its own.
     pub embedded: bool,
+    /// What a definition says of `metadata`, `apiVersion` and `kind` of its objects, which are the API's own.
+    pub restricted: Option<Box<BTreeMap<SmolStr, Ref>>>,
     /// `format`, such as `int32`, `byte`, `date-time`.
     pub format: Option<SmolStr>,
     /// The allowed values; empty for no restriction.
@@ -152,6 +166,7 @@ impl Schema {
             nullable: false,
             preserve_unknown: kind == Type::Any,
             embedded: false,
+            restricted: None,
             format: None,
             allowed: Box::default(),
             rules: None,

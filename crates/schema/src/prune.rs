@@ -1,6 +1,7 @@
 //! Decoding of custom resources: unknown fields are named and dropped, metadata is decoded as a built-in's.
 
 use serde_json::{Map, Value};
+use warren_apimachinery::field::{Error, Path};
 
 use crate::check::{self, Checked};
 use crate::model::{Ref, Schema, Type};
@@ -9,7 +10,7 @@ use crate::model::{Ref, Schema, Type};
 /// those that the schema does not have, then those of embedded metadata.
 pub(crate) fn prune(schema: &Schema, value: &mut Value) -> Checked {
     let mut pruning = Pruning::default();
-    pruning.node(schema, value, "");
+    pruning.node(Some(schema), value, "", Unknown::Go);
     let Pruning {
         mut metadata,
         mut pruned,
@@ -24,6 +25,13 @@ pub(crate) fn prune(schema: &Schema, value: &mut Value) -> Checked {
     metadata
 }
 
+/// What becomes of fields that the schema does not have.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unknown {
+    Go,
+    Stay,
+}
+
 #[derive(Default)]
 struct Pruning {
     /// What is wrong with the metadata.
@@ -35,18 +43,19 @@ struct Pruning {
 }
 
 impl Pruning {
-    fn node(&mut self, schema: &Schema, value: &mut Value, path: &str) {
+    fn node(&mut self, schema: Option<&Schema>, value: &mut Value, path: &str, unknown: Unknown) {
+        // A type that does not fit is validation's to refuse; upstream prunes by the schema all the same.
+        let unknown = if schema.is_some_and(|schema| schema.preserve_unknown) {
+            Unknown::Stay
+        } else {
+            unknown
+        };
         match value {
-            Value::Object(map) if matches!(schema.kind, Type::Object | Type::Any) => {
-                self.object(schema, map, path);
-            }
+            Value::Object(map) => self.object(schema, map, path, unknown),
             Value::Array(items) => {
-                let Some(element) = &schema.items else {
-                    return;
-                };
-                let element = element.get();
+                let element = schema.and_then(|schema| schema.items.as_ref()).map(Ref::get);
                 for (index, item) in items.iter_mut().enumerate() {
-                    self.node(&element, item, &format!("{path}[{index}]"));
+                    self.node(element.as_deref(), item, &format!("{path}[{index}]"), unknown);
                 }
             }
             Value::Number(number) if number.is_f64() => {
@@ -59,29 +68,43 @@ impl Pruning {
         }
     }
 
-    fn object(&mut self, schema: &Schema, map: &mut Map<String, Value>, path: &str) {
+    fn object(
+        &mut self,
+        schema: Option<&Schema>,
+        map: &mut Map<String, Value>,
+        path: &str,
+        unknown: Unknown,
+    ) {
         map.retain(|name, value| {
             let at = if path.is_empty() {
                 name.clone()
             } else {
                 format!("{path}.{name}")
             };
-            match schema.field(name) {
+            match schema.and_then(|schema| schema.field(name)) {
                 Some(Ref::Named(_)) if value.is_null() => false,
                 Some(Ref::Named(_)) => {
-                    let found = if path.is_empty() {
-                        &mut self.metadata
-                    } else {
-                        &mut self.embedded
-                    };
-                    check::check_at(&check::object_meta(), value, &at, found);
+                    self.metadata(value, &at, path.is_empty());
                     true
                 }
                 Some(field) => {
-                    self.node(&field.get(), value, &at);
+                    let field = field.get();
+                    let is_type = !path.is_empty()
+                        && schema.is_some_and(|schema| schema.embedded)
+                        && matches!(name.as_str(), "apiVersion" | "kind");
+                    if is_type && !value.is_string() {
+                        self.mistype(value, &at);
+                    }
+                    if value.is_null() && !field.nullable && field.default.is_none() && !is_free(&field) {
+                        return false;
+                    }
+                    self.node(Some(&field), value, &at, Unknown::Go);
                     true
                 }
-                None if schema.preserve_unknown || schema.kind == Type::Any => true,
+                None if unknown == Unknown::Stay => {
+                    self.node(None, value, &at, Unknown::Stay);
+                    true
+                }
                 None => {
                     self.pruned.push(at);
                     false
@@ -89,6 +112,31 @@ impl Pruning {
             }
         });
     }
+
+    fn metadata(&mut self, value: &mut Value, at: &str, is_own: bool) {
+        let schema = check::object_meta();
+        if is_own {
+            return check::check_at(&schema, value, at, &mut self.metadata);
+        }
+        let before = value.clone();
+        let mut found = Checked::default();
+        check::check_at(&schema, value, at, &mut found);
+        self.embedded.unknown.extend(found.unknown);
+        if let Some(why) = found.type_error {
+            let error = Error::invalid(&Path::new(at), before, why);
+            self.embedded.type_error.get_or_insert_with(|| error.to_string());
+        }
+    }
+
+    fn mistype(&mut self, value: &Value, at: &str) {
+        let error = Error::invalid(&Path::new(at), value.clone(), "must be a string");
+        self.embedded.type_error.get_or_insert_with(|| error.to_string());
+    }
+}
+
+/// Whether a schema stands for the values of a map of which nothing is said: upstream has none for them.
+fn is_free(schema: &Schema) -> bool {
+    schema.kind == Type::Any && !schema.preserve_unknown
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use regex::Regex;
 use serde_json::Value;
+use warren_apimachinery::re2;
 use warren_apimachinery::value::ValueExt;
 
 use crate::model::Schema;
@@ -59,7 +60,7 @@ pub struct Pattern {
 }
 
 /// How much memory one compiled pattern may take.
-const PATTERN_LIMIT: usize = 1 << 20;
+const PATTERN_LIMIT: usize = 4 << 20;
 
 impl Pattern {
     /// Takes the text of an expression.
@@ -78,22 +79,19 @@ impl Pattern {
     /// Whether `value` matches anywhere. A pattern that does not compile matches nothing; CRDs with one are
     /// refused when they are made.
     pub fn is_match(&self, value: &str) -> bool {
-        let compile = || {
-            regex::RegexBuilder::new(&self.text)
-                .size_limit(PATTERN_LIMIT)
-                .build()
-                .ok()
-        };
-        let compiled = self.compiled.get_or_init(compile);
+        let compiled = self.compiled.get_or_init(|| self.compile().ok());
         compiled.as_ref().is_some_and(|regex| regex.is_match(value))
+    }
+
+    fn compile(&self) -> Result<Regex, regex::Error> {
+        regex::RegexBuilder::new(&re2::translated(&self.text))
+            .size_limit(PATTERN_LIMIT)
+            .build()
     }
 
     /// Why the expression is none.
     pub(crate) fn fault(&self) -> Option<String> {
-        let parsed = regex::RegexBuilder::new(&self.text)
-            .size_limit(PATTERN_LIMIT)
-            .build();
-        parsed.err().map(|error| error.to_string())
+        self.compile().err().map(|error| error.to_string())
     }
 }
 

@@ -11,9 +11,8 @@ use super::internal::internal;
 use super::{formats, names, spec};
 use crate::check::{self, Errors};
 use crate::custom::CLEANUP;
+use crate::custom::approval::{self, Approval};
 use crate::table::columns;
-
-const APPROVAL: &str = "api-approved.kubernetes.io";
 
 /// The strategy of definitions of custom resources.
 pub(crate) struct CustomResourceDefinition;
@@ -94,7 +93,7 @@ impl Strategy for CustomResourceDefinition {
         spec::spec(&mut errors, &internal(object.field("spec")));
         errors.extend(accepted_names(object));
         stored_versions(&mut errors, object);
-        approval(&mut errors, object, None);
+        approved(&mut errors, object, None);
         preserves_unknown(&mut errors, object, &Value::Null);
         errors
     }
@@ -113,7 +112,7 @@ impl Strategy for CustomResourceDefinition {
         fixed("spec.names.plural", "/spec/names/plural");
         errors.extend(accepted_names(new));
         stored_versions(&mut errors, new);
-        approval(&mut errors, new, Some(old));
+        approved(&mut errors, new, Some(old));
         preserves_unknown(&mut errors, new, old);
         errors
     }
@@ -174,35 +173,26 @@ fn preserves_unknown(errors: &mut Errors, new: &Value, old: &Value) {
 }
 
 /// Groups of the community's own names need its word.
-fn approval(errors: &mut Errors, object: &Value, old: Option<&Value>) {
-    let group = object.text("/spec/group");
-    let is_protected = ["k8s.io", "kubernetes.io"]
-        .iter()
-        .any(|own| group == *own || group.ends_with(&format!(".{own}")));
-    if !is_protected {
+fn approved(errors: &mut Errors, object: &Value, old: Option<&Value>) {
+    if !approval::is_protected(object.text("/spec/group")) {
         return;
     }
     // What was let in without it may stay so.
-    let word = |object: &Value| object.at("/metadata/annotations").field(APPROVAL).clone();
+    let word = |object: &Value| {
+        object
+            .at("/metadata/annotations")
+            .field(approval::ANNOTATION)
+            .clone()
+    };
     if old.is_some_and(|old| word(old) == word(object)) {
         return;
     }
-    let path = Path::new("metadata.annotations").key(APPROVAL);
-    match object.at("/metadata/annotations").field(APPROVAL).as_str() {
-        None | Some("") => errors.push(Error::required(
-            &path,
-            format!("protected groups must have approval annotation {APPROVAL:?}, see https://github.com/kubernetes/enhancements/pull/1111"),
-        )),
-        Some(text) => {
-            let is_url = text.split_once("://").is_some_and(|(scheme, host)| !scheme.is_empty() && !host.is_empty());
-            if !is_url && !text.starts_with("unapproved") {
-                errors.push(Error::invalid(
-                    &path,
-                    text,
-                    format!("protected groups must have approval annotation {APPROVAL:?} with either a URL or a reason starting with \"unapproved\", see https://github.com/kubernetes/enhancements/pull/1111"),
-                ));
-            }
-        }
+    let path = Path::new("metadata.annotations").key(approval::ANNOTATION);
+    let found = approval::of(object);
+    match found {
+        Approval::Approved | Approval::Bypassed => {}
+        Approval::Missing => errors.push(Error::required(&path, approval::demand(found))),
+        Approval::Invalid => errors.push(Error::invalid(&path, word(object), approval::demand(found))),
     }
 }
 

@@ -2,41 +2,7 @@
 
 use serde_json::Value;
 use warren_apimachinery::value::ValueExt;
-
-/// What upstream checks, sorted; a dash in a name does not count.
-const KNOWN: [&str; 31] = [
-    "bsonobjectid",
-    "byte",
-    "cidr",
-    "creditcard",
-    "date",
-    "datetime",
-    "double",
-    "duration",
-    "email",
-    "float",
-    "hexcolor",
-    "hostname",
-    "int32",
-    "int64",
-    "ipv4",
-    "ipv6",
-    "isbn",
-    "isbn10",
-    "isbn13",
-    "k8slongname",
-    "k8sshortname",
-    "mac",
-    "password",
-    "rgbcolor",
-    "ssn",
-    "uri",
-    "uuid",
-    "uuid3",
-    "uuid4",
-    "uuid5",
-    "ip",
-];
+use warren_schema::is_checked_format;
 
 /// The formats in the schemas of a definition that nobody checks.
 pub(super) fn unknown(object: &Value) -> Vec<&str> {
@@ -51,7 +17,11 @@ pub(super) fn unknown(object: &Value) -> Vec<&str> {
 
 fn collect<'a>(found: &mut Vec<&'a str>, schema: &'a Value) {
     let format = schema.text("/format");
-    if !format.is_empty() && !KNOWN.contains(&format.replace('-', "").as_str()) {
+    let kind = match schema.field("x-kubernetes-int-or-string").as_bool() {
+        Some(true) => "",
+        _ => schema.text("/type"),
+    };
+    if !format.is_empty() && !is_checked_format(kind, format) {
         found.push(format);
     }
     for key in ["items", "additionalProperties", "not"] {

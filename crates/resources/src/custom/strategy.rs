@@ -5,19 +5,19 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 use smol_str::SmolStr;
-use warren_apimachinery::field::{Error, ErrorType, Path};
+use warren_apimachinery::field::Error;
 use warren_apimachinery::time;
 use warren_apimachinery::value::ValueExt;
 use warren_registry::strategy::{ColumnOf, DEFAULT_COLUMNS, Strategy, Traits};
-use warren_schema::Schema;
+use warren_schema::Source;
 
-use super::json_path::JsonPath;
-use super::rules;
+use super::checks::Checks;
+use super::json_path::{self, JsonPath};
+use super::{finalizers, scaled};
 
-/// See the module. Knows one version: the stored one.
+/// See the module. One for each version.
 pub(super) struct Custom {
-    schema: Arc<Schema>,
-    rules: Option<Arc<rules::Node>>,
+    checks: Checks,
     status: bool,
     columns: Vec<Printed>,
     selectable: Vec<(SmolStr, JsonPath)>,
@@ -35,63 +35,25 @@ struct Printed {
 }
 
 impl Custom {
-    pub(super) fn new(version: &Value, terminating: bool) -> Result<Self, String> {
-        let columns = version.items("/additionalPrinterColumns").iter().map(printed);
+    pub(super) fn new(version: &Value, source: Arc<Source>, terminating: bool) -> Result<Self, String> {
+        // As upstream, which prints the columns before one that makes no sense.
+        let columns = version.items("/additionalPrinterColumns").iter();
+        let columns = columns.map_while(|column| printed(column).ok()).collect();
         let selectable = version.items("/selectableFields").iter().map(|field| {
             let path = field.text("/jsonPath");
-            Ok((SmolStr::new(path.trim_start_matches('.')), JsonPath::parse(path)?))
+            Ok((
+                SmolStr::new(path.strip_prefix('.').unwrap_or(path)),
+                JsonPath::parse(path)?,
+            ))
         });
         Ok(Self {
-            schema: super::schema(version)?,
-            rules: rules::shared(version.at("/schema/openAPIV3Schema")),
+            checks: Checks::new(version, source),
             status: !version.at("/subresources/status").is_null(),
-            columns: columns.collect::<Result<_, String>>()?,
+            columns,
             selectable: selectable.collect::<Result<_, String>>()?,
             terminating,
         })
     }
-}
-
-impl Custom {
-    /// The schema, then the rules, unless the schema found what keeps rules from being evaluated.
-    fn check(&self, new: &Value, old: Option<&Value>) -> Vec<Error> {
-        let mut errors = self.schema.validate(new, &Path::root());
-        let Some(rules) = &self.rules else {
-            return errors;
-        };
-        if errors.iter().any(|error| blocks_rules(error.kind)) {
-            errors.push(Error::invalid(
-                &Path::root(),
-                Value::Null,
-                "some validation rules were not checked because the object was invalid; correct the existing errors \
-                 to complete validation",
-            ));
-        } else {
-            errors.extend(rules::evaluate(rules, new, old).errors);
-        }
-        errors
-    }
-
-    /// What the rules find wrong that was so before.
-    fn tolerated(&self, new: &Value, old: &Value) -> Vec<String> {
-        let Some(rules) = &self.rules else {
-            return Vec::new();
-        };
-        let findings = rules::evaluate(rules, new, Some(old));
-        findings.tolerated.iter().map(ToString::to_string).collect()
-    }
-}
-
-/// Whether an error of the schema may mean that values are not what expressions take them for.
-fn blocks_rules(kind: ErrorType) -> bool {
-    matches!(
-        kind,
-        ErrorType::NotSupported
-            | ErrorType::Required
-            | ErrorType::TooLong
-            | ErrorType::TooMany
-            | ErrorType::TypeInvalid
-    )
 }
 
 fn printed(column: &Value) -> Result<Printed, String> {
@@ -100,7 +62,13 @@ fn printed(column: &Value) -> Result<Printed, String> {
         name: column.text("/name").to_owned(),
         kind: column.text("/type").to_owned(),
         format: column.text("/format").to_owned(),
-        description: column.text("/description").to_owned(),
+        description: match column.text("/description") {
+            "" => format!(
+                "Custom resource definition column (in JSONPath format): {}",
+                column.text("/jsonPath")
+            ),
+            own => own.to_owned(),
+        },
         priority: u8::try_from(priority).unwrap_or(u8::MAX),
         path: JsonPath::parse(column.text("/jsonPath"))?,
     })
@@ -122,30 +90,31 @@ impl Strategy for Custom {
     }
 
     fn validate(&self, object: &Value) -> Vec<Error> {
-        self.check(object, None)
+        self.checks.create(object)
     }
 
     fn validate_replacement(&self, new: &Value, old: &Value) -> Vec<Error> {
-        self.check(new, Some(old))
+        self.checks.replace(new, old)
     }
 
     fn validate_status_update(&self, new: &Value, old: &Value) -> Vec<Error> {
-        self.check(new, Some(old))
+        self.checks.status(new, old)
     }
 
     fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
-        old.map(|old| self.tolerated(new, old)).unwrap_or_default()
+        let mut warnings = finalizers::warnings(new, old);
+        warnings.extend(old.into_iter().flat_map(|old| self.checks.tolerated(new, old)));
+        warnings
     }
 
     fn status_warnings(&self, new: &Value, old: &Value) -> Vec<String> {
-        self.tolerated(new, old)
+        self.checks.tolerated(new, old)
     }
 
     fn fields(&self, object: &Value) -> Box<[(SmolStr, SmolStr)]> {
         let text = |path: &JsonPath| match path.first(object) {
-            Some(Value::String(text)) => SmolStr::new(text),
-            Some(value) => SmolStr::from(value.to_string()),
-            None => SmolStr::default(),
+            Some(found) if !found.value().is_null() => SmolStr::from(scaled::in_go(found.value())),
+            _ => SmolStr::default(),
         };
         self.selectable
             .iter()
@@ -183,12 +152,31 @@ impl Strategy for Custom {
             cells.push(age(object.at("/metadata/creationTimestamp"), now));
         }
         cells.extend(self.columns.iter().map(|column| match column.path.first(object) {
+            Some(found) => cell(&column.kind, found.value(), now),
             None => Value::Null,
-            Some(found) if column.kind == "date" => age(found, now),
-            Some(found) if column.kind == "string" && !found.is_string() => Value::String(found.to_string()),
-            Some(found) => found.clone(),
         }));
         cells
+    }
+}
+
+/// A value as a column of a type shows it; nothing where it is of another type.
+fn cell(kind: &str, found: &Value, now: Timestamp) -> Value {
+    match (kind, found) {
+        ("string", found) => json_path::printed(found).into(),
+        #[expect(clippy::cast_possible_truncation, reason = "as Go converts a float")]
+        ("integer", Value::Number(number)) => {
+            let whole = number
+                .as_i64()
+                .or_else(|| number.as_f64().map(|number| number as i64));
+            whole.into()
+        }
+        ("number", Value::Number(_)) | ("boolean", Value::Bool(_)) => found.clone(),
+        ("date", Value::String(text)) if matches!(text.as_str(), "" | "null") => "<unknown>".into(),
+        ("date", Value::String(text)) => match time::parse(text) {
+            Ok(then) => time::age(then, now).into(),
+            Err(_) => "<invalid>".into(),
+        },
+        _ => Value::Null,
     }
 }
 

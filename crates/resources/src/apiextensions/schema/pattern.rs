@@ -1,7 +1,12 @@
 //! What Go's regular expressions say of a pattern that is none.
 
+use warren_apimachinery::re2;
+
 /// The fault of a pattern, if it has one.
 pub(super) fn fault(pattern: &str) -> Option<String> {
+    if let Some(repeat) = re2::excessive_repeat(pattern) {
+        return Some(format!("error parsing regexp: invalid repeat count: `{repeat}`"));
+    }
     let fault = warren_schema::pattern_fault(pattern)?;
     Some(in_gos_words(pattern).unwrap_or(fault))
 }

@@ -1,9 +1,12 @@
 //! The rules of an object, in upstream's order, within upstream's budget.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::value::ValueExt;
 use warren_cel::{Bindings, EvaluationError};
+use warren_schema::{Kept, Schema};
 
 use super::compile::Compiled;
 use super::message;
@@ -21,56 +24,71 @@ pub(in crate::custom) struct Findings {
     pub(in crate::custom) tolerated: Vec<Error>,
 }
 
-/// Evaluates the rules on an object, `old` what it was before.
-pub(in crate::custom) fn evaluate(node: &Node, new: &Value, old: Option<&Value>) -> Findings {
-    let mut run = Evaluation {
-        findings: Findings::default(),
-        left: BUDGET,
-    };
-    let kept = Kept {
-        current: old.map(|old| (new, old)),
+/// Evaluates the rules on an object, `old` what it was before; what was wrong before and has not changed by `schema`
+/// is tolerated.
+pub(in crate::custom) fn evaluate(
+    node: &Node,
+    schema: &Arc<Schema>,
+    new: &Value,
+    old: Option<&Value>,
+) -> Findings {
+    let known = Known {
+        current: old.map(|old| Kept::new(new, old, Arc::clone(schema))),
         parent: None,
         is_root: true,
     };
+    let mut run = Evaluation::within(BUDGET);
     // A budget that ran out ends all; it is among the errors.
-    let _ = run.node(node, &Path::root(), new, old, kept);
+    let _ = run.node(node, &Path::root(), new, old, &known);
     run.findings
 }
 
+/// The errors of a value that stands by itself at `path`, such as a default, and what is `left` of a budget.
+pub(crate) fn evaluate_value(
+    node: &Node,
+    path: &Path,
+    new: &Value,
+    old: Option<&Value>,
+    left: &mut u64,
+) -> Vec<Error> {
+    let mut run = Evaluation::within(*left);
+    let _ = run.node(node, path, new, old, &Known::default());
+    *left = run.left;
+    run.findings.errors
+}
+
 /// What a value was before, for the tolerance of what has not changed.
-#[derive(Clone, Copy)]
-struct Kept<'v> {
-    current: Option<(&'v Value, &'v Value)>,
+#[derive(Clone, Default)]
+struct Known<'v> {
+    current: Option<Kept<'v>>,
     /// The nearest value above that is known from before.
-    parent: Option<(&'v Value, &'v Value)>,
+    parent: Option<Kept<'v>>,
     is_root: bool,
 }
 
-impl<'v> Kept<'v> {
-    fn is_unchanged(self) -> bool {
-        let pair = self.current.or(self.parent);
-        pair.is_some_and(|(new, old)| new == old)
+impl<'v> Known<'v> {
+    fn is_unchanged(&self) -> bool {
+        let kept = self.current.as_ref().or(self.parent.as_ref());
+        kept.is_some_and(Kept::is_unchanged)
     }
 
-    fn below(
-        self,
-        key: Option<&str>,
-        new: &'v Value,
-        find: impl FnOnce(&'v Value) -> Option<&'v Value>,
-    ) -> Self {
-        let Some((_, old)) = self.current else {
-            return self;
-        };
-        if self.is_root && matches!(key, Some("apiVersion" | "kind")) {
-            return Self {
-                current: None,
-                parent: None,
-                is_root: false,
-            };
+    fn key(&self, name: &str) -> Self {
+        if self.is_root && matches!(name, "apiVersion" | "kind") {
+            return Self::default();
         }
+        self.below(|kept| kept.key(name))
+    }
+
+    fn below(&self, find: impl FnOnce(&Kept<'v>) -> Option<Kept<'v>>) -> Self {
+        let Some(current) = &self.current else {
+            return Self {
+                is_root: false,
+                ..self.clone()
+            };
+        };
         Self {
-            current: find(old).map(|old| (new, old)),
-            parent: self.current,
+            current: find(current),
+            parent: Some(current.clone()),
             is_root: false,
         }
     }
@@ -87,17 +105,24 @@ struct Evaluation {
 }
 
 impl Evaluation {
-    fn node(&mut self, node: &Node, path: &Path, new: &Value, old: Option<&Value>, kept: Kept<'_>) -> Step {
+    fn within(left: u64) -> Self {
+        Self {
+            findings: Findings::default(),
+            left,
+        }
+    }
+
+    fn node(&mut self, node: &Node, path: &Path, new: &Value, old: Option<&Value>, kept: &Known<'_>) -> Step {
         if new.is_null() {
             return Ok(());
         }
         self.rules(node, path, new, old.filter(|old| !old.is_null()), kept)?;
         for part in &node.all_of {
-            let kept = Kept {
+            let kept = Known {
                 current: None,
-                ..kept
+                ..kept.clone()
             };
-            self.node(part, path, new, old, kept)?;
+            self.node(part, path, new, old, &kept)?;
         }
         match new {
             Value::Object(_) => self.fields(node, path, new, old, kept),
@@ -106,19 +131,24 @@ impl Evaluation {
         }
     }
 
-    fn fields(&mut self, node: &Node, path: &Path, new: &Value, old: Option<&Value>, kept: Kept<'_>) -> Step {
+    fn fields(
+        &mut self,
+        node: &Node,
+        path: &Path,
+        new: &Value,
+        old: Option<&Value>,
+        kept: &Known<'_>,
+    ) -> Step {
         if let Some(additional) = &node.additional {
             for (name, value) in new.as_object().into_iter().flatten() {
                 let before = old.and_then(|old| old.get(name));
-                let kept = kept.below(Some(name), value, |old| old.get(name));
-                self.node(additional, &path.key(name), value, before, kept)?;
+                self.node(additional, &path.key(name), value, before, &kept.key(name))?;
             }
         }
         for (name, child) in &node.properties {
             let Some(value) = new.get(name) else { continue };
             let before = old.and_then(|old| old.get(name));
-            let kept = kept.below(Some(name), value, |old| old.get(name));
-            self.node(child, &path.child(name), value, before, kept)?;
+            self.node(child, &path.child(name), value, before, &kept.key(name))?;
         }
         Ok(())
     }
@@ -129,20 +159,27 @@ impl Evaluation {
         path: &Path,
         items: &[Value],
         old: Option<&Value>,
-        kept: Kept<'_>,
+        kept: &Known<'_>,
     ) -> Step {
         let Some(element) = &node.items else {
             return Ok(());
         };
         for (at, item) in items.iter().enumerate() {
             let before = old.and_then(|old| same(node, item, old));
-            let kept = kept.below(None, item, |old| same(node, item, old));
-            self.node(element, &path.index(at), item, before, kept)?;
+            let kept = kept.below(|list| list.index(at));
+            self.node(element, &path.index(at), item, before, &kept)?;
         }
         Ok(())
     }
 
-    fn rules(&mut self, node: &Node, path: &Path, new: &Value, old: Option<&Value>, kept: Kept<'_>) -> Step {
+    fn rules(
+        &mut self,
+        node: &Node,
+        path: &Path,
+        new: &Value,
+        old: Option<&Value>,
+        kept: &Known<'_>,
+    ) -> Step {
         if node.rules.is_empty() {
             return Ok(());
         }
@@ -188,7 +225,7 @@ impl Evaluation {
         (rule, compiled): (&Rule, &Compiled),
         (path, new): (&Path, &Value),
         bindings: &Bindings<'_>,
-        kept: Kept<'_>,
+        kept: &Known<'_>,
     ) -> Step {
         let mut refuse = |why: String| {
             self.findings

@@ -9,7 +9,7 @@ use warren_cel::{Declared, Kind, escape};
 use super::compile::{Compiled, Expressions};
 
 /// A schema with rules, or with some below it.
-pub(in crate::custom) struct Node {
+pub(crate) struct Node {
     pub(super) declared: Option<Arc<Declared>>,
     /// `type` of the schema, which upstream shows for a value.
     pub(super) kind: String,
@@ -33,9 +33,14 @@ pub(super) struct Rule {
 
 impl Node {
     /// Of a whole custom resource.
-    pub(super) fn of_root(schema: &Value) -> Option<Self> {
+    pub(in crate::custom) fn of_root(schema: &Value) -> Option<Self> {
         let declared = Declared::of_schema(schema, true);
         Self::of(schema, schema, declared)
+    }
+
+    /// Of a value that stands by itself; `is_object` where it has metadata of its own.
+    pub(crate) fn of_value(schema: &Value, is_object: bool) -> Option<Self> {
+        Self::of(schema, schema, Declared::of_schema(schema, is_object))
     }
 
     /// `validations` is the schema that has the rules: `schema` itself, or what stands in its `allOf`.
