@@ -1,17 +1,31 @@
-//! Authorisation: members of `system:masters` may do everything; for all others RBAC decides.
+//! Authorisation: members of `system:masters` may do everything; nodes what is theirs; for the rest RBAC decides.
 
 use warren_apimachinery::{GroupResource, Status, UserInfo};
 use warren_rbac::{Attributes, Decision, MASTERS};
 use warren_storage::Snapshot;
 
 use crate::guard::Guard;
+use crate::{node, node_authorizer};
 
 /// May `user` do this, and why?
 pub(crate) fn decide(guard: &Guard, now: &Snapshot, user: &UserInfo, asked: &Attributes<'_>) -> Decision {
     if is_master(user) {
         return Decision::Allow(String::new());
     }
-    guard.indexed(now).index.decide(user, asked)
+    let of_node = node::name_of(user).map(|node| node_authorizer::decide(now, node, asked));
+    let reason = match of_node {
+        Some(Decision::NoOpinion(reason)) => reason,
+        Some(allowed) => return allowed,
+        None => String::new(),
+    };
+    match guard.indexed(now).index.decide(user, asked) {
+        Decision::NoOpinion(other) => {
+            let reasons = [reason, other];
+            let said: Vec<String> = reasons.into_iter().filter(|reason| !reason.is_empty()).collect();
+            Decision::NoOpinion(said.join("\n"))
+        }
+        allowed => allowed,
+    }
 }
 
 /// The same as an answer: 403 in upstream's words.

@@ -1,10 +1,11 @@
 //! `Guard`: what one cluster keeps to decide who may do what: its keys, and its index of bindings.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, OnceLock};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
 use warren_apimachinery::{Status, UserInfo};
 use warren_pki::{Authority, Claims, Named, PkiError, Private, TokenSigner};
 use warren_registry::TokenIssuer;
@@ -12,15 +13,20 @@ use warren_registry::token::{IssuedToken, TokenClaims};
 use warren_storage::Snapshot;
 
 use crate::ISSUER;
-use crate::admission::{Hooks, Policies, QuotaTurns};
+use crate::admission::{AdmissionSettings, Hooks, Policies, QuotaTurns, Readings};
 use crate::authentication::Authenticators;
+use crate::conversion;
 use crate::outbound::Outbound;
 use crate::shared::{Indexed, Shared};
+use crate::webhook_metrics::WebhookMetrics;
 
 /// Tokens of pods that are asked for with this lifetime live a year, so that programs which never read their token
 /// anew keep working.
 const EXTENDED_SECONDS: i64 = 3607;
 const YEAR: i64 = 365 * 24 * 60 * 60;
+
+/// What admission does unless somebody says otherwise: one for all clusters.
+static UPSTREAMS: LazyLock<Arc<AdmissionSettings>> = LazyLock::new(Arc::default);
 
 /// The secrets of one cluster.
 pub struct Keys {
@@ -51,12 +57,20 @@ pub struct Guard {
     fixed_tokens: HashMap<[u8; 32], UserInfo>,
     /// Whose turn it is to spend a namespace's quotas.
     pub(crate) quota_turns: QuotaTurns,
+    /// What was read of objects that quotas measure; dropped by `rest`.
+    pub(crate) quota_readings: Readings,
+    /// How many conversions webhooks may be asked for at a time.
+    pub(crate) conversions: Semaphore,
     /// The index that was last asked; replaced when roles or bindings changed, dropped by `rest`.
     index: ArcSwapOption<Indexed>,
     /// What pods of any namespace may ask of their node, whatever its labels say.
     standard: ArcSwapOption<PodSecurityFloor>,
+    /// Which admission plugins run, and how.
+    admission: ArcSwap<AdmissionSettings>,
     /// The webhooks that were last asked; replaced when configurations changed, dropped by `rest`.
     hooks: ArcSwapOption<Hooks>,
+    /// Made with the first call of a webhook.
+    webhook_metrics: OnceLock<Box<WebhookMetrics>>,
     /// The same of policies.
     policies: ArcSwapOption<Policies>,
 }
@@ -80,9 +94,13 @@ impl Guard {
             authenticators,
             fixed_tokens: fixed.collect(),
             quota_turns: QuotaTurns::default(),
+            quota_readings: Readings::default(),
+            conversions: Semaphore::new(conversion::AT_ONCE),
             index: ArcSwapOption::empty(),
             standard: ArcSwapOption::empty(),
+            admission: ArcSwap::new(Arc::clone(&UPSTREAMS)),
             hooks: ArcSwapOption::empty(),
+            webhook_metrics: OnceLock::new(),
             policies: ArcSwapOption::empty(),
         })
     }
@@ -107,11 +125,21 @@ impl Guard {
         self.standard.load().as_deref().copied()
     }
 
+    /// From now on admission works by these settings; the floor of pods stays.
+    pub fn set_admission(&self, settings: Arc<AdmissionSettings>) {
+        self.admission.store(settings);
+    }
+
+    pub(crate) fn admission(&self) -> Arc<AdmissionSettings> {
+        self.admission.load_full()
+    }
+
     /// Forgets what can be made again: called when the cluster falls idle.
     pub fn rest(&self) {
         self.index.store(None);
         self.hooks.store(None);
         self.policies.store(None);
+        self.quota_readings.clear();
     }
 
     /// The index of a state of this cluster.
@@ -148,6 +176,15 @@ impl Guard {
         let policies = Policies::of(now);
         self.policies.store(Some(Arc::clone(&policies)));
         Some(policies)
+    }
+
+    /// What was counted of the cluster's calls of webhooks; `None` where there were none.
+    pub fn webhook_calls(&self) -> Option<&WebhookMetrics> {
+        self.webhook_metrics.get().map(|metrics| &**metrics)
+    }
+
+    pub(crate) fn webhook_metrics(&self) -> &WebhookMetrics {
+        self.webhook_metrics.get_or_init(Box::default)
     }
 
     /// How servers that tenants name are reached; `None` where nobody provides it.

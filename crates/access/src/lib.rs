@@ -8,20 +8,25 @@ mod admission;
 mod authentication;
 mod authorization;
 pub mod bootstrap;
+pub mod conversion;
 mod facts;
 mod guard;
 mod impersonation;
+mod node;
+mod node_authorizer;
 mod oidc;
 mod outbound;
 mod parsed;
+mod pod_references;
 mod review;
 mod service_account_token;
 mod shared;
 #[cfg(test)]
 mod testing;
+mod webhook_metrics;
 
 pub use access::Access;
-pub use admission::quota_status;
+pub use admission::{AdmissionConfiguration, AdmissionSettings, Plugins};
 pub use authentication::{ANONYMOUS, AUTHENTICATED, Anonymous, Authenticators, UNAUTHENTICATED};
 pub use facts::{Certificate, Impersonation, RequestFacts};
 pub use guard::{Guard, Keys, PodSecurityFloor};
@@ -33,6 +38,7 @@ pub use outbound::{Destination, Outbound, Place, Reply, Trust};
 pub use shared::Shared;
 pub use warren_pki::ClientIdentity;
 pub use warren_rbac::{Attributes, Decision};
+pub use webhook_metrics::{BUCKETS as WEBHOOK_BUCKETS, WebhookCalls, WebhookMetrics, WebhookRow};
 
 /// The issuer of service account tokens, and the audience of the API server itself.
 pub const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";

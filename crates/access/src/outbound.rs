@@ -5,7 +5,14 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
 use warren_apimachinery::ClusterId;
+use warren_apimachinery::value::ValueExt;
+
+/// The port of a Service that a configuration does not name.
+const HTTPS: u16 = 443;
 
 /// A server that a tenant named: `clientConfig` of a webhook.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -56,6 +63,34 @@ pub enum Place {
 }
 
 impl Destination {
+    /// Reads a `clientConfig`. One of a bundle that is nothing but white space trusts the machine's authorities.
+    pub fn of(config: &Value) -> Self {
+        let service = config.at("/service");
+        let place = match config.at("/url").as_str() {
+            Some(url) => Place::Url(url.to_owned()),
+            None => Place::Service {
+                namespace: service.text("/namespace").to_owned(),
+                name: service.text("/name").to_owned(),
+                port: service
+                    .int("/port")
+                    .and_then(|port| u16::try_from(port).ok())
+                    .unwrap_or(HTTPS),
+                path: service.text("/path").to_owned(),
+            },
+        };
+        let authority = STANDARD.decode(config.text("/caBundle")).unwrap_or_default();
+        let authority = String::from_utf8(authority).unwrap_or_default();
+        let authority = if authority.trim().is_empty() {
+            String::new()
+        } else {
+            authority
+        };
+        Self {
+            place,
+            trust: Trust::of_bundle(authority),
+        }
+    }
+
     /// The address as upstream's messages name it.
     pub fn url(&self) -> String {
         match &self.place {
@@ -75,6 +110,8 @@ impl Destination {
 pub struct Reply {
     /// The HTTP status code.
     pub code: u16,
+    /// `Content-Type`; empty where it does not say.
+    pub media: String,
     /// The body.
     pub body: Vec<u8>,
 }

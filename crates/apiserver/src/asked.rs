@@ -65,6 +65,10 @@ impl Asked {
                 namespace: &path.namespace,
                 name: self.selected.as_deref().unwrap_or(&path.name),
                 path: "",
+                fields: match self.verb {
+                    "list" | "watch" | "deletecollection" => self.query.text("fieldSelector"),
+                    _ => "",
+                },
             },
         }
     }

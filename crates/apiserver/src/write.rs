@@ -1,17 +1,20 @@
 //! What all writes share: the decoded body and the registry's request.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 use http::{StatusCode, header};
 use serde_json::Value;
 use warren_access::Attributes;
 use warren_apimachinery::{Decoded, Status};
 use warren_reconciler::Part;
-use warren_registry::{Request, Written};
+use warren_registry::{LONGEST_WRITE, Request, Written};
 
 use crate::answer;
 use crate::body::Body;
 use crate::content;
 use crate::cx::{Cx, Served};
+use crate::duration;
 use crate::get::is_own_kind;
 use crate::options::WriteOptions;
 
@@ -79,7 +82,17 @@ pub(crate) fn request<'a>(
         duplicate_fields: duplicates,
         json: &[],
         warnings: cx.warnings,
+        keeps: warren_registry::Keeps::StorageVersion,
+        options: &options.object,
+        deadline: deadline(cx),
     }
+}
+
+/// When the client stops waiting: by its own word, but never later than upstream's longest write.
+fn deadline(cx: &Cx<'_>) -> Instant {
+    let asked = cx.query.value("timeout").and_then(duration::parse);
+    let asked = asked.filter(|timeout| !timeout.is_zero()).unwrap_or(LONGEST_WRITE);
+    Instant::now() + asked.min(LONGEST_WRITE)
 }
 
 /// An apply, and a PUT of some kinds, makes what is not there: who does that must be allowed to create, too.
@@ -110,6 +123,7 @@ pub(crate) fn authorize_create(cx: &Cx<'_>, served: &Served<'_>) -> Result<(), S
             namespace: &path.namespace,
             name: &path.name,
             path: "",
+            fields: "",
         },
     )
 }
@@ -130,7 +144,7 @@ pub(crate) fn written(
         StatusCode::OK
     };
     if is_own_kind(part) {
-        return answer::encoded(written.object.bytes().clone(), cx.accepted()?.encoding, code);
+        return answer::encoded(written.object.bytes(), cx.accepted()?.encoding, code);
     }
     answer::object(cx, served, &written.object, code)
 }

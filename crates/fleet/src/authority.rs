@@ -65,7 +65,12 @@ impl Authority for FleetAuthority {
 
 impl QuotaUsage for FleetAuthority {
     fn status(&self, cluster: &ClusterId, quota: &Value) -> Option<Value> {
-        let snapshot = self.tenant(cluster)?.store().snapshot();
-        Some(warren_access::quota_status(&snapshot, quota))
+        let tenant = self.tenant(cluster)?;
+        let now = tenant.registry().now();
+        Some(
+            tenant
+                .guard()
+                .quota_status(&tenant.store().snapshot(), quota, now),
+        )
     }
 }

@@ -12,7 +12,7 @@ use rcgen::{
 use rustls::pki_types::CertificateDer;
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::cri_attributes::ParsedCriAttribute;
-use x509_parser::prelude::FromDer;
+use x509_parser::prelude::{FromDer, X509Name};
 
 use crate::error::PkiError;
 use crate::issued::{Issued, pem};
@@ -198,20 +198,33 @@ fn request_der(pem: &str) -> Result<Vec<u8>, PkiError> {
 /// The organisations in the subject of a certificate signing request as the API carries it (base64 of PEM); none
 /// when it cannot be read.
 pub fn requested_organisations(request: &str) -> Vec<String> {
+    let names = of_subject(request, |subject| {
+        let names = subject.iter_organization();
+        names
+            .filter_map(|name| name.as_str().ok().map(str::to_owned))
+            .collect()
+    });
+    names.unwrap_or_default()
+}
+
+/// The common name in the subject of a certificate signing request as the API carries it (base64 of PEM).
+pub fn requested_common_name(request: &str) -> Option<String> {
+    let names: Vec<String> = of_subject(request, |subject| {
+        let names = subject.iter_common_name();
+        names
+            .filter_map(|name| name.as_str().ok().map(str::to_owned))
+            .collect()
+    })?;
+    // Of several the last counts, as in Go.
+    names.into_iter().last()
+}
+
+fn of_subject<T>(request: &str, read: impl FnOnce(&X509Name<'_>) -> T) -> Option<T> {
     use base64::Engine;
-    let read = || {
-        let pem = base64::engine::general_purpose::STANDARD.decode(request).ok()?;
-        let der = request_der(&String::from_utf8(pem).ok()?).ok()?;
-        let (_, parsed) = X509CertificationRequest::from_der(&der).ok()?;
-        let subject = &parsed.certification_request_info.subject;
-        Some(
-            subject
-                .iter_organization()
-                .filter_map(|name| name.as_str().ok().map(str::to_owned))
-                .collect(),
-        )
-    };
-    read().unwrap_or_default()
+    let pem = base64::engine::general_purpose::STANDARD.decode(request).ok()?;
+    let der = request_der(&String::from_utf8(pem).ok()?).ok()?;
+    let (_, parsed) = X509CertificationRequest::from_der(&der).ok()?;
+    Some(read(&parsed.certification_request_info.subject))
 }
 
 /// The `subjectAltName` extension that a request asks for, byte for byte.

@@ -15,8 +15,9 @@ mod outgoing;
 mod server;
 mod subject;
 mod token;
+mod verifier;
 
-pub use authority::{Authority, SigningRequest, requested_organisations};
+pub use authority::{Authority, SigningRequest, requested_common_name, requested_organisations};
 pub use client::ClientIdentity;
 pub use error::PkiError;
 pub use issued::Issued;

@@ -6,11 +6,12 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 
 use crate::error::PkiError;
 use crate::issued::Issued;
 use crate::server::provider;
+use crate::verifier::Verifier;
 
 /// Speaks to servers that `authorities` (PEM) vouch for; the system's authorities when it is empty.
 ///
@@ -29,7 +30,9 @@ pub fn outgoing(authorities: Option<&str>, identity: Option<&Issued>) -> Result<
         .with_safe_default_protocol_versions()
         .map_err(PkiError::Tls)?;
     let builder = match authorities {
-        Some(authorities) => builder.with_root_certificates(roots(authorities)?),
+        Some(authorities) => builder
+            .dangerous()
+            .with_custom_certificate_verifier(Verifier::of(roots(authorities)?)?),
         None => builder
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(Anyone(provider()))),
@@ -48,18 +51,13 @@ pub fn outgoing(authorities: Option<&str>, identity: Option<&Issued>) -> Result<
     Ok(Arc::new(config))
 }
 
-fn roots(authorities: &str) -> Result<RootCertStore, PkiError> {
-    let mut roots = RootCertStore::empty();
-    let certificates = match authorities.is_empty() {
-        true => rustls_native_certs::load_native_certs().certs,
+fn roots(authorities: &str) -> Result<Vec<CertificateDer<'static>>, PkiError> {
+    match authorities.is_empty() {
+        true => Ok(rustls_native_certs::load_native_certs().certs),
         false => CertificateDer::pem_slice_iter(authorities.as_bytes())
             .collect::<Result<Vec<_>, _>>()
-            .map_err(|_| PkiError::Certificate)?,
-    };
-    if roots.add_parsable_certificates(certificates).0 == 0 {
-        return Err(PkiError::Certificate);
+            .map_err(|_| PkiError::Certificate),
     }
-    Ok(roots)
 }
 
 /// Takes any certificate, but wants proof that the server has its key: `insecureSkipTLSVerify`.

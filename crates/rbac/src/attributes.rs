@@ -22,6 +22,8 @@ pub struct Attributes<'a> {
     pub name: &'a str,
     /// The path of a request that is not for a resource; else empty.
     pub path: &'a str,
+    /// The field selector of a collection, as it was asked; no rule looks at it, but nodes are let in by it.
+    pub fields: &'a str,
 }
 
 impl<'a> Attributes<'a> {

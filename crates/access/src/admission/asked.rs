@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde_json::Value;
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{GroupResource, Object, ObjectKey, Resource, Status, UserInfo};
-use warren_registry::Warnings;
 use warren_registry::admission::{AdmissionRequest, Operation};
+use warren_registry::{Catalogue, Warnings};
 use warren_storage::Snapshot;
 
+use super::AdmissionSettings;
 use crate::guard::Guard;
 
 /// The write that is asked for, and the state it meets.
@@ -23,6 +25,13 @@ pub(crate) struct Asked<'a> {
     pub(crate) subresource: &'a str,
     pub(crate) old: Option<&'a Value>,
     pub(crate) warnings: &'a Warnings,
+    /// Nothing will be kept.
+    pub(crate) dry_run: bool,
+    pub(crate) settings: Arc<AdmissionSettings>,
+    /// When the write was asked for.
+    pub(crate) now: Timestamp,
+    /// The kinds that are served.
+    pub(crate) catalogue: Arc<Catalogue>,
     /// For names that are made up.
     pub(crate) random: u64,
 }
@@ -39,6 +48,10 @@ impl<'a> Asked<'a> {
             subresource: request.subresource.unwrap_or_default(),
             old: request.old,
             warnings: request.warnings,
+            dry_run: request.dry_run,
+            settings: guard.admission(),
+            now: request.registry.now(),
+            catalogue: request.registry.catalogue(),
             random: uuid::Uuid::new_v4().as_u64_pair().0,
         }
     }

@@ -39,18 +39,27 @@ pub(super) fn mutate(cx: &Asked<'_>, request: &mut Value) -> Result<(), Status> 
     Ok(())
 }
 
+/// CertificateSubjectRestriction.
+pub(super) fn validate_subject(cx: &Asked<'_>, request: Option<&Value>) -> Result<(), Status> {
+    let is_asked = |request: &&Value| {
+        is_request(cx, Operation::Create, "") && request.text("/spec/signerName") == CLIENT_SIGNER
+    };
+    let Some(request) = request.filter(is_asked) else {
+        return Ok(());
+    };
+    let groups = warren_pki::requested_organisations(request.text("/spec/request"));
+    if !groups.iter().any(|group| group == warren_rbac::MASTERS) {
+        return Ok(());
+    }
+    let why = format!(
+        "use of {CLIENT_SIGNER} signer with {} group is not allowed",
+        warren_rbac::MASTERS
+    );
+    Err(cx.forbidden(request, why))
+}
+
 pub(super) fn validate(cx: &Asked<'_>, request: Option<&Value>) -> Result<(), Status> {
     let Some(request) = request else { return Ok(()) };
-    if is_request(cx, Operation::Create, "") && request.text("/spec/signerName") == CLIENT_SIGNER {
-        let groups = warren_pki::requested_organisations(request.text("/spec/request"));
-        if groups.iter().any(|group| group == warren_rbac::MASTERS) {
-            let why = format!(
-                "use of {CLIENT_SIGNER} signer with {} group is not allowed",
-                warren_rbac::MASTERS
-            );
-            return Err(cx.forbidden(request, why));
-        }
-    }
     let signs = is_request(cx, Operation::Update, "status")
         && cx.old.is_some_and(|old| {
             ["/status/certificate", "/status/conditions"]

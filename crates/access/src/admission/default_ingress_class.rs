@@ -1,20 +1,13 @@
 //! DefaultIngressClass: an ingress that names no class gets the default one.
 
 use serde_json::Value;
-use warren_apimachinery::resource::{INGRESSES, Scope};
+use warren_apimachinery::Status;
+use warren_apimachinery::resource::{INGRESS_CLASSES, INGRESSES};
 use warren_apimachinery::value::ValueExt;
-use warren_apimachinery::{Resource, Status};
 
 use super::Asked;
 use super::asked::default_class;
 
-const INGRESS_CLASSES: Resource = Resource {
-    group: "networking.k8s.io",
-    version: "v1",
-    kind: "IngressClass",
-    plural: "ingressclasses",
-    scope: Scope::Cluster,
-};
 const MARK: &str = "ingressclass.kubernetes.io/is-default-class";
 const LEGACY_CLASS: &str = "kubernetes.io/ingress.class";
 

@@ -10,7 +10,7 @@ use warren_apimachinery::value::ValueExt;
 
 use super::Asked;
 use super::asked::aggregate;
-use super::pod_resources::{Amounts, amounts, of_pod};
+use super::pod_resources::{Amounts, Basis, amounts, of_pod};
 
 const ANNOTATION: &str = "kubernetes.io/limit-ranger";
 
@@ -147,7 +147,10 @@ fn check_pod(limit: &Value, pod: &Value) -> Vec<String> {
             })
             .collect(),
         "Pod" => {
-            let (requests, limits) = (of_pod(pod, "requests"), of_pod(pod, "limits"));
+            let (requests, limits) = (
+                of_pod(pod, "requests", Basis::Spec),
+                of_pod(pod, "limits", Basis::Spec),
+            );
             Bounds {
                 kind: "Pod",
                 requests: &requests,

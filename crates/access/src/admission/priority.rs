@@ -101,7 +101,8 @@ fn default_class(cx: &Asked<'_>) -> Class {
         })
 }
 
-pub(super) fn validate(cx: &Asked<'_>, class: Option<&Value>) -> Result<(), Status> {
+/// What upstream's registry does, whatever plugins run.
+pub(super) fn keep_system_classes(cx: &Asked<'_>, _: Option<&Value>) -> Result<(), Status> {
     if cx.operation == Operation::Delete
         && cx.writes(&PRIORITY_CLASSES)
         && SYSTEM.contains(&cx.key.name.as_str())
@@ -109,6 +110,10 @@ pub(super) fn validate(cx: &Asked<'_>, class: Option<&Value>) -> Result<(), Stat
         let why = "this is a system priority class and cannot be deleted";
         return Err(cx.forbidden(&Value::Null, why));
     }
+    Ok(())
+}
+
+pub(super) fn validate(cx: &Asked<'_>, class: Option<&Value>) -> Result<(), Status> {
     let writes = cx.creates(&PRIORITY_CLASSES) || cx.updates(&PRIORITY_CLASSES);
     let Some(class) = class.filter(|class| writes && is_default(class)) else {
         return Ok(());

@@ -1,59 +1,70 @@
 //! RuntimeClass: a pod's overhead and placement are those of its runtime class.
 
 use serde_json::Value;
-use warren_apimachinery::resource::{PODS, Scope};
+use warren_apimachinery::Status;
+use warren_apimachinery::resource::{PODS, RUNTIME_CLASSES};
 use warren_apimachinery::value::ValueExt;
-use warren_apimachinery::{Resource, Status};
 
 use super::Asked;
-use super::service_account::push;
-
-const RUNTIME_CLASSES: Resource = Resource {
-    group: "node.k8s.io",
-    version: "v1",
-    kind: "RuntimeClass",
-    plural: "runtimeclasses",
-    scope: Scope::Cluster,
-};
+use super::pod_resources::amounts;
+use super::tolerations::merge;
 
 const UNDEFINED: &str = "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead";
+const OTHER: &str = "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead";
 
 pub(super) fn mutate(cx: &Asked<'_>, pod: &mut Value) -> Result<(), Status> {
-    let name = pod.text("/spec/runtimeClassName").to_owned();
     if !cx.creates(&PODS) {
         return Ok(());
     }
-    if name.is_empty() {
-        let has_overhead = pod
-            .at("/spec/overhead")
-            .as_object()
-            .is_some_and(|map| !map.is_empty());
-        return if has_overhead {
-            Err(cx.forbidden(pod, UNDEFINED))
-        } else {
-            Ok(())
-        };
-    }
-    let Some(class) = cx.find(&RUNTIME_CLASSES, "", &name) else {
-        return Err(cx.forbidden(pod, format!("pod rejected: RuntimeClass {name:?} not found")));
+    let Some(class) = class_of(cx, pod)? else {
+        return Ok(());
     };
-    let class = class.to_value();
-    set_overhead(cx, pod, class.at("/overhead/podFixed"))?;
-    place(cx, pod, class.at("/scheduling"))
+    set_overhead(cx, pod, &class)?;
+    if class.at("/scheduling").is_object() {
+        place(cx, pod, class.at("/scheduling"))?;
+    }
+    Ok(())
 }
 
-fn set_overhead(cx: &Asked<'_>, pod: &mut Value, fixed: &Value) -> Result<(), Status> {
-    let given = pod.at("/spec/overhead");
-    if given.is_object() && given != fixed {
-        let why = if fixed.is_object() {
-            "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead"
-        } else {
-            UNDEFINED
-        };
-        return Err(cx.forbidden(pod, why));
+pub(super) fn validate(cx: &Asked<'_>, pod: Option<&Value>) -> Result<(), Status> {
+    let Some(pod) = pod.filter(|_| cx.creates(&PODS)) else {
+        return Ok(());
+    };
+    let class = class_of(cx, pod)?;
+    let fixed = class.as_ref().filter(|class| class.at("/overhead").is_object());
+    match fixed {
+        Some(class) if amounts(class.at("/overhead/podFixed")) != amounts(pod.at("/spec/overhead")) => {
+            Err(cx.forbidden(pod, OTHER))
+        }
+        None if pod.at("/spec/overhead").is_object() => Err(cx.forbidden(pod, UNDEFINED)),
+        _ => Ok(()),
+    }
+}
+
+/// The class that the pod names, if it names one.
+fn class_of(cx: &Asked<'_>, pod: &Value) -> Result<Option<Value>, Status> {
+    let Some(name) = pod.at("/spec/runtimeClassName").as_str() else {
+        return Ok(None);
+    };
+    match cx.find(&RUNTIME_CLASSES, "", name) {
+        Some(class) => Ok(Some(class.to_value())),
+        None => Err(cx.forbidden(pod, format!("pod rejected: RuntimeClass {name:?} not found"))),
+    }
+}
+
+fn set_overhead(cx: &Asked<'_>, pod: &mut Value, class: &Value) -> Result<(), Status> {
+    if !class.at("/overhead").is_object() {
+        return Ok(());
+    }
+    let fixed = class.at("/overhead/podFixed");
+    let given = amounts(pod.at("/spec/overhead"));
+    if !given.is_empty() && given != amounts(fixed) {
+        return Err(cx.forbidden(pod, OTHER));
     }
     if fixed.is_object() {
         pod.set("/spec/overhead", fixed.clone());
+    } else {
+        pod.take_at("/spec/overhead");
     }
     Ok(())
 }
@@ -74,10 +85,9 @@ fn place(cx: &Asked<'_>, pod: &mut Value, scheduling: &Value) -> Result<(), Stat
             selector.insert(key.clone(), wanted.clone());
         }
     }
-    for toleration in scheduling.items("/tolerations") {
-        if !pod.items("/spec/tolerations").contains(toleration) {
-            push(pod, "/spec/tolerations", toleration.clone());
-        }
+    let merged = merge(pod.items("/spec/tolerations"), scheduling.items("/tolerations"));
+    if !merged.is_empty() {
+        pod.set("/spec/tolerations", merged);
     }
     Ok(())
 }

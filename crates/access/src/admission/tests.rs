@@ -1,15 +1,17 @@
 //! Each plugin against what upstream answers.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{GroupResource, ObjectKey, Status, UserInfo};
-use warren_registry::Warnings;
 use warren_registry::admission::Operation;
+use warren_registry::{Catalogue, Warnings};
 use warren_storage::Snapshot;
 
-use super::{Asked, MUTATE, VALIDATE};
+use super::{ALWAYS_MUTATE, AdmissionSettings, Asked};
 use crate::PodSecurityFloor;
-use crate::testing::{grant, guard, named, snapshot, user};
+use crate::testing::{grant, guard, named, now, snapshot, user};
 
 /// A write that meets a cluster, by default as a master and of the object itself.
 struct Try<'a> {
@@ -20,6 +22,7 @@ struct Try<'a> {
     old: Option<Value>,
     cluster: Vec<(&'a str, Value)>,
     floor: Option<PodSecurityFloor>,
+    settings: Arc<AdmissionSettings>,
 }
 
 fn create<'a>(resource: &'a str, cluster: &[(&'a str, Value)]) -> Try<'a> {
@@ -39,6 +42,7 @@ fn create<'a>(resource: &'a str, cluster: &[(&'a str, Value)]) -> Try<'a> {
         old: None,
         cluster: all,
         floor: None,
+        settings: Arc::default(),
     }
 }
 
@@ -66,14 +70,19 @@ impl Try<'_> {
             subresource: self.subresource,
             old: self.old.as_ref(),
             warnings: &warnings,
+            dry_run: false,
+            settings: Arc::clone(&self.settings),
+            now: now(),
+            catalogue: Arc::new(Catalogue::new(Vec::new())),
             random: 7,
         };
         let mut object = object;
         if self.operation != Operation::Delete {
-            MUTATE.iter().try_for_each(|step| step(&cx, &mut object))?;
+            ALWAYS_MUTATE.iter().try_for_each(|step| step(&cx, &mut object))?;
+            super::mutate(&cx, &mut object)?;
             super::rbac_escalation::mutate(&cx, &mut object)?;
         }
-        VALIDATE.iter().try_for_each(|step| step(&cx, Some(&object)))?;
+        super::validate(&cx, Some(&object))?;
         if self.operation != Operation::Delete && self.subresource.is_empty() {
             super::resource_quota::check(&cx, &object)?;
         }
@@ -298,7 +307,7 @@ fn quotas_count_what_is_there() {
         "deployments.apps \"d\" is forbidden: exceeded quota: q, requested: count/deployments.apps=1, used: count/deployments.apps=0, limited: count/deployments.apps=0",
     );
     let (_, spec) = quota(json!({"pods": "4", "services": "2"}));
-    let status = super::quota_status(&snapshot(&[running]), &spec);
+    let status = guard().quota_status(&snapshot(&[running]), &spec, now());
     assert_eq!(
         status,
         json!({"hard": {"pods": "4", "services": "2"}, "used": {"pods": "1", "services": "0"}})

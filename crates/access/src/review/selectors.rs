@@ -89,6 +89,27 @@ fn values(requirement: &Value, path: &Path) -> Option<Error> {
     }
 }
 
+/// A field selector as it would stand in a query; what only reviews can say is left out.
+pub(super) fn fields(selector: &Value) -> String {
+    let raw = selector.text("/rawSelector");
+    if !raw.is_empty() {
+        return raw.to_owned();
+    }
+    let requirements = selector.items("/requirements").iter();
+    let parts = requirements.filter_map(|requirement| {
+        let [value] = requirement.items("/values") else {
+            return None;
+        };
+        let sign = match requirement.text("/operator") {
+            "In" => "=",
+            "NotIn" => "!=",
+            _ => return None,
+        };
+        Some(format!("{}{sign}{}", requirement.text("/key"), value.as_str()?))
+    });
+    parts.collect::<Vec<_>>().join(",")
+}
+
 /// What could not be read of the selectors, as `status.evaluationError` tells it; empty when all could.
 pub(super) fn unread(attributes: &Value) -> String {
     let fields = attributes.field("fieldSelector");

@@ -5,13 +5,21 @@ use warren_apimachinery::Status;
 use warren_apimachinery::value::ValueExt;
 
 use super::Asked;
+use crate::node;
 
 pub(crate) fn answer(cx: &Asked<'_>, mut request: Value) -> Result<Value, Status> {
     let namespace = request.text("/spec/namespace");
     if namespace.is_empty() {
         return Err(Status::bad_request("no namespace on request"));
     }
-    let resolved = cx.guard.indexed(cx.cluster).index.rules_for(cx.user, namespace);
+    let is_node = node::name_of(cx.user).is_some();
+    let mut resolved = cx.guard.indexed(cx.cluster).index.rules_for(cx.user, namespace);
+    if is_node {
+        resolved.errors.insert(
+            0,
+            "node authorizer does not support user rule resolution".to_owned(),
+        );
+    }
     let mut resources = Vec::new();
     let mut paths = Vec::new();
     for rule in &resolved.rules {
@@ -32,7 +40,7 @@ pub(crate) fn answer(cx: &Asked<'_>, mut request: Value) -> Result<Value, Status
         "resourceRules": resources,
         "nonResourceRules": paths,
         // Roles that are missing make no rules: the list is whole, and the error tells of them.
-        "incomplete": false,
+        "incomplete": is_node,
     });
     match resolved.errors.as_slice() {
         [] => {}

@@ -181,6 +181,7 @@ fn subject(request: &Value) -> UserInfo {
 fn answered(cx: &Asked<'_>, user: &UserInfo, mut request: Value) -> Value {
     let spec = request.at("/spec");
     let resource = spec.at("/resourceAttributes");
+    let fields = selectors::fields(resource.at("/fieldSelector"));
     let attributes = if resource.is_object() {
         Attributes {
             verb: resource.text("/verb"),
@@ -191,6 +192,7 @@ fn answered(cx: &Asked<'_>, user: &UserInfo, mut request: Value) -> Value {
             namespace: resource.text("/namespace"),
             name: resource.text("/name"),
             path: "",
+            fields: &fields,
         }
     } else {
         Attributes::path(

@@ -22,7 +22,7 @@ const CAPABILITIES: &[&str] = &[
     "SYS_CHROOT",
 ];
 /// Each with the minor version that allowed it.
-const SYSCTLS: &[(u16, &str)] = &[
+const SYSCTLS: &[(u64, &str)] = &[
     (0, "kernel.shm_rmid_forced"),
     (0, "net.ipv4.ip_local_port_range"),
     (0, "net.ipv4.tcp_syncookies"),
@@ -50,7 +50,7 @@ const SELINUX_TYPES: &[&str] = &[
 /// What is wrong; checks that `restricted` sharpens are left to it.
 pub(super) fn findings(pod: &Value, policy: Policy) -> Vec<Finding> {
     // Each with the minor version that has a sharper check of the kind, where the level is the sharper one.
-    let unless_sharper = |since: u16| !(policy.is_restricted() && policy.since(since));
+    let unless_sharper = |since: u64| !(policy.is_restricted() && policy.since(since));
     let in_user_namespace = !policy.is_restricted() && policy.since(35) && is_in_user_namespace(pod);
     let checks = [
         app_armor(pod),

@@ -3,6 +3,8 @@
 use serde_json::Value;
 use warren_apimachinery::value::ValueExt;
 
+use super::standard::Standard;
+
 /// One violated check.
 pub(super) struct Finding {
     pub(super) reason: String,
@@ -28,6 +30,12 @@ pub(super) fn join(findings: &[Finding]) -> Option<String> {
         })
         .collect();
     (!texts.is_empty()).then(|| texts.join(", "))
+}
+
+/// What is said of a pod that is let in all the same.
+pub(super) fn would_violate(standard: Standard, detail: &str) -> String {
+    let standard = standard.to_string();
+    format!("would violate PodSecurity {standard:?}: {detail}")
 }
 
 /// `"a", "b"`

@@ -1,23 +1,27 @@
 //! PodSecurity: what the pods of a namespace may ask of their node, by the namespace's labels.
 
 mod baseline;
-mod existing;
 mod finding;
+pub(super) mod floor;
+mod namespaces;
 mod restricted;
+mod standard;
 
 use serde_json::Value;
-use warren_apimachinery::field::{Error, Path};
+use warren_apimachinery::field::Error;
 use warren_apimachinery::resource::{
     CRON_JOBS, DAEMON_SETS, DEPLOYMENTS, JOBS, NAMESPACES, PODS, REPLICA_SETS, REPLICATION_CONTROLLERS,
     STATEFUL_SETS, Scope,
 };
 use warren_apimachinery::value::ValueExt;
-use warren_apimachinery::{Meta, Resource, Status};
+use warren_apimachinery::{Resource, Status};
 use warren_registry::admission::Operation;
 
 use self::finding::Finding;
+use self::standard::PREFIX;
+pub(super) use self::standard::{Level, Modes, Standard, Version};
 use super::Asked;
-use crate::guard::PodSecurityFloor;
+use super::asked::aggregate;
 
 const POD_TEMPLATES: Resource = Resource {
     group: "",
@@ -26,23 +30,50 @@ const POD_TEMPLATES: Resource = Resource {
     plural: "podtemplates",
     scope: Scope::Namespaced,
 };
-const PREFIX: &str = "pod-security.kubernetes.io/";
+/// Parts of pods that cannot change what a pod asks for.
+const IGNORED: [&str; 8] = [
+    "exec",
+    "attach",
+    "binding",
+    "eviction",
+    "log",
+    "portforward",
+    "proxy",
+    "status",
+];
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Level {
-    Privileged,
-    Baseline,
-    Restricted,
+/// What holds where labels say nothing, and whom nothing is asked of.
+#[derive(Debug)]
+pub(crate) struct PodSecurityDefaults {
+    pub(super) modes: Modes,
+    pub(super) users: Vec<String>,
+    pub(super) namespaces: Vec<String>,
+    pub(super) runtime_classes: Vec<String>,
 }
 
-impl Level {
-    fn parse(text: &str) -> Option<Self> {
-        Some(match text {
-            "privileged" => Self::Privileged,
-            "baseline" => Self::Baseline,
-            "restricted" => Self::Restricted,
-            _ => return None,
-        })
+impl Default for PodSecurityDefaults {
+    fn default() -> Self {
+        Self {
+            modes: Modes::PRIVILEGED,
+            users: Vec::new(),
+            namespaces: Vec::new(),
+            runtime_classes: Vec::new(),
+        }
+    }
+}
+
+impl PodSecurityDefaults {
+    fn exempts_namespace(&self, name: &str) -> bool {
+        self.namespaces.iter().any(|exempt| exempt == name)
+    }
+
+    fn exempts_user(&self, name: &str) -> bool {
+        self.users.iter().any(|exempt| exempt == name)
+    }
+
+    fn exempts_runtime_class(&self, pod: &Value) -> bool {
+        let class = pod.text("/spec/runtimeClassName");
+        !class.is_empty() && self.runtime_classes.iter().any(|exempt| exempt == class)
     }
 }
 
@@ -50,20 +81,27 @@ impl Level {
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Policy {
     level: Level,
-    /// The minor version; the greatest number for the latest.
-    minor: u16,
+    version: Version,
     /// Whether it is a cluster's floor, not the wish of a namespace. A floor lets containers add `IPC_LOCK`, which
     /// databases ask for (Cassandra's own example does) and which locks no more memory than the container's limit.
     is_floor: bool,
 }
 
 impl Policy {
+    const fn of(standard: Standard) -> Self {
+        Self {
+            level: standard.level,
+            version: standard.version,
+            is_floor: false,
+        }
+    }
+
     fn is_restricted(self) -> bool {
         self.level == Level::Restricted
     }
 
-    fn since(self, minor: u16) -> bool {
-        self.minor >= minor
+    fn since(self, minor: u64) -> bool {
+        self.version >= Version::Minor(minor)
     }
 }
 
@@ -79,87 +117,121 @@ fn findings(policy: Policy, pod: &Value) -> Vec<Finding> {
     all
 }
 
+/// The same in one sentence; `None` where nothing is wrong.
+fn evaluate(policy: Policy, pod: &Value) -> Option<String> {
+    finding::join(&findings(policy, pod))
+}
+
 pub(super) fn validate(cx: &Asked<'_>, object: Option<&Value>) -> Result<(), Status> {
     let writes = matches!(cx.operation, Operation::Create | Operation::Update);
     let Some(object) = object.filter(|_| writes) else {
         return Ok(());
     };
     if cx.writes(&NAMESPACES) {
-        validate_labels(object)?;
-        existing::warn(cx, object);
-        return Ok(());
+        return namespaces::validate(cx, object);
     }
-    let is_pod = PODS.is(&cx.resource) && matches!(cx.subresource, "" | "ephemeralcontainers");
-    if !is_pod && template(cx, object).is_none() {
-        return Ok(());
-    }
-    let Some(namespace) = cx.find(&NAMESPACES, "", &cx.key.namespace) else {
-        return Ok(());
-    };
-    let meta = namespace.meta();
-    if is_pod {
-        if cx.old.is_some_and(|old| old.at("/spec") == object.at("/spec")) {
-            return Ok(());
-        }
-        enforce(cx, meta, object)?;
-    }
-    warn(cx, meta, template(cx, object).unwrap_or(object));
-    Ok(())
-}
-
-/// `restricted:latest`, as messages name a level.
-fn level_of(meta: &Meta, mode: &str) -> Option<(Policy, String)> {
-    let label = meta.label(&format!("{PREFIX}{mode}"))?;
-    // An unknown level counts as the strictest, as upstream fails closed.
-    let level = Level::parse(label).unwrap_or(Level::Restricted);
-    let version = meta.label(&format!("{PREFIX}{mode}-version")).unwrap_or("latest");
-    let name = if Level::parse(label).is_some() {
-        label
+    let is_of_pods = is_of_pods(cx);
+    let pod = if is_of_pods {
+        Some(object)
     } else {
-        "restricted"
+        template(cx, object)
     };
-    let minor = version.strip_prefix("v1.").and_then(|minor| minor.parse().ok());
-    let policy = Policy {
-        level,
-        minor: minor.unwrap_or(u16::MAX),
-        is_floor: false,
+    let Some(pod) = pod else { return Ok(()) };
+    let settings = &cx.settings.pod_security;
+    if let Some(why) = exemption(cx) {
+        annotate(cx, "exempt", why);
+        return Ok(());
+    }
+    let Some((modes, errors)) = modes_of(cx) else {
+        return Ok(());
     };
-    Some((policy, format!("{name}:{version}")))
-}
-
-/// What the cluster asks of every pod.
-fn floor(cx: &Asked<'_>) -> Option<(Policy, String)> {
-    let (level, name) = match cx.guard.pod_security_floor()? {
-        PodSecurityFloor::Baseline => (Level::Baseline, "baseline"),
-        PodSecurityFloor::Restricted => (Level::Restricted, "restricted"),
-    };
-    let policy = Policy {
-        level,
-        minor: u16::MAX,
-        is_floor: true,
-    };
-    Some((policy, format!("{name}:latest")))
-}
-
-fn enforce(cx: &Asked<'_>, namespace: &Meta, pod: &Value) -> Result<(), Status> {
-    for (policy, name) in [level_of(namespace, "enforce"), floor(cx)].into_iter().flatten() {
-        if let Some(detail) = finding::join(&findings(policy, pod)) {
-            return Err(cx.forbidden(pod, format!("violates PodSecurity {name:?}: {detail}")));
+    if errors.is_empty() && modes.are_privileged() {
+        if is_of_pods {
+            annotate(cx, "enforce-policy", Standard::PRIVILEGED.to_string());
         }
+        return Ok(());
+    }
+    if is_of_pods && cx.old.is_some_and(|old| !is_significant(old, object)) {
+        return Ok(());
+    }
+    if settings.exempts_runtime_class(pod) {
+        annotate(cx, "exempt", "runtimeClass");
+        return Ok(());
+    }
+    if !errors.is_empty() {
+        let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        annotate(
+            cx,
+            "error",
+            format!("Failed to parse policy: {}", aggregate(&errors)),
+        );
+    }
+    judge(cx, object, pod, modes, is_of_pods)
+}
+
+/// What the three modes say of a pod; only pods themselves are refused.
+fn judge(cx: &Asked<'_>, object: &Value, pod: &Value, modes: Modes, enforces: bool) -> Result<(), Status> {
+    if let Some(detail) = evaluate(Policy::of(modes.audit), pod) {
+        annotate(
+            cx,
+            "audit-violations",
+            finding::would_violate(modes.audit, &detail),
+        );
+    }
+    if enforces {
+        let level = modes.enforce.to_string();
+        annotate(cx, "enforce-policy", level.as_str());
+        if let Some(detail) = evaluate(Policy::of(modes.enforce), pod) {
+            return Err(cx.forbidden(object, format!("violates PodSecurity {level:?}: {detail}")));
+        }
+    }
+    if let Some(detail) = evaluate(Policy::of(modes.warn), pod) {
+        cx.warnings.add(finding::would_violate(modes.warn, &detail));
     }
     Ok(())
 }
 
-fn warn(cx: &Asked<'_>, namespace: &Meta, pod: &Value) {
-    // What makes pods is told early what its pods will hear.
-    let of_cluster = || floor(cx).filter(|_| !PODS.is(&cx.resource));
-    let Some((policy, name)) = level_of(namespace, "warn").or_else(of_cluster) else {
-        return;
-    };
-    if let Some(detail) = finding::join(&findings(policy, pod)) {
-        cx.warnings
-            .add(format!("would violate PodSecurity {name:?}: {detail}"));
+fn annotate(cx: &Asked<'_>, key: &str, value: impl Into<String>) {
+    cx.warnings.annotate(format!("{PREFIX}{key}"), value.into());
+}
+
+/// Whose pods are not looked at.
+fn exemption(cx: &Asked<'_>) -> Option<&'static str> {
+    let settings = &cx.settings.pod_security;
+    if settings.exempts_namespace(&cx.key.namespace) {
+        return Some("namespace");
     }
+    settings.exempts_user(&cx.user.name).then_some("user")
+}
+
+/// What the namespace asks, and what of its labels makes no sense; `None` where there is no namespace.
+fn modes_of(cx: &Asked<'_>) -> Option<(Modes, Vec<Error>)> {
+    let namespace = cx.find(&NAMESPACES, "", &cx.key.namespace)?;
+    Some(Modes::of(
+        |key| namespace.meta().label(key),
+        cx.settings.pod_security.modes,
+    ))
+}
+
+/// Whether it is about a pod, or a part of one that can change what it asks for.
+fn is_of_pods(cx: &Asked<'_>) -> bool {
+    PODS.is(&cx.resource) && !IGNORED.contains(&cx.subresource)
+}
+
+/// Whether an update brings what was not looked at before: a container, or an image.
+fn is_significant(old: &Value, pod: &Value) -> bool {
+    let plain = ["/spec/containers", "/spec/initContainers"].iter().any(|list| {
+        let (before, after) = (old.items(list), pod.items(list));
+        let differ = |(before, after): (&Value, &Value)| before.text("/image") != after.text("/image");
+        before.len() != after.len() || before.iter().zip(after).any(differ)
+    });
+    let held = old.items("/spec/ephemeralContainers");
+    plain
+        || pod.items("/spec/ephemeralContainers").iter().any(|container| {
+            let mut held = held.iter();
+            let before = held.find(|held| held.text("/name") == container.text("/name"));
+            before.is_none_or(|before| before.text("/image") != container.text("/image"))
+        })
 }
 
 /// The pod template of a kind that makes pods.
@@ -182,47 +254,6 @@ fn template<'v>(cx: &Asked<'_>, object: &'v Value) -> Option<&'v Value> {
         return None;
     };
     Some(object.at(pointer)).filter(|template| template.is_object())
-}
-
-fn validate_labels(namespace: &Value) -> Result<(), Status> {
-    let labels = namespace.at("/metadata/labels");
-    let mut errors = Vec::new();
-    for mode in ["enforce", "audit", "warn"] {
-        let key = format!("{PREFIX}{mode}");
-        if let Some(text) = labels
-            .field(&key)
-            .as_str()
-            .filter(|text| Level::parse(text).is_none())
-        {
-            let path = Path::new("metadata.labels").key(&key);
-            errors.push(Error::invalid(
-                &path,
-                text,
-                "must be one of privileged, baseline, restricted",
-            ));
-        }
-        let key = format!("{key}-version");
-        if let Some(text) = labels.field(&key).as_str().filter(|text| !is_version(text)) {
-            let path = Path::new("metadata.labels").key(&key);
-            errors.push(Error::invalid(&path, text, "must be \"latest\" or \"v1.x\""));
-        }
-    }
-    if errors.is_empty() {
-        return Ok(());
-    }
-    Err(Status::invalid(
-        "",
-        "Namespace",
-        namespace.text("/metadata/name"),
-        &errors,
-    ))
-}
-
-fn is_version(text: &str) -> bool {
-    text == "latest"
-        || text
-            .strip_prefix("v1.")
-            .is_some_and(|minor| minor.parse::<u16>().is_ok())
 }
 
 /// All containers of a pod, in upstream's order.

@@ -20,7 +20,7 @@ const VOLUMES: [&str; 8] = [
 /// What is wrong.
 pub(super) fn findings(pod: &Value, policy: Policy) -> Vec<Finding> {
     // Since 1.25 what Windows does not know is not asked of its pods.
-    let is_asked = |since: u16| policy.since(since) && !(policy.since(25) && is_windows(pod));
+    let is_asked = |since: u64| policy.since(since) && !(policy.since(25) && is_windows(pod));
     let may_be_root = policy.since(35) && is_in_user_namespace(pod);
     let checks = [
         is_asked(8).then(|| privilege_escalation(pod)).flatten(),

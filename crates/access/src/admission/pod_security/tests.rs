@@ -8,7 +8,7 @@ fn check(level: Level, spec: Value, expect: Option<&str>) {
             Policy {
                 is_floor: false,
                 level,
-                minor: u16::MAX
+                version: Version::Latest
             },
             &json!({"spec": spec})
         ))
@@ -53,15 +53,5 @@ fn what_reaches_for_the_node_is_named() {
         Some(
             "non-default capabilities (container \"b\" must not include \"SYS_ADMIN\" in securityContext.capabilities.add), host namespaces (hostNetwork=true, hostPID=true), hostPath volumes (volume \"v\"), hostPort (container \"a\" uses hostPort 80), privileged (containers \"a\", \"b\" must not set securityContext.privileged=true)",
         ),
-    );
-}
-
-#[test]
-fn labels_of_a_namespace_must_name_a_level() {
-    let namespace = json!({"metadata": {"name": "n", "labels": {"pod-security.kubernetes.io/enforce": "foo",
-        "pod-security.kubernetes.io/warn": "restricted", "pod-security.kubernetes.io/warn-version": "v1.30"}}});
-    assert_eq!(
-        validate_labels(&namespace).unwrap_err().message(),
-        "Namespace \"n\" is invalid: metadata.labels[pod-security.kubernetes.io/enforce]: Invalid value: \"foo\": must be one of privileged, baseline, restricted"
     );
 }

@@ -5,7 +5,10 @@ use std::sync::{Arc, LazyLock};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use warren_apimachinery::value::ValueExt;
-use warren_cel::{AdmissionVariables, Program, Shared, Type, admission_environment, admission_program};
+use warren_cel::{
+    AdmissionVariables, Program, Shared, Type, admission_environment, admission_program,
+    apply_configuration_type, json_patch_type, mutation_environment,
+};
 
 use super::conditions::Conditions;
 
@@ -21,6 +24,7 @@ pub(super) struct Compiled {
     pub(super) variables: Vec<(String, Compilation)>,
     pub(super) validations: Vec<Validation>,
     pub(super) annotations: Vec<Annotation>,
+    pub(super) mutations: Vec<Mutation>,
 }
 
 pub(super) struct Validation {
@@ -35,6 +39,21 @@ pub(super) struct Annotation {
     pub(super) key: String,
     pub(super) expression: String,
     pub(super) program: Compilation,
+}
+
+pub(super) struct Mutation {
+    pub(super) patch: Patch,
+    pub(super) expression: String,
+    pub(super) program: Compilation,
+}
+
+/// What the expression of a mutation gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Patch {
+    /// A part of the object, to be merged into it.
+    ApplyConfiguration,
+    /// A list of operations.
+    Json,
 }
 
 /// The expressions of a policy's `spec`.
@@ -72,7 +91,7 @@ fn compile(spec: &Value) -> Compiled {
             program: admission_program(&environment, value.text("/expression"), &[Type::Bool]),
             message_program: (!message.is_empty())
                 .then(|| admission_program(&of_messages, message, &[Type::String])),
-            expression: value.text("/expression").trim().to_owned(),
+            expression: value.text("/expression").to_owned(),
             message: value.text("/message").trim().to_owned(),
             reason: value.text("/reason").to_owned(),
         }
@@ -85,10 +104,31 @@ fn compile(spec: &Value) -> Compiled {
             program: admission_program(&environment, expression, &[Type::String, Type::Null]),
         }
     };
+    let patches = mutation_environment(has, &types);
+    let mutation = |value: &Value| {
+        let (patch, source, wanted) = match value.text("/patchType") {
+            "JSONPatch" => (
+                Patch::Json,
+                value.text("/jsonPatch/expression"),
+                json_patch_type(),
+            ),
+            _ => (
+                Patch::ApplyConfiguration,
+                value.text("/applyConfiguration/expression"),
+                apply_configuration_type(),
+            ),
+        };
+        Mutation {
+            patch,
+            expression: source.to_owned(),
+            program: admission_program(&patches, source, &[wanted]),
+        }
+    };
     Compiled {
         conditions: Conditions::compile(spec.items("/matchConditions"), has),
         variables,
         validations: spec.items("/validations").iter().map(validation).collect(),
         annotations: spec.items("/auditAnnotations").iter().map(annotation).collect(),
+        mutations: spec.items("/mutations").iter().map(mutation).collect(),
     }
 }

@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 use warren_apimachinery::value::ValueExt;
-use warren_cel::{AdmissionVariables, Program, Type, admission_environment, admission_program};
+use warren_cel::{AdmissionVariables, Type, admission_environment, admission_program};
 
-use super::input::{Evaluation, failure};
+use super::compiled::Compilation;
+use super::input::{Evaluation, Fault};
 
 /// What all conditions together may cost.
 const BUDGET: u64 = 2_500_000;
@@ -12,7 +13,7 @@ const BUDGET: u64 = 2_500_000;
 /// Conditions, compiled.
 #[derive(Debug)]
 pub(in crate::admission) struct Conditions {
-    all: Vec<(String, Result<Program, String>)>,
+    all: Vec<(String, Compilation)>,
 }
 
 /// What conditions say of a write.
@@ -48,29 +49,20 @@ impl Conditions {
         self.all.is_empty()
     }
 
-    /// Evaluates them.
+    /// Evaluates them, all in any case: one that does not hold decides, whatever others lack.
     pub(in crate::admission) fn check(&self, evaluation: &Evaluation<'_>) -> Condition {
         let mut faults = Vec::new();
+        let mut fails = false;
         let mut left = BUDGET;
         for (source, program) in &self.all {
-            let outcome = match program {
-                Ok(program) => evaluation.run(program, true),
-                Err(why) => {
-                    faults.push(format!("compilation error: {why}"));
-                    continue;
-                }
-            };
-            if outcome.cost > left {
-                return Condition::Unclear(super::verdict::EXHAUSTED.to_owned());
-            }
-            left -= outcome.cost;
-            match outcome.value {
-                Ok(value) if value.as_bool() == Some(true) => {}
-                Ok(_) => return Condition::Fails,
-                Err(error) => faults.push(failure(source, &error)),
+            match evaluation.evaluate(source, program, &mut left) {
+                Ok(value) => fails |= value.as_bool() == Some(false),
+                Err(Fault::Expression(why)) => faults.push(why),
+                Err(Fault::Budget) => return Condition::Unclear(Fault::Budget.to_string()),
             }
         }
         match faults.as_slice() {
+            _ if fails => Condition::Fails,
             [] => Condition::Holds,
             faults => Condition::Unclear(super::super::asked::aggregate(faults)),
         }

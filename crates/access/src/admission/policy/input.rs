@@ -1,6 +1,8 @@
 //! What expressions see of a write.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 use warren_apimachinery::resource::NAMESPACES;
@@ -14,6 +16,8 @@ use warren_registry::admission::{AdmissionRequest, Operation};
 use warren_storage::Snapshot;
 
 use super::super::webhook::matching::{Seen, namespace, operation};
+use super::BUDGET;
+use super::compiled::Compilation;
 use crate::authorization;
 use crate::guard::Guard;
 
@@ -25,7 +29,11 @@ pub(in crate::admission) struct Input<'a> {
     now: &'a Snapshot,
     object: Value,
     old: Value,
+    /// In the version that the policy's rules matched.
     request: Value,
+    /// The same for match conditions, which are told of the resource as it was asked for; `None` where that is the
+    /// same.
+    asked: Option<Value>,
     namespace: Value,
     resource: Attributes,
 }
@@ -54,6 +62,7 @@ impl<'a> Input<'a> {
             user: request.user,
             now,
             request: described(request, seen, &object),
+            asked: seen_as_asked(request, seen).map(|seen| described(request, &seen, &object)),
             old: request.old.map_or(Value::Null, shown),
             namespace: namespace_object(request, now)?,
             resource: Attributes {
@@ -67,6 +76,22 @@ impl<'a> Input<'a> {
             object,
         })
     }
+}
+
+impl Input<'_> {
+    /// The object in the version of the policy; null for what has none.
+    pub(super) fn object(&self) -> &Value {
+        &self.object
+    }
+}
+
+/// `seen` with the resource that was asked for, if it is another.
+fn seen_as_asked(request: &AdmissionRequest<'_>, seen: &Seen) -> Option<Seen> {
+    let resource = Seen::as_asked(request).resource;
+    (resource != seen.resource).then(|| Seen {
+        resource,
+        ..seen.clone()
+    })
 }
 
 fn described(request: &AdmissionRequest<'_>, seen: &Seen, object: &Value) -> Value {
@@ -125,90 +150,158 @@ fn namespace_object(request: &AdmissionRequest<'_>, now: &Snapshot) -> Result<Va
     Ok(namespace)
 }
 
-/// The text for an expression that has no value.
-pub(super) fn failure(source: &str, error: &EvaluationError) -> String {
-    format!("expression '{source}' resulted in error: {error}")
+/// Why an expression has no value.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Fault {
+    /// It does not compile, or its evaluation fails.
+    #[error("{0}")]
+    Expression(String),
+    /// It, or what was evaluated before it, cost too much: nothing more is evaluated.
+    #[error("validation failed due to running out of cost budget, no further validation rules will be run")]
+    Budget,
 }
 
-/// Evaluates the expressions of one policy or webhook on a write.
+/// Evaluates the expressions of one list of a policy or webhook on a write. Variables are evaluated once for all
+/// of them, when they are first used.
 pub(in crate::admission) struct Evaluation<'a> {
     input: &'a Input<'a>,
     parameter: Option<&'a Value>,
     guard: &'a Guard,
-    variables: &'a [(String, Result<Program, String>)],
-    /// What variables have cost. They are evaluated wherever they are used, each at the cost of whoever uses it.
+    variables: &'a [(String, Compilation)],
+    /// Whether `authorizer` can be asked.
+    authorizer: bool,
+    /// Whether `namespaceObject` is there.
+    namespace: bool,
+    /// Values of variables: one entry each at most.
+    known: Mutex<HashMap<String, Result<warren_cel::Value<'static>, EvaluationError>>>,
+    /// What variables have cost since it was last asked.
     spent: AtomicU64,
-    allowed: u64,
 }
 
 impl<'a> Evaluation<'a> {
+    /// For match conditions, which see no namespace, as upstream.
     pub(in crate::admission) fn new(
         input: &'a Input<'a>,
         parameter: Option<&'a Value>,
         guard: &'a Guard,
-        variables: &'a [(String, Result<Program, String>)],
+        variables: &'a [(String, Compilation)],
     ) -> Self {
         Self {
             input,
             parameter,
             guard,
             variables,
+            authorizer: true,
+            namespace: false,
+            known: Mutex::default(),
             spent: AtomicU64::new(0),
-            allowed: super::verdict::BUDGET,
         }
     }
 
-    /// Evaluates an expression.
-    pub(in crate::admission) fn run<'s>(&'s self, program: &Program, authorizer: bool) -> Outcome<'s> {
-        let before = self.spent.load(Ordering::Relaxed);
+    /// For all other expressions of a policy.
+    #[must_use]
+    pub(super) fn with_namespace(self) -> Self {
+        Self {
+            namespace: true,
+            ..self
+        }
+    }
+
+    /// For those that the authorizer does not answer.
+    #[must_use]
+    pub(super) fn without_authorizer(self) -> Self {
+        Self {
+            authorizer: false,
+            ..self
+        }
+    }
+
+    /// Evaluates an expression, at a cost of at most `left`, which is reduced by what it took.
+    pub(super) fn evaluate<'s>(
+        &'s self,
+        source: &str,
+        program: &Compilation,
+        left: &mut u64,
+    ) -> Result<warren_cel::Value<'s>, Fault> {
+        let program = program
+            .as_ref()
+            .map_err(|why| Fault::Expression(format!("compilation error: {why}")))?;
+        let outcome = self.run(program);
+        let cost = outcome.cost.saturating_add(self.spent.swap(0, Ordering::Relaxed));
+        *left = left.checked_sub(cost).ok_or(Fault::Budget)?;
+        outcome
+            .value
+            .map_err(|error| Fault::Expression(format!("expression '{source}' resulted in error: {error}")))
+    }
+
+    fn run<'s>(&'s self, program: &Program) -> Outcome<'s> {
         let input = self.input;
+        let request = if self.namespace {
+            &input.request
+        } else {
+            input.asked.as_ref().unwrap_or(&input.request)
+        };
         let mut bindings = Bindings::new()
             .json("object", &input.object)
             .json("oldObject", &input.old)
             .json("params", self.parameter.unwrap_or(&NULL))
-            .declared("request", &input.request, admission_request())
+            .declared("request", request, admission_request())
             .fields("variables", self);
-        bindings = if input.namespace.is_null() {
+        bindings = if input.namespace.is_null() || !self.namespace {
             bindings.json("namespaceObject", &NULL)
         } else {
             bindings.declared("namespaceObject", &input.namespace, admission_namespace())
         };
-        if authorizer {
+        if self.authorizer {
             bindings = bindings.authorizer("authorizer", self).resource_check(
                 "authorizer.requestResource",
                 self,
                 input.resource.clone(),
             );
         }
-        let mut outcome = program.evaluate_within(&bindings, CALL_LIMIT);
-        outcome.cost += self.spent.load(Ordering::Relaxed) - before;
-        outcome
+        program.evaluate_within(&bindings, CALL_LIMIT)
+    }
+
+    /// What a variable was found to be.
+    fn known(&self, name: &str) -> Option<Result<warren_cel::Value<'static>, EvaluationError>> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(name).cloned()
+    }
+
+    fn variable(&self, name: &str, program: &Compilation) -> Result<warren_cel::Value<'_>, EvaluationError> {
+        // What is beyond the budget is refused in any case; expressions shall not take their time until then.
+        if self.spent.load(Ordering::Relaxed) > BUDGET {
+            return Err(EvaluationError::CostLimit);
+        }
+        let program = program.as_ref().map_err(|why| {
+            EvaluationError::failed(format!("composited variable {name:?} fails to compile: {why}"))
+        })?;
+        let outcome = self.run(program);
+        let before = self.spent.load(Ordering::Relaxed);
+        self.spent
+            .store(before.saturating_add(outcome.cost), Ordering::Relaxed);
+        outcome.value.map_err(|error| {
+            EvaluationError::failed(format!("composited variable {name:?} fails to evaluate: {error}"))
+        })
     }
 }
 
 impl Fields for Evaluation<'_> {
     fn field(&self, name: &str) -> Option<Result<warren_cel::Value<'_>, EvaluationError>> {
         let (_, program) = self.variables.iter().find(|(known, _)| known == name)?;
-        if self.spent.load(Ordering::Relaxed) > self.allowed {
-            return Some(Err(EvaluationError::CostLimit));
+        if let Some(known) = self.known(name) {
+            return Some(known);
         }
-        Some(match program {
-            Ok(program) => {
-                let outcome = self.run(program, true);
-                let own = self.spent.load(Ordering::Relaxed);
-                self.spent
-                    .store(own.saturating_add(outcome.cost.max(1)), Ordering::Relaxed);
-                outcome.value.map_err(|error| match error {
-                    EvaluationError::CostLimit => error,
-                    EvaluationError::Failed(why) => EvaluationError::failed(format!(
-                        "composited variable {name:?} fails to evaluate: {why}"
-                    )),
-                })
-            }
-            Err(why) => Err(EvaluationError::failed(format!(
-                "composited variable {name:?} fails to compile: {why}"
-            ))),
-        })
+        let found = self.variable(name, program);
+        let kept = match &found {
+            Ok(value) => value.to_owned_value().map(Ok),
+            Err(error) => Some(Err(error.clone())),
+        };
+        if let Some(kept) = kept {
+            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            known.insert(name.to_owned(), kept);
+        }
+        Some(found)
     }
 }
 
@@ -239,6 +332,7 @@ impl Authorizer for Evaluation<'_> {
             namespace: &asked.namespace,
             name: &asked.name,
             path: &asked.path,
+            fields: "",
         };
         match authorization::decide(self.guard, self.input.now, user, &attributes) {
             warren_rbac::Decision::Allow(reason) => Decision {

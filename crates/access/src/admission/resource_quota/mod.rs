@@ -4,36 +4,35 @@
 //! quotas keeps its turn until its object is committed: a quota holds exactly, however many write at once. What is
 //! used stands in the quota's status before the write is answered, as upstream.
 
+mod check;
+mod devices;
+mod limited;
+mod measured;
+mod readings;
 mod scope;
 mod turns;
 mod usage;
 
-use std::collections::BTreeSet;
-
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
-use warren_apimachinery::quantity::Quantity;
-use warren_apimachinery::resource::{PODS, RESOURCE_QUOTAS};
+use warren_apimachinery::resource::RESOURCE_QUOTAS;
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{ObjectKey, Status, UserInfo};
-use warren_registry::admission::{AdmissionRequest, Operation, Permit};
+use warren_registry::admission::{AdmissionRequest, Permit};
 use warren_registry::{Request, Warnings};
 use warren_storage::Snapshot;
 
-use self::scope::in_scope;
+pub(super) use self::check::check;
+use self::check::concerns;
+pub(super) use self::limited::LimitedResource;
+pub(crate) use self::readings::Readings;
+pub(super) use self::scope::is_best_effort;
 pub(crate) use self::turns::QuotaTurns;
-use self::usage::{counted, usage_of};
+use self::usage::View;
 use super::Asked;
-use super::pod_resources::{Amounts, add, amounts};
+use super::pod_resources::{Amounts, amounts};
 use crate::guard::Guard;
 
-const COMPUTE: [&str; 6] = [
-    "cpu",
-    "memory",
-    "requests.cpu",
-    "requests.memory",
-    "limits.cpu",
-    "limits.memory",
-];
 /// Who keeps the status of quotas as objects are admitted.
 const MANAGER: &str = "kube-apiserver";
 
@@ -43,10 +42,8 @@ pub(super) async fn charge(
     request: &AdmissionRequest<'_>,
     object: Option<&Value>,
 ) -> Result<Permit, Status> {
-    let writes = matches!(request.operation, Operation::Create | Operation::Update);
-    let is_part = request.subresource.is_some_and(|part| part != "resize");
     let namespace = &request.key.namespace;
-    let Some(object) = object.filter(|_| writes && !is_part && !namespace.is_empty()) else {
+    let Some(object) = object.filter(|_| !namespace.is_empty()) else {
         return Ok(Permit::default());
     };
     let store = request.registry.store();
@@ -54,7 +51,9 @@ pub(super) async fn charge(
         let mut quotas = cluster.list(&RESOURCE_QUOTAS.group_resource(), Some(namespace));
         quotas.next().is_some()
     };
-    if !has_quotas(&store.head()) {
+    let head = store.head();
+    let is_limited = has_quotas(&head) || !guard.admission().limited_resources.is_empty();
+    if !is_limited || !concerns(&Asked::of(guard, request, &head), object) {
         return Ok(Permit::default());
     }
     let turn = guard.quota_turns.take(namespace).await;
@@ -67,83 +66,6 @@ pub(super) async fn charge(
         }
     }
     Ok(Permit::holding(turn))
-}
-
-/// The quotas that the write spends something of, with their status as it will be; or why it may not.
-pub(super) fn check(cx: &Asked<'_>, object: &Value) -> Result<Vec<Value>, Status> {
-    let quotas: Vec<Value> = cx.all(&RESOURCE_QUOTAS, Some(&cx.key.namespace)).collect();
-    quotas.iter().try_for_each(|quota| specified(cx, quota, object))?;
-    let mut spent = Vec::new();
-    for mut quota in quotas {
-        let delta = delta(cx, &quota, object);
-        if delta.is_empty() {
-            continue;
-        }
-        let used = usage_of(cx.cluster, &quota);
-        within(cx, &quota, object, [&used, &delta])?;
-        let mut now = used;
-        add(&mut now, &delta);
-        let status = status_of(&quota, &now);
-        quota.set("/status", status);
-        spent.push(quota);
-    }
-    Ok(spent)
-}
-
-/// Refuses a pod that leaves open what the quota limits.
-fn specified(cx: &Asked<'_>, quota: &Value, object: &Value) -> Result<(), Status> {
-    if !PODS.is(&cx.resource) || cx.operation != Operation::Create || !in_scope(quota, object) {
-        return Ok(());
-    }
-    let missing = unspecified(&amounts(quota.at("/spec/hard")), object);
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let name = quota.text("/metadata/name");
-    Err(cx.forbidden(object, format!("failed quota: {name}: must specify {missing}")))
-}
-
-/// What the write takes of what the quota limits.
-fn delta(cx: &Asked<'_>, quota: &Value, object: &Value) -> Amounts {
-    let hard = amounts(quota.at("/spec/hard"));
-    let mut delta = counted(quota, &cx.resource, object);
-    if let (Operation::Update, Some(old)) = (cx.operation, cx.old) {
-        for (name, quantity) in counted(quota, &cx.resource, old) {
-            *delta.entry(name).or_default() -= quantity;
-        }
-    }
-    delta.retain(|name, quantity| hard.contains_key(name) && quantity.sign() > 0);
-    delta
-}
-
-/// Refuses what goes beyond the quota.
-fn within(cx: &Asked<'_>, quota: &Value, object: &Value, [used, delta]: [&Amounts; 2]) -> Result<(), Status> {
-    let hard = amounts(quota.at("/spec/hard"));
-    let held = |name: &str| used.get(name).copied().unwrap_or_default();
-    let asked = |name: &str| delta.get(name).copied().unwrap_or_default();
-    let most = |name: &str| hard.get(name).copied().unwrap_or_default();
-    let over: Vec<&String> = delta
-        .keys()
-        .filter(|name| held(name) + asked(name) > most(name))
-        .collect();
-    if over.is_empty() {
-        return Ok(());
-    }
-    let print = |amount: &dyn Fn(&str) -> Quantity| {
-        let pairs: Vec<String> = over
-            .iter()
-            .map(|name| format!("{name}={}", amount(name)))
-            .collect();
-        pairs.join(",")
-    };
-    let why = format!(
-        "exceeded quota: {}, requested: {}, used: {}, limited: {}",
-        quota.text("/metadata/name"),
-        print(&asked),
-        print(&held),
-        print(&most),
-    );
-    Err(cx.forbidden(object, why))
 }
 
 /// Shows in a quota what is used. The count does not rest on it, so a failure is only told of.
@@ -166,9 +88,16 @@ async fn write_status(request: &AdmissionRequest<'_>, quota: &Value) {
     }
 }
 
-/// The `status` of a quota as the objects are now: `hard` as specified, and `used`.
-pub fn quota_status(cluster: &Snapshot, quota: &Value) -> Value {
-    status_of(quota, &usage_of(cluster, quota))
+impl Guard {
+    /// The `status` of a quota as the objects are now: `hard` as specified, and `used`.
+    pub fn quota_status(&self, cluster: &Snapshot, quota: &Value, now: Timestamp) -> Value {
+        let view = View {
+            cluster,
+            readings: &self.quota_readings,
+            now,
+        };
+        status_of(quota, &view.usage_of(quota))
+    }
 }
 
 fn status_of(quota: &Value, usage: &Amounts) -> Value {
@@ -181,28 +110,4 @@ fn status_of(quota: &Value, usage: &Amounts) -> Value {
         })
         .collect();
     json!({"hard": quota.at("/spec/hard"), "used": used})
-}
-
-/// What containers must say because the quota limits it: `limits.cpu for: a,b; limits.memory for: a`.
-fn unspecified(hard: &Amounts, pod: &Value) -> String {
-    let required = COMPUTE.into_iter().filter(|name| hard.contains_key(*name));
-    let mut parts: Vec<String> = required
-        .filter_map(|name| {
-            let (which, resource) = match name.split_once('.') {
-                Some((which, resource)) => (which, resource),
-                None => ("requests", name),
-            };
-            let says = |spec: &Value| !spec.at("/resources").field(which).field(resource).is_null();
-            let lacking: BTreeSet<&str> = ["/spec/containers", "/spec/initContainers"]
-                .into_iter()
-                .flat_map(|list| pod.items(list))
-                .filter(|container| !says(container))
-                .map(|container| container.text("/name"))
-                .collect();
-            let names: Vec<&str> = lacking.into_iter().collect();
-            (!names.is_empty() && !says(pod.at("/spec"))).then(|| format!("{name} for: {}", names.join(",")))
-        })
-        .collect();
-    parts.sort_unstable();
-    parts.join("; ")
 }

@@ -3,8 +3,6 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use warren_apimachinery::resource::{MUTATING_WEBHOOK_CONFIGURATIONS, VALIDATING_WEBHOOK_CONFIGURATIONS};
 use warren_apimachinery::value::ValueExt;
@@ -14,15 +12,13 @@ use warren_storage::Snapshot;
 
 use super::super::policy::Conditions;
 use super::matching::Matching;
-use crate::outbound::{Destination, Place, Trust};
+use crate::outbound::Destination;
 
 /// What the conditions of webhooks may refer to beside the write itself.
 const CONDITIONS: AdmissionVariables = AdmissionVariables {
     params: false,
     authorizer: true,
 };
-/// The port of a Service that a webhook does not name.
-const HTTPS: u16 = 443;
 /// Upstream's default of `timeoutSeconds`.
 const TIMEOUT_SECONDS: u64 = 10;
 
@@ -111,7 +107,7 @@ impl Hook {
             timeout: Duration::from_secs(seconds),
             reinvocable: webhook.text("/reinvocationPolicy") == "IfNeeded",
             review_versions: texts("/admissionReviewVersions").collect(),
-            destination: destination(webhook.at("/clientConfig")),
+            destination: Destination::of(webhook.at("/clientConfig")),
             conditions: Conditions::compile(webhook.items("/matchConditions"), CONDITIONS),
         }
     }
@@ -119,26 +115,5 @@ impl Hook {
     /// Whether it may be asked about a request of which nothing will be kept.
     pub(super) fn stands_dry_run(&self) -> bool {
         matches!(self.side_effects.as_deref(), Some("None" | "NoneOnDryRun"))
-    }
-}
-
-fn destination(config: &Value) -> Destination {
-    let service = config.at("/service");
-    let place = match config.at("/url").as_str() {
-        Some(url) => Place::Url(url.to_owned()),
-        None => Place::Service {
-            namespace: service.text("/namespace").to_owned(),
-            name: service.text("/name").to_owned(),
-            port: service
-                .int("/port")
-                .and_then(|port| u16::try_from(port).ok())
-                .unwrap_or(HTTPS),
-            path: service.text("/path").to_owned(),
-        },
-    };
-    let authority = STANDARD.decode(config.text("/caBundle")).unwrap_or_default();
-    Destination {
-        place,
-        trust: Trust::of_bundle(String::from_utf8(authority).unwrap_or_default()),
     }
 }
