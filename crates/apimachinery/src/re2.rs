@@ -72,6 +72,15 @@ impl Translation<'_> {
             's' | 'S' => "\\t\\n\\x0c\\r ",
             'b' if place == Place::Outside => return self.out.push_str("(?-u:\\b)"),
             'Q' => return self.quoted(),
+            'p' | 'P' if self.rest.starts_with('{') => {
+                let end = self.rest.find('}').map_or(self.rest.len(), |end| end + 1);
+                let (name, rest) = self.rest.split_at_checked(end).unwrap_or((self.rest, ""));
+                self.out.push('\\');
+                self.out.push(c);
+                self.out.push_str(name);
+                self.rest = rest;
+                return;
+            }
             '<' | '>' => return self.out.push(c),
             c => {
                 self.out.push('\\');

@@ -38,4 +38,4 @@ pub use library::{Attributes, Authorizer, Decision, Library};
 pub use program::{CALL_LIMIT, CompileError, EvaluationError, Expression, Outcome, Program};
 pub use shared::Shared;
 pub use typing::Type;
-pub use value::{Fields, FieldsRef, Text, Value};
+pub use value::{Fields, FieldsRef, Instant, Text, Value};

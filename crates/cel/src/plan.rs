@@ -410,9 +410,7 @@ fn fold_map(parts: Vec<(Op, Op, bool)>) -> Planned {
         let (Op::Const(key), Op::Const(value), false) = part else {
             return Ok(Op::Map(parts));
         };
-        map = map
-            .insert(key, value.clone())
-            .map_err(|error| error.to_string())?;
+        map = map.put(key, value.clone()).map_err(|error| error.to_string())?;
     }
     Ok(Op::Const(Value::Map(map)))
 }

@@ -136,6 +136,22 @@ impl Type {
         }
     }
 
+    /// What upstream writes where it names the type of a whole expression; faults within one use `Display`.
+    pub fn output_name(&self) -> String {
+        let shown: Vec<String> = self
+            .parameters()
+            .iter()
+            .map(|inner| inner.output_name())
+            .collect();
+        let name = self.runtime_name();
+        match self {
+            Self::List(_) | Self::Map(_) | Self::Optional(_) | Self::Type(Some(_)) => {
+                format!("{name}({})", shown.join(", "))
+            }
+            _ => name.to_string(),
+        }
+    }
+
     /// The type that an identifier names, such as `int`.
     pub(crate) fn named(name: &str) -> Option<Self> {
         Some(match name {

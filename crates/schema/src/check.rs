@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
+use warren_apimachinery::base64;
 use warren_apimachinery::field::go_quote;
 use warren_apimachinery::quantity::Quantity;
 use warren_apimachinery::time;
@@ -13,7 +14,6 @@ use warren_apimachinery::value::go_kind;
 
 use crate::model::{Ref, Schema, Type};
 
-mod base64;
 mod words;
 
 /// What decoding found.

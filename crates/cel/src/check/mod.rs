@@ -183,7 +183,9 @@ impl Checker<'_> {
             self.refer(id, Reference::Variable(place));
             return Some(kind);
         }
-        let named = Type::named(name).or_else(|| self.environment.find_message(name))?;
+        // `dyn` is a function, no type of its own.
+        let known = Type::named(name).filter(|kind| !kind.is_dyn());
+        let named = known.or_else(|| self.environment.find_message(name))?;
         self.refer(id, Reference::Type(named.clone()));
         Some(Type::Type(Some(named.into())))
     }

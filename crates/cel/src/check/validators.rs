@@ -22,17 +22,16 @@ pub(super) fn validate(checked: &Checked, offsets: &[usize], issues: &mut Issues
 
 fn literal_argument(expr: &Expr, found: &mut Vec<(Id, String)>) {
     let Node::Call(call) = &expr.node else { return };
-    let Some((id, Value::String(text))) = call
+    let Some((id, value)) = call
         .arguments
         .first()
         .and_then(|argument| Some((argument.id, argument.literal()?)))
     else {
         return;
     };
-    let is_fit = match call.function.as_str() {
-        "duration" => crate::value::time::parse_duration(text).is_some(),
-        "timestamp" => crate::value::time::parse_timestamp(text).is_ok(),
-        "matches" => crate::library::regex::compile(text).is_ok(),
+    let is_fit = match (call.function.as_str(), value) {
+        ("duration" | "timestamp", value) => crate::library::converts(&call.function, value),
+        ("matches", Value::String(text)) => crate::library::regex::compile(text).is_ok(),
         _ => true,
     };
     if !is_fit {

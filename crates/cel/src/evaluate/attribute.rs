@@ -96,7 +96,7 @@ impl<'p, 'a> Run<'p, 'a> {
             let key = self.key(step)?;
             let found = find(&value, &key);
             let is_present = !matches!(found, Ok(None));
-            if !is_optional || is_present || is_test {
+            if !is_optional || is_present {
                 self.charge(1)?;
             }
             match found? {

@@ -62,7 +62,16 @@ pub(super) fn call(
 
 /// The sets and lists extensions.
 fn of_lists(overload: &str, arguments: &[Value<'_>], result: Option<&Value<'_>>) -> Option<u64> {
-    let made = |factor: f64, length: u64| (length as f64 * factor) as u64 + 1 + super::LIST;
+    // As Go converts it, less than nothing wraps around.
+    let made = |factor: f64, length: u64| {
+        let each = length as f64 * factor;
+        let each = if each < 0.0 {
+            (each as i64).cast_unsigned()
+        } else {
+            each as u64
+        };
+        each.wrapping_add(1 + super::LIST)
+    };
     let compared = |at: usize| {
         let length = size(arguments, at);
         let first = match arguments.get(at) {

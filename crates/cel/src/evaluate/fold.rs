@@ -16,7 +16,7 @@ impl<'p, 'a> Run<'p, 'a> {
             Value::List(list) => self.over_list(fold, list)?,
             Value::Map(map) => self.over_map(fold, map)?,
             other => {
-                let kind = other.type_of().runtime_name();
+                let kind = go_type(other);
                 return library::fail(format!("got '{kind}', expected iterable type"));
             }
         }
@@ -82,21 +82,47 @@ impl<'p, 'a> Run<'p, 'a> {
         Ok(true)
     }
 
+    /// The values of all operands, or the first fault and its place.
+    fn each(&mut self, operands: &'p [Op]) -> Result<Vec<Value<'a>>, (usize, EvaluationError)> {
+        let mut values = Vec::with_capacity(operands.len());
+        for (at, operand) in operands.iter().enumerate() {
+            values.push(self.op(operand).map_err(|error| (at, error))?);
+        }
+        Ok(values)
+    }
+
     /// `@result + [x]` and the like. The accumulator is taken out of its place, so that it is not copied; the
     /// round that this ends puts the result back.
     pub(super) fn append(&mut self, append: &'p Append) -> Answer<'a> {
         let known = self.local(append.slot);
         self.charge(1)?;
-        drop(known?);
-        let mut arguments = Vec::with_capacity(append.arguments.len());
-        for argument in &append.arguments {
-            arguments.push(self.op(argument)?);
-        }
-        let is_constant = append.arguments.iter().all(|op| matches!(op, Op::Const(_)));
-        if append.is_list && !is_constant {
-            self.charge(LIST)?;
-        }
+        let mut fault = known.err();
+        let arguments = if append.is_list {
+            let elements = self.each(&append.arguments);
+            if !append.arguments.iter().all(|op| matches!(op, Op::Const(_))) {
+                self.charge(LIST)?;
+            }
+            elements
+        } else {
+            // A call of three ends at the first fault, and is free unless the last one has it.
+            if let (Some(fault), [_, _]) = (&fault, append.arguments.as_slice()) {
+                return Err(fault.clone());
+            }
+            self.each(&append.arguments)
+        };
+        let arguments = match arguments {
+            Ok(arguments) => arguments,
+            Err((at, error)) => {
+                if append.is_list || at + 1 == append.arguments.len() {
+                    self.charge(1)?;
+                }
+                return Err(fault.unwrap_or(error));
+            }
+        };
         self.charge(1)?;
+        if let Some(fault) = fault.take() {
+            return Err(fault);
+        }
         let taken = self
             .slots
             .get_mut(append.slot)
@@ -121,5 +147,25 @@ impl<'p, 'a> Run<'p, 'a> {
             }
             _ => Err(library::no_such_overload()),
         }
+    }
+}
+
+/// What upstream's fault calls a value that no loop goes over: the name of its Go type.
+fn go_type(value: &Value<'_>) -> &'static str {
+    match value {
+        Value::Null => "types.Null",
+        Value::Bool(_) => "types.Bool",
+        Value::Int(_) => "types.Int",
+        Value::Uint(_) => "types.Uint",
+        Value::Double(_) => "types.Double",
+        Value::String(_) => "types.String",
+        Value::Bytes(_) => "types.Bytes",
+        Value::Duration(_) => "types.Duration",
+        Value::Timestamp(_) => "types.Timestamp",
+        Value::List(_) => "traits.Lister",
+        Value::Map(_) => "traits.Mapper",
+        Value::Optional(_) => "*types.Optional",
+        Value::Type(_) => "*types.Type",
+        Value::Opaque(opaque) => opaque.go_type(),
     }
 }

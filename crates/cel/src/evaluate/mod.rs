@@ -101,16 +101,36 @@ impl<'p, 'a> Run<'p, 'a> {
         }
     }
 
-    fn arguments(&mut self, call: &'p CallOp) -> Result<Vec<Value<'a>>, EvaluationError> {
-        let mut arguments = Vec::with_capacity(call.arguments.len());
+    /// The arguments of a call; `stops`: up to the first fault. The call is paid for even if one has a fault, if
+    /// all were looked at, as upstream does it.
+    fn arguments(&mut self, call: &'p CallOp, stops: bool) -> Result<Vec<Value<'a>>, EvaluationError> {
+        let count = call.arguments.len();
+        let mut arguments = Vec::with_capacity(count);
+        let mut fault = None;
         for argument in &call.arguments {
-            arguments.push(self.op(argument)?);
+            match self.op(argument) {
+                Ok(value) => arguments.push(value),
+                Err(EvaluationError::CostLimit) => return Err(EvaluationError::CostLimit),
+                Err(error) => {
+                    fault = fault.or(Some(error));
+                    arguments.push(Value::Null);
+                    if stops {
+                        break;
+                    }
+                }
+            }
         }
-        Ok(arguments)
+        let Some(error) = fault else {
+            return Ok(arguments);
+        };
+        if arguments.len() == count {
+            self.charge_call(call, &arguments, &Err(error.clone()))?;
+        }
+        Err(error)
     }
 
     fn call(&mut self, call: &'p CallOp) -> Answer<'a> {
-        let arguments = self.arguments(call)?;
+        let arguments = self.arguments(call, call.arguments.len() > 2)?;
         self.afford(call, &arguments)?;
         let result = call.function.call(&call.overloads, &arguments);
         self.charge_call(call, &arguments, &result)?;
@@ -118,7 +138,7 @@ impl<'p, 'a> Run<'p, 'a> {
     }
 
     fn pattern(&mut self, call: &'p CallOp, regex: &regex::Regex) -> Answer<'a> {
-        let arguments = self.arguments(call)?;
+        let arguments = self.arguments(call, true)?;
         let result = library::regex::run(call.function.name, regex, &arguments);
         self.charge_call(call, &arguments, &result)?;
         result
@@ -152,6 +172,12 @@ impl<'p, 'a> Run<'p, 'a> {
     }
 
     fn list(&mut self, parts: &'p [(Op, bool)]) -> Answer<'a> {
+        let values = self.elements(parts);
+        self.charge(LIST)?;
+        values.map(Value::list)
+    }
+
+    fn elements(&mut self, parts: &'p [(Op, bool)]) -> Result<Vec<Value<'a>>, EvaluationError> {
         let mut values = Vec::with_capacity(parts.len());
         for (part, is_optional) in parts {
             match (self.op(part)?, is_optional) {
@@ -165,8 +191,7 @@ impl<'p, 'a> Run<'p, 'a> {
                 }
             }
         }
-        self.charge(LIST)?;
-        Ok(Value::list(values))
+        Ok(values)
     }
 
     /// What an entry is set to: `None` where it is left out.
@@ -185,19 +210,34 @@ impl<'p, 'a> Run<'p, 'a> {
     }
 
     fn map(&mut self, parts: &'p [(Op, Op, bool)]) -> Answer<'a> {
+        let map = self.entries(parts);
+        self.charge(MAP)?;
+        map.map(Value::Map)
+    }
+
+    /// The last of several entries with one key counts, as upstream has it.
+    fn entries(&mut self, parts: &'p [(Op, Op, bool)]) -> Result<Map<'a>, EvaluationError> {
         let mut map = Map::Entries(Arc::default());
         for (key, value, is_optional) in parts {
             let key = self.op(key)?;
             let value = self.op(value)?;
             if let Some(value) = Self::entry(&key, value, *is_optional)? {
-                map = map.insert(&key, value)?;
+                map = map.put(&key, value)?;
             }
         }
-        self.charge(MAP)?;
-        Ok(Value::Map(map))
+        Ok(map)
     }
 
     fn message(&mut self, name: &SmolStr, parts: &'p [(SmolStr, Op, bool)]) -> Answer<'a> {
+        let fields = self.message_fields(parts);
+        self.charge(MESSAGE)?;
+        Ok(Value::Map(Map::Message(name.clone(), Arc::new(fields?))))
+    }
+
+    fn message_fields(
+        &mut self,
+        parts: &'p [(SmolStr, Op, bool)],
+    ) -> Result<BTreeMap<Key<'a>, Value<'a>>, EvaluationError> {
         let mut fields = BTreeMap::new();
         for (field, value, is_optional) in parts {
             let value = self.op(value)?;
@@ -205,7 +245,6 @@ impl<'p, 'a> Run<'p, 'a> {
                 fields.insert(Key::String(Text::Shared(field.as_str().into())), value);
             }
         }
-        self.charge(MESSAGE)?;
-        Ok(Value::Map(Map::Message(name.clone(), Arc::new(fields))))
+        Ok(fields)
     }
 }

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use warren_apimachinery::name;
+
 use super::{Answer, Row, fail, no_such_overload};
 use crate::value::{Opaque, Value};
 
@@ -229,13 +231,19 @@ fn service_account<'a>(arguments: &[Value<'a>]) -> Answer<'a> {
     let [
         Value::Opaque(Opaque::Authorizer(check)),
         Value::String(namespace),
-        Value::String(name),
+        Value::String(account),
     ] = arguments
     else {
         return Err(no_such_overload());
     };
+    if !name::dns1123_subdomain(account).is_empty() {
+        return fail("Invalid service account name");
+    }
+    if !name::dns1123_label(namespace).is_empty() {
+        return fail("Invalid service account namespace");
+    }
     let attributes = Attributes {
-        service_account: Some((namespace.to_string(), name.to_string())),
+        service_account: Some((namespace.to_string(), account.to_string())),
         ..(*check.attributes).clone()
     };
     Ok(Value::Opaque(Opaque::Authorizer(Check {

@@ -2,7 +2,7 @@
 
 use super::{Answer, Row, fail, no_such_overload};
 use crate::typing::Type;
-use crate::value::{Value, time};
+use crate::value::{Instant, Value, format_double, time};
 
 pub(super) const TABLE: &[Row] = &[
     ("type", "type", "(A) -> type(A)", type_of),
@@ -73,6 +73,16 @@ pub(crate) fn is_conversion(function: &str) -> bool {
     TABLE.iter().any(|(name, ..)| *name == function)
 }
 
+/// Whether `duration` or `timestamp` makes something of a literal.
+pub(crate) fn converts(function: &str, literal: &Value<'static>) -> bool {
+    let arguments = std::slice::from_ref(literal);
+    let made = match function {
+        "duration" => to_duration(arguments),
+        _ => to_timestamp(arguments),
+    };
+    made.is_ok()
+}
+
 fn same<'a>(arguments: &[Value<'a>]) -> Answer<'a> {
     arguments.first().cloned().ok_or_else(no_such_overload)
 }
@@ -113,10 +123,9 @@ fn to_double<'a>(arguments: &[Value<'a>]) -> Answer<'a> {
     match arguments {
         [Value::Int(number)] => Ok(Value::Double(*number as f64)),
         [Value::Uint(number)] => Ok(Value::Double(*number as f64)),
-        [value @ Value::String(text)] => text.parse().map_or_else(
-            |_| unfit(value, &Type::Double),
-            |number| Ok(Value::Double(number)),
-        ),
+        [value @ Value::String(text)] => {
+            parse_double(text).map_or_else(|| unfit(value, &Type::Double), |number| Ok(Value::Double(number)))
+        }
         _ => Err(no_such_overload()),
     }
 }
@@ -141,7 +150,7 @@ fn to_int<'a>(arguments: &[Value<'a>]) -> Answer<'a> {
         }
         [Value::Double(_)] => fail("integer overflow"),
         [Value::Duration(nanos)] => Ok(Value::Int(*nanos)),
-        [Value::Timestamp(at)] => Ok(Value::Int(at.as_second())),
+        [Value::Timestamp(at)] => Ok(Value::Int(at.seconds())),
         [Value::Uint(number)] => {
             i64::try_from(*number).map_or_else(|_| fail("integer overflow"), |number| Ok(Value::Int(number)))
         }
@@ -162,9 +171,10 @@ fn to_uint<'a>(arguments: &[Value<'a>]) -> Answer<'a> {
             |_| fail("unsigned integer overflow"),
             |number| Ok(Value::Uint(number)),
         ),
-        [value @ Value::String(text)] => text
-            .parse()
-            .map_or_else(|_| unfit(value, &Type::Uint), |number| Ok(Value::Uint(number))),
+        [value @ Value::String(text)] => {
+            let parsed = text.parse().ok().filter(|_| !text.starts_with('+'));
+            parsed.map_or_else(|| unfit(value, &Type::Uint), |number| Ok(Value::Uint(number)))
+        }
         _ => Err(no_such_overload()),
     }
 }
@@ -177,20 +187,44 @@ pub(super) fn to_string<'a>(arguments: &[Value<'a>]) -> Answer<'a> {
             Err(_) => fail("invalid UTF-8 in bytes, cannot convert to string"),
         },
         [Value::Duration(nanos)] => Ok(Value::text(time::format_duration(*nanos))),
-        [Value::Timestamp(at)] => Ok(Value::text(time::format_timestamp(*at))),
+        [Value::Timestamp(at)] => Ok(Value::text(at.to_string())),
+        [Value::Double(number)] => Ok(Value::text(format_double(*number, 6))),
         [value] => Ok(Value::text(value.to_string())),
         _ => Err(no_such_overload()),
     }
 }
 
+fn bounded<'a>(at: Instant) -> Answer<'a> {
+    if at.is_in_range() {
+        Ok(Value::Timestamp(at))
+    } else {
+        fail("timestamp overflow")
+    }
+}
+
+/// As Go reads numbers: underscores between digits, and none that is too great.
+fn parse_double(text: &str) -> Option<f64> {
+    let is_split = |at: usize| {
+        let digit = |at: Option<usize>| {
+            at.and_then(|at| text.as_bytes().get(at))
+                .is_some_and(u8::is_ascii_digit)
+        };
+        digit(at.checked_sub(1)) && digit(at.checked_add(1))
+    };
+    if !text.match_indices('_').all(|(at, _)| is_split(at)) {
+        return None;
+    }
+    let number: f64 = text.replace('_', "").parse().ok()?;
+    let is_word = text.contains(['n', 'N']);
+    (number.is_finite() || is_word).then_some(number)
+}
+
 fn to_timestamp<'a>(arguments: &[Value<'a>]) -> Answer<'a> {
     match arguments {
-        [Value::Int(seconds)] => time::timestamp(i128::from(*seconds) * 1_000_000_000)
-            .map_or_else(|| fail("timestamp overflow"), |at| Ok(Value::Timestamp(at))),
-        [value @ Value::String(text)] => match time::parse_timestamp(text) {
-            Ok(at) => time::timestamp(at.as_nanosecond())
-                .map_or_else(|| fail("timestamp overflow"), |at| Ok(Value::Timestamp(at))),
-            Err(_) => unfit(value, &Type::Timestamp),
+        [Value::Int(seconds)] => bounded(Instant::of_seconds(*seconds)),
+        [value @ Value::String(text)] => match Instant::parse(text) {
+            Some(at) => bounded(at),
+            None => unfit(value, &Type::Timestamp),
         },
         _ => Err(no_such_overload()),
     }

@@ -4,7 +4,7 @@ use warren_apimachinery::name;
 
 use super::url::Url;
 use super::{Answer, Row, no_such_overload};
-use crate::value::{Opaque, Value, time};
+use crate::value::{Instant, Opaque, Value};
 
 pub(super) const TABLE: &[Row] = &[
     (
@@ -126,7 +126,7 @@ static FORMATS: [(&str, Format); 13] = [
         Format {
             name: "uuid",
             check: |text| unless(is_uuid(text), "does not match the UUID format"),
-            length: 67,
+            length: 70,
         },
     ),
     (
@@ -142,15 +142,15 @@ static FORMATS: [(&str, Format); 13] = [
         Format {
             name: "date",
             check: |text| unless(is_date(text), "invalid date"),
-            length: 133,
+            length: 71,
         },
     ),
     (
         "datetime",
         Format {
             name: "datetime",
-            check: |text| unless(time::parse_timestamp(text).is_ok(), "invalid datetime"),
-            length: 133,
+            check: |text| unless(Instant::parse(text).is_some(), "invalid datetime"),
+            length: 71,
         },
     ),
 ];
@@ -173,7 +173,7 @@ fn is_base64(text: &str) -> bool {
 }
 
 fn is_date(text: &str) -> bool {
-    text.len() == 10 && time::parse_timestamp(&format!("{text}T00:00:00Z")).is_ok()
+    Instant::parse_date(text).is_ok()
 }
 
 /// The format that a function such as `format.uri` gives.

@@ -7,6 +7,7 @@ mod extended;
 pub(crate) mod format;
 mod json_patch;
 mod lists;
+mod netip;
 mod network;
 mod operators;
 mod optional;
@@ -29,7 +30,7 @@ use crate::typing::{Type, signature};
 use crate::value::Value;
 
 pub use authorizer::{Attributes, Authorizer, Decision};
-pub(crate) use conversions::is_conversion;
+pub(crate) use conversions::{converts, is_conversion};
 
 /// Functions of Kubernetes' libraries that cost one, whatever they are given.
 const NOMINAL: [&str; 38] = [
@@ -125,15 +126,47 @@ impl Function {
                     .zip(arguments)
                     .all(|(wanted, argument)| argument.fits(wanted))
         });
-        match fitting {
-            Some(overload) => (overload.run)(arguments),
-            None => Err(self.no_overload(arguments)),
+        match (fitting, self.overloads.first()) {
+            (Some(overload), _) => (overload.run)(arguments),
+            // Operators go by their operands, whatever is declared.
+            (None, Some(any)) if self.is_operator() => {
+                (any.run)(arguments).map_err(|_| self.no_overload(arguments))
+            }
+            (None, _) => Err(self.no_overload(arguments)),
         }
     }
 
+    fn is_operator(&self) -> bool {
+        self.name.starts_with(['_', '@', '!', '-'])
+    }
+
+    /// Upstream names an operator that the first operand has not got, and the types where none of several
+    /// overloads takes them.
     fn no_overload(&self, arguments: &[Value<'_>]) -> EvaluationError {
-        let is_operator = self.name.starts_with(['_', '@', '!', '-']);
-        if is_operator {
+        use Value::{Bool, Bytes, Double, Duration, Int, List, Map, String, Timestamp, Uint};
+        let Some(first) = arguments.first() else {
+            return no_such_overload();
+        };
+        let has_it = matches!(first, String(_) | Duration(_) | Timestamp(_))
+            || match self.name {
+                "_+_" => matches!(first, Bytes(_) | Double(_) | Int(_) | List(_) | Uint(_)),
+                "_-_" | "_*_" | "_/_" => matches!(first, Double(_) | Int(_) | Uint(_)),
+                "_%_" => matches!(first, Int(_) | Uint(_)),
+                "-_" => matches!(first, Bool(_) | Double(_) | Int(_)),
+                "_<_" | "_<=_" | "_>_" | "_>=_" => {
+                    matches!(first, Bool(_) | Bytes(_) | Double(_) | Int(_) | Uint(_))
+                }
+                "size" => matches!(first, Bytes(_) | List(_) | Map(_)),
+                _ => true,
+            };
+        let is_plain = matches!(
+            self.name,
+            "size" | "contains" | "startsWith" | "endsWith" | "matches" | "sort"
+        );
+        if !has_it {
+            return EvaluationError::failed(format!("no such overload: {}", self.name));
+        }
+        if self.is_operator() || is_plain {
             return no_such_overload();
         }
         let kinds: Vec<SmolStr> = arguments

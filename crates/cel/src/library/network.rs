@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use warren_apimachinery::address::Cidr;
 
-use super::{Answer, Row, no_such_overload};
+use super::{Answer, Row, netip, no_such_overload};
 use crate::EvaluationError;
 use crate::value::{Opaque, Value};
 
@@ -101,7 +101,8 @@ fn parse_ip(text: &str) -> Result<IpAddr, EvaluationError> {
         Err(_) => {
             let quoted = super::strings::quoted(text);
             let message = format!(
-                "IP Address {quoted} parse error during conversion from string: ParseAddr({quoted}): unable to parse IP"
+                "IP Address {quoted} parse error during conversion from string: {}",
+                netip::fault(text)
             );
             Err(EvaluationError::failed(message))
         }
@@ -114,12 +115,13 @@ fn parse_cidr(text: &str) -> Result<Cidr, EvaluationError> {
     let fault =
         |why: &str| EvaluationError::failed(format!("{WHILE}{WHILE}netip.ParsePrefix({quoted}): {why}"));
     let (address, bits) = text.rsplit_once('/').ok_or_else(|| fault("no '/'"))?;
-    let parsed: IpAddr = address.parse().map_err(|_| {
-        fault(&format!(
-            "ParseAddr({}): unable to parse IP",
-            super::strings::quoted(address)
-        ))
-    })?;
+    let unzoned = address
+        .split_once('%')
+        .map(|(address, _)| address.parse::<IpAddr>());
+    if matches!(unzoned, Some(Ok(IpAddr::V6(_)))) {
+        return Err(fault("IPv6 zones cannot be present in a prefix"));
+    }
+    let parsed: IpAddr = address.parse().map_err(|_| fault(&netip::fault(address)))?;
     let bad_bits = || fault(&format!("bad bits after slash: {}", super::strings::quoted(bits)));
     let is_plain = !bits.is_empty()
         && bits.bytes().all(|b| b.is_ascii_digit())
@@ -232,7 +234,9 @@ fn is_cidr<'a>(arguments: &[Value<'a>]) -> Answer<'a> {
 fn contains_ip<'a>(arguments: &[Value<'a>]) -> Answer<'a> {
     let (cidr, ip) = match arguments {
         [Value::Opaque(Opaque::Cidr(cidr)), Value::Opaque(Opaque::Ip(ip))] => (cidr, *ip),
-        [Value::Opaque(Opaque::Cidr(cidr)), Value::String(text)] => (cidr, parse_ip(text)?),
+        [Value::Opaque(Opaque::Cidr(cidr)), Value::String(text)] => {
+            (cidr, parse_ip(text).map_err(|_| no_such_overload())?)
+        }
         _ => return Err(no_such_overload()),
     };
     Ok(Value::Bool(cidr.contains(ip)))

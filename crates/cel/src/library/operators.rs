@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use smol_str::SmolStr;
 
 use super::{Answer, Implementation, Row, fail, no_such_overload, typed_id};
-use crate::value::{Value, time};
+use crate::value::{Instant, Value};
 
 pub(super) const TABLE: &[Row] = &[
     ("_?_:_", "conditional", "(bool, A, A) -> A", elsewhere),
@@ -204,11 +204,11 @@ fn uint<'a>(result: Option<u64>) -> Answer<'a> {
 }
 
 fn duration<'a>(result: Option<i64>) -> Answer<'a> {
-    result.map_or_else(|| fail("duration overflow"), |nanos| Ok(Value::Duration(nanos)))
+    result.map_or_else(|| fail("integer overflow"), |nanos| Ok(Value::Duration(nanos)))
 }
 
-fn timestamp<'a>(nanos: i128) -> Answer<'a> {
-    time::timestamp(nanos).map_or_else(|| fail("timestamp overflow"), |at| Ok(Value::Timestamp(at)))
+fn timestamp<'a>(at: Option<Instant>) -> Answer<'a> {
+    at.map_or_else(|| fail("timestamp overflow"), |at| Ok(Value::Timestamp(at)))
 }
 
 fn add<'a>(arguments: &[Value<'a>]) -> Answer<'a> {
@@ -220,7 +220,7 @@ fn add<'a>(arguments: &[Value<'a>]) -> Answer<'a> {
         [Value::Bytes(one), Value::Bytes(two)] => Ok(Value::Bytes([&**one, &**two].concat().into())),
         [Value::Duration(one), Value::Duration(two)] => duration(one.checked_add(*two)),
         [Value::Duration(nanos), Value::Timestamp(at)] | [Value::Timestamp(at), Value::Duration(nanos)] => {
-            timestamp(at.as_nanosecond() + i128::from(*nanos))
+            timestamp(at.plus(i128::from(*nanos)))
         }
         [Value::List(one), Value::List(two)] => one.clone().concat(two).map(Value::List),
         _ => Err(no_such_overload()),
@@ -233,9 +233,9 @@ fn subtract<'a>(arguments: &[Value<'a>]) -> Answer<'a> {
         [Value::Uint(one), Value::Uint(two)] => uint(one.checked_sub(*two)),
         [Value::Double(one), Value::Double(two)] => Ok(Value::Double(one - two)),
         [Value::Duration(one), Value::Duration(two)] => duration(one.checked_sub(*two)),
-        [Value::Timestamp(at), Value::Duration(nanos)] => timestamp(at.as_nanosecond() - i128::from(*nanos)),
+        [Value::Timestamp(at), Value::Duration(nanos)] => timestamp(at.plus(-i128::from(*nanos))),
         [Value::Timestamp(one), Value::Timestamp(two)] => {
-            duration(i64::try_from(one.as_nanosecond() - two.as_nanosecond()).ok())
+            duration(i64::try_from(one.nanoseconds() - two.nanoseconds()).ok())
         }
         _ => Err(no_such_overload()),
     }
@@ -273,6 +273,7 @@ fn negate<'a>(arguments: &[Value<'a>]) -> Answer<'a> {
     match arguments {
         [Value::Int(number)] => int(number.checked_neg()),
         [Value::Double(number)] => Ok(Value::Double(-number)),
+        [Value::Duration(nanos)] => duration(nanos.checked_neg()),
         _ => Err(no_such_overload()),
     }
 }

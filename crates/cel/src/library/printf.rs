@@ -4,10 +4,10 @@ use std::fmt::Write;
 
 use super::strings::quoted;
 use crate::typing::Type;
-use crate::value::{Value, time};
+use crate::value::{Value, format_double, time};
 
 /// The most digits after the point.
-const MOST_DIGITS: usize = 100;
+const MOST_DIGITS: usize = 1_000;
 
 /// What a clause asks for.
 #[derive(Clone, Copy, Debug)]
@@ -201,11 +201,12 @@ fn fixed(number: f64, digits: usize) -> String {
     format!("{sign}{grouped}{point}{fraction}")
 }
 
-fn scientific(number: f64, digits: usize) -> String {
+/// Upstream takes the precision for the width: there are always six digits.
+fn scientific(number: f64, width: usize) -> String {
     if !number.is_finite() {
-        return infinite(number);
+        return format!("{:>width$}", infinite(number));
     }
-    let plain = format!("{number:.digits$e}");
+    let plain = format!("{number:.6e}");
     let (mantissa, exponent) = plain.split_once('e').unwrap_or((&plain, "0"));
     let exponent: i32 = exponent.parse().unwrap_or_default();
     let sign = if exponent < 0 { "⁻" } else { "" };
@@ -224,7 +225,7 @@ fn scientific(number: f64, digits: usize) -> String {
             _ => '⁰',
         })
         .collect();
-    format!("{mantissa}\u{202f}×\u{202f}10{sign}{raised}")
+    format!("{:>width$}", format!("{mantissa}×10{sign}{raised}"))
 }
 
 fn infinite(number: f64) -> String {
@@ -248,6 +249,13 @@ fn text(value: &Value<'_>) -> Result<String, String> {
         Value::Map(map) => {
             let mut parts = Vec::new();
             for key in map.keys() {
+                if !matches!(
+                    key,
+                    Value::Bool(_) | Value::Int(_) | Value::Uint(_) | Value::String(_)
+                ) {
+                    let kind = key.type_of().runtime_name();
+                    return Err(format!("no formatting function for map key of type {kind}"));
+                }
                 if let Some(value) = map.get(&key) {
                     let value = within(&value.map_err(|error| error.to_string())?)?;
                     parts.push(format!("{}:{value}", within(&key)?));
@@ -258,7 +266,8 @@ fn text(value: &Value<'_>) -> Result<String, String> {
         }
         Value::Bytes(content) => String::from_utf8_lossy(content).into_owned(),
         Value::Duration(nanos) => time::format_duration(*nanos),
-        Value::Timestamp(at) => time::format_timestamp(*at),
+        Value::Timestamp(at) => at.to_string(),
+        Value::Double(number) if number.is_finite() => format_double(*number, 6),
         Value::Opaque(opaque) => {
             return Err(format!("no formatting function for {}", opaque.type_name()));
         }
@@ -274,7 +283,7 @@ fn within(value: &Value<'_>) -> Result<String, String> {
         Value::Double(number) if number.is_finite() => format!("{number:.6}"),
         Value::Double(number) => quoted(&format!("{number}")),
         Value::Duration(nanos) => format!("duration(\"{}\")", time::format_duration(*nanos)),
-        Value::Timestamp(at) => format!("timestamp(\"{}\")", time::format_timestamp(*at)),
+        Value::Timestamp(at) => format!("timestamp(\"{at}\")"),
         value => text(value)?,
     })
 }

@@ -2,6 +2,7 @@
 //! linear in the text.
 
 use regex::{Regex, RegexBuilder};
+use warren_apimachinery::{re2, regexp};
 
 use super::{Answer, Row, fail, no_such_overload};
 use crate::value::Value;
@@ -29,7 +30,10 @@ pub(super) const TABLE: &[Row] = &[
 
 /// Compiles an expression.
 pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
-    RegexBuilder::new(pattern)
+    if let Some(fault) = regexp::fault(pattern) {
+        return Err(fault);
+    }
+    RegexBuilder::new(&re2::translated(pattern))
         .size_limit(LIMIT)
         .build()
         .map_err(|error| format!("error parsing regexp: {error}"))

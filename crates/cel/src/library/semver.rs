@@ -246,9 +246,7 @@ fn compare<'a>(arguments: &[Value<'a>]) -> Answer<'a> {
 
 fn part<'a>(arguments: &[Value<'a>], of: fn([u64; 3]) -> u64) -> Answer<'a> {
     match arguments {
-        [Value::Opaque(Opaque::Semver(version))] => {
-            Ok(Value::Int(i64::try_from(of(version.numbers)).unwrap_or(i64::MAX)))
-        }
+        [Value::Opaque(Opaque::Semver(version))] => Ok(Value::Int(of(version.numbers).cast_signed())),
         _ => Err(no_such_overload()),
     }
 }

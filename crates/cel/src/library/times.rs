@@ -1,11 +1,11 @@
 //! Parts of points and spans of time. Without a zone, UTC.
 
-use jiff::Zoned;
-use jiff::civil::Weekday;
-use jiff::tz::{Offset, TimeZone};
+use jiff::Timestamp;
+use jiff::civil::{DateTime, Weekday};
+use jiff::tz::TimeZone;
 
 use super::{Answer, Row, fail, no_such_overload};
-use crate::value::Value;
+use crate::value::{Instant, Value};
 
 pub(super) const TABLE: &[Row] = &[
     ("getFullYear", "timestamp_to_year", "timestamp.() -> int", year),
@@ -124,31 +124,35 @@ pub(super) const TABLE: &[Row] = &[
     ),
 ];
 
-fn zone(name: &str) -> Option<TimeZone> {
-    if matches!(name, "" | "UTC" | "Z") {
-        return Some(TimeZone::UTC);
+/// The offset of a zone at a time, in seconds.
+fn offset(name: &str, at: Instant) -> Option<i32> {
+    // Local time is UTC where upstream's servers run.
+    if matches!(name, "" | "UTC" | "Local") {
+        return Some(0);
     }
-    let (sign, rest) = match name.strip_prefix('-') {
-        Some(rest) => (-1, rest),
-        None => (1, name.strip_prefix('+').unwrap_or(name)),
-    };
-    if let Some((hours, minutes)) = rest.split_once(':') {
+    if let Some((hours, minutes)) = name.split_once(':') {
+        let (sign, hours) = match hours.strip_prefix('-') {
+            Some(hours) => (-1, hours),
+            None => (1, hours),
+        };
         let (hours, minutes): (i32, i32) = (hours.parse().ok()?, minutes.parse().ok()?);
-        let offset = Offset::from_seconds(sign * (hours * 3_600 + minutes * 60)).ok()?;
-        return Some(TimeZone::fixed(offset));
+        let seconds = hours.checked_mul(60)?.checked_add(minutes)?.checked_mul(60)?;
+        return Some(sign * seconds);
     }
-    TimeZone::get(name).ok()
+    let zone = TimeZone::get(name).ok()?;
+    let at = Timestamp::from_second(at.seconds()).unwrap_or(Timestamp::MAX);
+    Some(zone.to_offset(at).seconds())
 }
 
 /// A part of a timestamp, in the zone of the second argument.
-fn part<'a>(arguments: &[Value<'a>], of: fn(&Zoned) -> i64) -> Answer<'a> {
+fn part<'a>(arguments: &[Value<'a>], of: fn(&DateTime) -> i64) -> Answer<'a> {
     let (at, name) = match arguments {
         [Value::Timestamp(at)] => (at, ""),
         [Value::Timestamp(at), Value::String(name)] => (at, &**name),
         _ => return Err(no_such_overload()),
     };
-    match zone(name) {
-        Some(zone) => Ok(Value::Int(of(&at.to_zoned(zone)))),
+    match offset(name, *at) {
+        Some(offset) => Ok(Value::Int(of(&at.civil(offset)))),
         None => fail(format!("unknown time zone {name}")),
     }
 }

@@ -69,7 +69,7 @@ impl Url {
         }
         let rest = rest.split_once('#').map_or(rest, |(rest, _)| rest);
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let (host, path) = match rest.strip_prefix("//").filter(|_| !scheme.is_empty()) {
+        let (host, path) = match rest.strip_prefix("//") {
             Some(authority) => match authority.find('/') {
                 Some(at) => authority.split_at_checked(at).unwrap_or((authority, "")),
                 None => (authority, ""),
@@ -267,7 +267,9 @@ fn query<'a>(arguments: &[Value<'a>]) -> Answer<'a> {
         return Err(no_such_overload());
     };
     let mut entries: BTreeMap<Key<'a>, Vec<Value<'a>>> = BTreeMap::new();
-    for pair in url.query.split('&').filter(|pair| !pair.is_empty()) {
+    // Upstream leaves out pairs with a semicolon.
+    let is_pair = |pair: &&str| !pair.is_empty() && !pair.contains(';');
+    for pair in url.query.split('&').filter(is_pair) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let key = Key::String(Text::Shared(unescape_query(name).into()));
         entries

@@ -7,10 +7,10 @@ const MOST: usize = 100;
 /// The longest line that is shown with a fault.
 const LONGEST_LINE: usize = 16_384;
 
-/// One fault, at a character of the source.
+/// One fault, at a character of the source; `None` for one of the whole.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Issue {
-    pub(crate) offset: usize,
+    pub(crate) offset: Option<usize>,
     pub(crate) message: String,
 }
 
@@ -23,14 +23,20 @@ pub(crate) struct Issues {
 
 impl Issues {
     pub(crate) fn report(&mut self, offset: usize, message: impl Into<String>) {
+        self.add(Some(offset), message.into());
+    }
+
+    /// A fault that is nowhere in particular.
+    pub(crate) fn report_whole(&mut self, message: impl Into<String>) {
+        self.add(None, message.into());
+    }
+
+    fn add(&mut self, offset: Option<usize>, message: String) {
         if self.all.len() >= MOST {
             self.more += 1;
             return;
         }
-        self.all.push(Issue {
-            offset,
-            message: message.into(),
-        });
+        self.all.push(Issue { offset, message });
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -50,7 +56,10 @@ impl Issues {
 }
 
 fn show(issue: &Issue, source: &str) -> String {
-    let before: String = source.chars().take(issue.offset).collect();
+    let Some(offset) = issue.offset else {
+        return format!("ERROR: <input>:-1:0: {}", issue.message);
+    };
+    let before: String = source.chars().take(offset).collect();
     let line = before.matches('\n').count();
     let column = before.chars().rev().take_while(|c| *c != '\n').count();
     let mut text = format!("ERROR: <input>:{}:{}: {}", line + 1, column + 1, issue.message);

@@ -40,7 +40,7 @@ pub(super) fn method(parser: &mut Parser, id: Id, name: &str, target: Expr, argu
         parser,
     };
     let expanded = match (name, arguments.len()) {
-        ("all" | "exists" | "exists_one" | "existsOne", 2) => {
+        ("all" | "exists" | "exists_one", 2) => {
             let [variable, predicate] = take(arguments)?;
             expand.quantifier(name, target, [variable], predicate)
         }

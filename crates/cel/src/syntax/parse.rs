@@ -18,11 +18,18 @@ const LONGEST: usize = 100_000;
 const DEEPEST: usize = 250;
 /// The highest tree, macros expanded. Upstream has no such bound; no rule in use comes near it.
 const HIGHEST: usize = 400;
+/// How deep operators, selections and calls are within each other, as upstream.
+const DEEPEST_WAY: u32 = 250;
 /// The most nodes that a tree may have before a macro doubles part of it.
 const MOST_NODES: usize = 100_000;
 
 const EXPRESSION: &str = "{'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, \
                           STRING, BYTES, IDENTIFIER}";
+
+const ARGUMENTS: &str = "{'[', '{', '(', ')', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, \
+                         STRING, BYTES, IDENTIFIER}";
+const INDEX: &str = "{'[', '{', '(', '.', '-', '!', '?', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, \
+                     STRING, BYTES, IDENTIFIER}";
 
 /// A parsed expression: its tree, and where each node stands.
 #[derive(Debug)]
@@ -49,7 +56,9 @@ pub(crate) fn parse(source: &str) -> Result<Parsed, Issues> {
         tokens,
         at: 0,
         depth: 0,
+        open: 0,
         offsets: Vec::new(),
+        ways: Vec::new(),
         issues,
     };
     let root = parser.whole();
@@ -71,7 +80,11 @@ pub(super) struct Parser {
     tokens: Vec<(usize, Token)>,
     at: usize,
     depth: usize,
+    /// Brackets that are open.
+    open: usize,
     offsets: Vec<usize>,
+    /// How deep the operators, selections and calls below a node are within each other, by its number.
+    ways: Vec<u32>,
     issues: Issues,
 }
 
@@ -116,6 +129,13 @@ impl Parser {
 
     fn expect(&mut self, sign: &str, expecting: &str) -> Step<()> {
         if self.accept(sign) {
+            return Ok(());
+        }
+        // At the end, one bracket that lacks is taken for written, as upstream's parser recovers.
+        if *self.peek() == Token::End && self.open == 1 && matches!(expecting, "')'" | "']'") {
+            let offset = self.offset();
+            self.issues
+                .report(offset, format!("Syntax error: missing {expecting} at '<EOF>'"));
             return Ok(());
         }
         let text = self.peek().text().to_owned();
@@ -168,12 +188,44 @@ impl Parser {
         self.node(id, Node::Call(Box::new(call)))
     }
 
+    /// Notes that an operator, a selection or a call of `id` is around `parts`.
+    fn around(&mut self, id: Id, parts: impl IntoIterator<Item = Id>) -> Step<()> {
+        let below = parts.into_iter().map(|part| self.way(part)).max();
+        let way = below.unwrap_or(0) + 1;
+        if way > DEEPEST_WAY {
+            self.issues.report_whole("max recursion depth exceeded");
+            return Err(Reported);
+        }
+        self.set_way(id, way);
+        Ok(())
+    }
+
+    fn way(&self, id: Id) -> u32 {
+        self.ways.get(id).copied().unwrap_or(0)
+    }
+
+    fn set_way(&mut self, id: Id, way: u32) {
+        if self.ways.len() <= id {
+            self.ways.resize(self.offsets.len().max(id + 1), 0);
+        }
+        if let Some(place) = self.ways.get_mut(id) {
+            *place = way;
+        }
+    }
+
+    /// A bracket around `inner`.
+    fn bracketed<T>(&mut self, inner: impl FnOnce(&mut Self) -> Step<T>) -> Step<T> {
+        self.open += 1;
+        let result = inner(self);
+        self.open -= 1;
+        result
+    }
+
     fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> Step<T>) -> Step<T> {
         self.depth += 1;
         if self.depth > DEEPEST {
-            let offset = self.offset();
             self.issues
-                .report(offset, format!("expression recursion limit exceeded: {DEEPEST}"));
+                .report_whole(format!("expression recursion limit exceeded: {DEEPEST}"));
             return Err(Reported);
         }
         let result = inner(self);
@@ -192,6 +244,7 @@ impl Parser {
             let then = parser.nested(|parser| parser.binary(0))?;
             parser.expect(":", "':'")?;
             let or_else = parser.expression()?;
+            parser.around(id, [condition.id, then.id, or_else.id])?;
             Ok(parser.call(id, "_?_:_", vec![condition, then, or_else]))
         })
     }
@@ -208,6 +261,7 @@ impl Parser {
             self.at += 1;
             let id = self.id(offset);
             let right = self.nested(|parser| parser.binary(found + 1))?;
+            self.around(id, [left.id, right.id])?;
             left = self.call(id, function, vec![left, right]);
         }
         Ok(left)
@@ -241,6 +295,8 @@ impl Parser {
         };
         let left = self.balanced(function, terms, before);
         let right = self.balanced(function, terms, after);
+        let way = self.way(left.id).max(self.way(right.id));
+        self.set_way(id, way);
         self.call(id, function, vec![left, right])
     }
 
@@ -263,14 +319,30 @@ impl Parser {
             if count == 0 {
                 continue;
             }
+            if *self.peek() == Token::End {
+                return self.no_operand(sign);
+            }
             if count % 2 == 0 {
                 return self.member();
             }
             let id = self.id(offset);
             let operand = self.member()?;
+            let way = self.way(operand.id);
+            self.set_way(id, way);
             return Ok(self.call(id, function, vec![operand]));
         }
         self.member()
+    }
+
+    /// A sign at the end.
+    fn no_operand(&mut self, sign: &str) -> Step {
+        if sign == "!" {
+            return self.syntax(format!("extraneous input '<EOF>' expecting {EXPRESSION}"));
+        }
+        let offset = self.offset();
+        self.issues
+            .report(offset, "Syntax error: no viable alternative at input '-'");
+        self.syntax(format!("mismatched input '<EOF>' expecting {EXPRESSION}"))
     }
 
     fn member(&mut self) -> Step {
@@ -282,8 +354,13 @@ impl Parser {
             } else if self.accept("[") {
                 let function = if self.accept("?") { "_[?_]" } else { "_[_]" };
                 let id = self.id(offset);
-                let index = self.expression()?;
-                self.expect("]", "']'")?;
+                let index = self.bracketed(|parser| {
+                    parser.begins(INDEX)?;
+                    let index = parser.expression()?;
+                    parser.expect("]", "']'")?;
+                    Ok(index)
+                })?;
+                self.around(id, [operand.id, index.id])?;
                 operand = self.call(id, function, vec![operand, index]);
             } else {
                 return Ok(operand);
@@ -301,6 +378,14 @@ impl Parser {
                 self.fault(id, "unsupported syntax: '`'");
                 name
             }
+            // An operator after a point: the parser goes on with it.
+            Token::Ident(name) if name == "in" => {
+                self.at -= 1;
+                let offset = self.offset();
+                self.issues
+                    .report(offset, "Syntax error: no viable alternative at input '.in'");
+                return Ok(operand);
+            }
             token => {
                 self.at -= 1;
                 let text = token.text().to_owned();
@@ -314,14 +399,21 @@ impl Parser {
         if !is_optional && self.accept("(") {
             let id = self.id(open);
             let arguments = self.arguments()?;
-            return macros::method(self, id, &name, operand, arguments);
+            let parts: Vec<Id> = arguments.iter().map(|argument| argument.id).collect();
+            self.around(id, parts.into_iter().chain([operand.id]))?;
+            let way = self.way(id);
+            let made = macros::method(self, id, &name, operand, arguments)?;
+            self.set_way(made.id, way);
+            return Ok(made);
         }
         let id = self.id(offset);
         if is_optional {
             let field = self.id(name_offset);
             let field = Expr::new(field, Node::Literal(Value::from(Arc::<str>::from(name))));
+            self.around(id, [operand.id])?;
             return Ok(self.call(id, "_?._", vec![operand, field]));
         }
+        self.around(id, [operand.id])?;
         let select = Select {
             operand,
             field: SmolStr::from(name),
@@ -331,7 +423,15 @@ impl Parser {
     }
 
     fn arguments(&mut self) -> Step<Vec<Expr>> {
+        self.bracketed(Self::arguments_within)
+    }
+
+    fn arguments_within(&mut self) -> Step<Vec<Expr>> {
         let mut arguments = Vec::new();
+        if self.accept(")") {
+            return Ok(arguments);
+        }
+        self.begins(ARGUMENTS)?;
         if self.accept(")") {
             return Ok(arguments);
         }
@@ -347,13 +447,13 @@ impl Parser {
     fn primary(&mut self) -> Step {
         let offset = self.offset();
         match self.next() {
-            Token::Sign("(") => {
-                let inner = self.expression()?;
-                self.expect(")", "')'")?;
+            Token::Sign("(") => self.bracketed(|parser| {
+                let inner = parser.expression()?;
+                parser.expect(")", "')'")?;
                 Ok(inner)
-            }
-            Token::Sign("[") => self.list(offset),
-            Token::Sign("{") => self.map(offset),
+            }),
+            Token::Sign("[") => self.bracketed(|parser| parser.list(offset)),
+            Token::Sign("{") => self.bracketed(|parser| parser.map(offset)),
             Token::Sign("-") => {
                 let token = self.next();
                 self.number(offset, &token, "-")
@@ -376,11 +476,40 @@ impl Parser {
                 let value = literal::bytes(&text).map(|bytes| Value::Bytes(bytes.into()));
                 Ok(self.literal(offset, value))
             }
+            Token::Ident(name) => {
+                self.at -= 1;
+                let message = format!("Syntax error: mismatched input '{name}' expecting {EXPRESSION}");
+                self.issues.report(offset, message);
+                // The operator is left where it is: the parser goes on with it.
+                let id = self.id(offset);
+                Ok(Expr::new(id, Node::Literal(Value::Null)))
+            }
             token => {
                 self.at -= 1;
                 self.no_expression(&token)
             }
         }
+    }
+
+    /// Where an expression is one of several things that may come, `expecting` names them.
+    fn begins(&mut self, expecting: &str) -> Step<()> {
+        let token = self.peek().clone();
+        if token.begins_expression() {
+            return Ok(());
+        }
+        let next = self.tokens.get(self.at + 1).map(|(_, next)| next);
+        let closes = if expecting == ARGUMENTS { ")" } else { "?" };
+        let is_extra = *self.peek() != Token::End
+            && next.is_some_and(|next| next.begins_expression() || next.is(closes));
+        let text = token.text();
+        if is_extra {
+            let offset = self.offset();
+            let message = format!("Syntax error: extraneous input '{text}' expecting {expecting}");
+            self.issues.report(offset, message);
+            self.at += 1;
+            return Ok(());
+        }
+        self.syntax(format!("mismatched input '{text}' expecting {expecting}"))
     }
 
     /// A token that begins no expression: skipped if the next one does, as upstream's parser recovers.
@@ -493,6 +622,10 @@ impl Parser {
         }
         let offset = *offset;
         self.at = ahead + 1;
+        self.bracketed(|parser| parser.fields(offset, name)).map(Some)
+    }
+
+    fn fields(&mut self, offset: usize, name: String) -> Step {
         let id = self.id(offset);
         let mut fields = Vec::new();
         while !self.accept("}") {
@@ -501,7 +634,7 @@ impl Parser {
                 self.at -= 1;
                 let text = self.peek().text().to_owned();
                 return self.syntax(format!(
-                    "mismatched input '{text}' expecting {{'}}', ',', '?', IDENTIFIER}}"
+                    "mismatched input '{text}' expecting {{'}}', ',', '?', IDENTIFIER, ESC_IDENTIFIER}}"
                 ));
             };
             let colon = self.offset();
@@ -519,12 +652,21 @@ impl Parser {
                 break;
             }
         }
-        Ok(Some(self.node(id, Node::Struct(SmolStr::from(name), fields))))
+        Ok(self.node(id, Node::Struct(SmolStr::from(name), fields)))
+    }
+
+    /// `[,]` and `{,}` are empty.
+    fn lone_comma(&mut self, close: &str) {
+        let next = self.tokens.get(self.at + 1);
+        if self.peek().is(",") && next.is_some_and(|(_, next)| next.is(close)) {
+            self.at += 1;
+        }
     }
 
     fn list(&mut self, offset: usize) -> Step {
         let id = self.id(offset);
         let mut list = List::default();
+        self.lone_comma("]");
         while !self.accept("]") {
             if self.accept("?") {
                 list.optional.push(list.elements.len());
@@ -541,6 +683,7 @@ impl Parser {
     fn map(&mut self, offset: usize) -> Step {
         let id = self.id(offset);
         let mut entries = Vec::new();
+        self.lone_comma("}");
         while !self.accept("}") {
             let is_optional = self.accept("?");
             let key = self.expression()?;

@@ -12,7 +12,7 @@ pub(super) enum Token {
     String(String),
     Bytes(String),
     Ident(String),
-    /// A name in backticks.
+    /// A name, with its backticks.
     Quoted(String),
     /// An operator or bracket.
     Sign(&'static str),
@@ -103,20 +103,18 @@ impl Lexer<'_> {
         }
     }
 
-    /// What no token starts with: the character, and the one that shows that it is none where two are needed.
+    /// What no token starts with: up to the character that shows that it is none.
     fn unknown(&mut self, start: usize) -> String {
-        let needs_two = matches!(self.peek(0), Some('&' | '|' | '='));
-        let is_open_string = matches!(self.peek(0), Some('"' | '\''));
-        self.at = if is_open_string {
-            let rest = self.source.get(start + 1..).unwrap_or_default();
-            let length = rest
-                .iter()
-                .position(|c| *c == '\n')
-                .map_or(rest.len(), |at| at + 1);
-            start + 1 + length
-        } else {
-            (start + 1 + usize::from(needs_two)).min(self.source.len())
+        let length = match self.peek(0) {
+            Some('&' | '|' | '=') => 2,
+            Some(quote @ ('"' | '\'')) => 1 + self.closing(1, quote, false, false).err().unwrap_or(0),
+            Some('`') => {
+                let rest = self.source.get(start + 1..).unwrap_or_default();
+                2 + rest.iter().take_while(|c| is_quotable(**c)).count()
+            }
+            _ => 1,
         };
+        self.at = (start + length).min(self.source.len());
         self.source
             .get(start..self.at)
             .unwrap_or_default()
@@ -157,12 +155,11 @@ impl Lexer<'_> {
 
     fn backticks(&mut self) -> Option<Token> {
         let rest = self.source.get(self.at + 1..)?;
-        let is_part = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-' | '/' | ' ');
-        let name: String = rest.iter().take_while(|c| is_part(c)).collect();
+        let name: String = rest.iter().take_while(|c| is_quotable(**c)).collect();
         let end = rest.get(name.len())?;
         (*end == '`' && !name.is_empty()).then(|| {
             self.at += name.len() + 2;
-            Token::Quoted(name)
+            Token::Quoted(format!("`{name}`"))
         })
     }
 
@@ -214,11 +211,12 @@ impl Lexer<'_> {
         at += usize::from(is_raw);
         let quote = self.peek(at).filter(|c| matches!(c, '"' | '\''))?;
         let is_long = self.peek(at + 1) == Some(quote) && self.peek(at + 2) == Some(quote);
-        let length = if is_long {
-            self.closing(at + 3, quote, true, is_raw)
-        } else {
-            self.closing(at + 1, quote, false, is_raw)
-        }?;
+        let long = is_long.then(|| self.closing(at + 3, quote, true, is_raw).ok());
+        // A long literal without an end starts with an empty one.
+        let length = match long.flatten() {
+            Some(length) => length,
+            None => self.closing(at + 1, quote, false, is_raw).ok()?,
+        };
         let text: String = self.source.get(self.at..self.at + length)?.iter().collect();
         self.at += length;
         Some(if is_bytes {
@@ -228,25 +226,46 @@ impl Lexer<'_> {
         })
     }
 
-    /// How long the literal is whose content starts `from` here.
-    fn closing(&self, from: usize, quote: char, is_long: bool, is_raw: bool) -> Option<usize> {
+    /// How long the literal is whose content starts `from` here, or at which character it breaks off.
+    fn closing(&self, from: usize, quote: char, is_long: bool, is_raw: bool) -> Result<usize, usize> {
         let mut at = from;
         loop {
-            let c = self.peek(at)?;
+            let c = self.peek(at).ok_or(at)?;
             if c == '\\' && !is_raw {
-                self.peek(at + 1)?;
-                at += 2;
+                at = self.escape(at + 1)?;
                 continue;
             }
             if !is_long && matches!(c, '\n' | '\r') {
-                return None;
+                return Err(at);
             }
             let is_end = c == quote
                 && (!is_long || (self.peek(at + 1) == Some(quote) && self.peek(at + 2) == Some(quote)));
             if is_end {
-                return Some(at + if is_long { 3 } else { 1 });
+                return Ok(at + if is_long { 3 } else { 1 });
             }
             at += 1;
         }
     }
+
+    /// Where an escape ends whose letter is at `at`, or at which character it is none.
+    fn escape(&self, at: usize) -> Result<usize, usize> {
+        let digits = |from: usize, count: usize, is_digit: fn(char) -> bool| {
+            let bad = (from..from + count).find(|at| !self.peek(*at).is_some_and(is_digit));
+            bad.map_or(Ok(from + count), Err)
+        };
+        let is_hex = |c: char| c.is_ascii_hexdigit();
+        match self.peek(at).ok_or(at)? {
+            'a' | 'b' | 'f' | 'n' | 'r' | 't' | 'v' | '"' | '\'' | '\\' | '?' | '`' => Ok(at + 1),
+            'x' | 'X' => digits(at + 1, 2, is_hex),
+            'u' => digits(at + 1, 4, is_hex),
+            'U' => digits(at + 1, 8, is_hex),
+            '0'..='3' => digits(at + 1, 2, |c| matches!(c, '0'..='7')),
+            _ => Err(at),
+        }
+    }
+}
+
+/// Whether a name in backticks may have it.
+fn is_quotable(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-' | '/' | ' ')
 }

@@ -21,6 +21,7 @@ impl<'a> Value<'a> {
             (Self::Duration(one), Self::Duration(two)) => one == two,
             (Self::Timestamp(one), Self::Timestamp(two)) => one == two,
             (Self::Type(one), Self::Type(two)) => one.is_alike(two),
+            (Self::Opaque(Opaque::Authorizer(_)), _) => return Err(crate::library::no_such_overload()),
             (Self::Opaque(one), Self::Opaque(two)) => one.equals(two),
             (Self::Optional(one), Self::Optional(two)) => match (one, two) {
                 (Some(one), Some(two)) => one.equals(two)?,
@@ -72,7 +73,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Numbers of any type, exactly.
+/// Numbers of any type.
 fn numbers(one: &Value<'_>, two: &Value<'_>) -> Option<Ordering> {
     let whole = |value: &Value<'_>| match value {
         Value::Int(number) => Some(i128::from(*number)),
@@ -88,18 +89,8 @@ fn numbers(one: &Value<'_>, two: &Value<'_>) -> Option<Ordering> {
 }
 
 fn double(one: f64, two: i128) -> Option<Ordering> {
-    if one.is_nan() {
-        return None;
-    }
-    // Beyond what whole numbers reach, the double decides alone.
-    if one.abs() >= 2e19 {
-        return one.partial_cmp(&0.0);
-    }
-    let whole = one.trunc() as i128;
-    Some(whole.cmp(&two).then_with(|| {
-        let fraction = one - one.trunc();
-        fraction.partial_cmp(&0.0).unwrap_or(Ordering::Equal)
-    }))
+    // As upstream: the nearest double of the whole number decides.
+    one.partial_cmp(&(two as f64))
 }
 
 impl<'a> List<'a> {

@@ -3,8 +3,9 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map as JsonMap, Number, Value as Json};
+use warren_apimachinery::base64 as go_base64;
 
-use super::{Key, List, Map, Opaque, Text, Value, time};
+use super::{Instant, Key, List, Map, Opaque, Text, Value, time};
 use crate::EvaluationError;
 use crate::declared::{Declared, Kind};
 
@@ -58,23 +59,24 @@ pub(crate) fn read<'a>(json: &'a Json, declared: Option<&'a Declared>) -> Result
 
 fn of_text<'a>(kind: &Kind, text: &'a str) -> Result<Value<'a>, EvaluationError> {
     match kind {
-        Kind::Bytes => match STANDARD.decode(text) {
-            Ok(bytes) => Ok(Value::Bytes(bytes.into())),
-            Err(error) => Err(EvaluationError::failed(format!(
-                "Invalid byte formatted string {text}: {error}"
-            ))),
-        },
+        Kind::Bytes => {
+            let failed = |error: String| {
+                EvaluationError::failed(format!("Invalid byte formatted string {text}: {error}"))
+            };
+            go_base64::checked(text).map_err(failed)?;
+            let bytes = STANDARD.decode(text.replace(['\r', '\n'], ""));
+            let bytes = bytes.map_err(|error| failed(error.to_string()))?;
+            Ok(Value::Bytes(bytes.into()))
+        }
         Kind::Duration => time::parse_words(text).map(Value::Duration).ok_or_else(|| {
             EvaluationError::failed(format!(
                 "Invalid duration {text}: unable to parse {text} as duration"
             ))
         }),
-        Kind::Date => time::parse_timestamp(&format!("{text}T00:00:00Z"))
-            .map(Value::Timestamp)
-            .map_err(|error| {
-                EvaluationError::failed(format!("Invalid date formatted string {text}: {error}"))
-            }),
-        Kind::Timestamp => time::parse_timestamp(text)
+        Kind::Date => Instant::parse_date(text).map(Value::Timestamp).map_err(|error| {
+            EvaluationError::failed(format!("Invalid date formatted string {text}: {error}"))
+        }),
+        Kind::Timestamp => Instant::parse_date_time(text)
             .map(Value::Timestamp)
             .map_err(|error| {
                 EvaluationError::failed(format!("Invalid date-time formatted string {text}: {error}"))
@@ -123,9 +125,9 @@ impl Value<'_> {
             Self::String(text) => Json::from(&**text),
             Self::Bytes(bytes) => Json::from(STANDARD.encode(bytes)),
             Self::Duration(nanos) => Json::from(time::format_duration(*nanos)),
-            Self::Timestamp(at) => Json::from(time::format_timestamp(*at)),
+            Self::Timestamp(at) => Json::from(at.to_string()),
             Self::List(List::Json(items, _)) => Json::Array(items.to_vec()),
-            Self::List(List::Items(items)) => {
+            Self::List(List::Items(items) | List::Merged(items, _)) => {
                 Json::Array(items.iter().map(Value::to_json).collect::<Option<_>>()?)
             }
             Self::Map(Map::Json(fields, _)) => Json::Object((*fields).clone()),
@@ -137,6 +139,7 @@ impl Value<'_> {
                         Key::Int(value) => value.to_string(),
                         Key::Uint(value) => value.to_string(),
                         Key::String(text) => text.to_string(),
+                        Key::Other(..) => return None,
                     };
                     fields.insert(name, value.to_json()?);
                 }

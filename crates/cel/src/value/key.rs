@@ -1,6 +1,8 @@
-//! The keys of maps: whole numbers are equal whatever their signs' types are.
+//! The keys of maps: whole numbers are equal whatever their signs' types are. Upstream takes values of any type.
 
 use std::cmp::Ordering;
+
+use std::sync::Arc;
 
 use super::{Text, Value};
 
@@ -15,27 +17,32 @@ pub enum Key<'a> {
     Uint(u64),
     /// Text.
     String(Text<'a>),
+    /// Of another type, and what tells it from others: its type and how it is written.
+    Other(Arc<Value<'a>>, Box<str>),
 }
 
 impl<'a> Key<'a> {
-    /// The key that a value is; `None` for those that can't be.
-    pub(crate) fn of(value: &Value<'a>) -> Option<Self> {
-        Some(match value {
+    /// The key that a value is.
+    pub(crate) fn of(value: &Value<'a>) -> Self {
+        match value {
             Value::Bool(value) => Self::Bool(*value),
             Value::Int(value) => Self::Int(*value),
             Value::Uint(value) => Self::Uint(*value),
             Value::String(text) => Self::String(text.clone()),
-            _ => return None,
-        })
+            other => {
+                let name = format!("{} {other}", other.type_of().runtime_name());
+                Self::Other(Arc::new(other.clone()), name.into())
+            }
+        }
     }
 
-    /// The key that a value finds: doubles find whole numbers.
-    pub(crate) fn sought(value: &Value<'a>) -> Option<Self> {
+    /// The whole number that a double finds, too.
+    pub(crate) fn whole(value: &Value<'a>) -> Option<Self> {
         match value {
             Value::Double(number) if number.fract() == 0.0 && number.abs() < 9.2e18 => {
                 Some(Self::Int(*number as i64))
             }
-            value => Self::of(value),
+            _ => None,
         }
     }
 
@@ -45,6 +52,7 @@ impl<'a> Key<'a> {
             Self::Int(value) => Value::Int(*value),
             Self::Uint(value) => Value::Uint(*value),
             Self::String(text) => Value::String(text.clone()),
+            Self::Other(value, _) => (**value).clone(),
         }
     }
 
@@ -54,6 +62,7 @@ impl<'a> Key<'a> {
             Self::Int(value) => (1, i128::from(*value), ""),
             Self::Uint(value) => (1, i128::from(*value), ""),
             Self::String(text) => (2, 0, text),
+            Self::Other(_, name) => (3, 0, name),
         }
     }
 }

@@ -15,6 +15,8 @@ pub enum List<'a> {
     Json(&'a [Json], Option<&'a Declared>),
     /// Values.
     Items(Arc<Vec<Value<'a>>>),
+    /// What was added to a list with identities, which it keeps.
+    Merged(Arc<Vec<Value<'a>>>, &'a Identity),
 }
 
 impl<'a> List<'a> {
@@ -22,7 +24,7 @@ impl<'a> List<'a> {
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Json(items, _) => items.len(),
-            Self::Items(items) => items.len(),
+            Self::Items(items) | Self::Merged(items, _) => items.len(),
         }
     }
 
@@ -30,7 +32,7 @@ impl<'a> List<'a> {
     pub(crate) fn get(&self, at: usize) -> Option<Result<Value<'a>, EvaluationError>> {
         match self {
             Self::Json(items, declared) => items.get(at).map(|item| read(item, element(*declared))),
-            Self::Items(items) => items.get(at).cloned().map(Ok),
+            Self::Items(items) | Self::Merged(items, _) => items.get(at).cloned().map(Ok),
         }
     }
 
@@ -55,6 +57,7 @@ impl<'a> List<'a> {
                     ..
                 }),
             ) => identity,
+            Self::Merged(_, identity) => identity,
             _ => &Identity::Place,
         }
     }
@@ -77,7 +80,7 @@ impl<'a> List<'a> {
         Ok(Self::Items(items))
     }
 
-    fn merge(self, other: &Self, identity: &Identity) -> Result<Self, EvaluationError> {
+    fn merge(self, other: &Self, identity: &'a Identity) -> Result<Self, EvaluationError> {
         let mut items = self.items()?;
         for item in other.iter() {
             let item = item?;
@@ -87,7 +90,7 @@ impl<'a> List<'a> {
                 None => items.push(item),
             }
         }
-        Ok(Self::Items(Arc::new(items)))
+        Ok(Self::Merged(Arc::new(items), identity))
     }
 }
 

@@ -54,7 +54,8 @@ impl<'a> Map<'a> {
     pub(crate) fn get(&self, key: &Value<'a>) -> Option<Result<Value<'a>, EvaluationError>> {
         match self {
             Self::Entries(entries) | Self::Message(_, entries) => {
-                entries.get(&Key::sought(key)?).cloned().map(Ok)
+                let whole = Key::whole(key).and_then(|whole| entries.get(&whole));
+                whole.or_else(|| entries.get(&Key::of(key))).cloned().map(Ok)
             }
             _ => self.field(key.as_str()?),
         }
@@ -100,32 +101,32 @@ impl<'a> Map<'a> {
         }
     }
 
-    /// The map with one more entry. Takes over the memory of a map that nobody else holds.
+    /// The map with one more entry, a fault if it is there. Takes over the memory of a map that nobody else
+    /// holds.
     pub(crate) fn insert(self, key: &Value<'a>, value: Value<'a>) -> Result<Self, EvaluationError> {
-        let Some(new) = Key::of(key) else {
+        if self.get(key).is_some() {
             return Err(EvaluationError::failed(format!(
-                "unsupported key type: {}",
-                key.type_of().runtime_name()
+                "insert failed: key {key} already exists"
             )));
-        };
+        }
+        self.put(key, value)
+    }
+
+    /// The map with an entry, in the place of one with the same key.
+    pub(crate) fn put(self, key: &Value<'a>, value: Value<'a>) -> Result<Self, EvaluationError> {
         let mut entries = match self {
             Self::Entries(entries) => entries,
             other => {
                 let mut entries = BTreeMap::new();
                 for key in other.keys() {
-                    if let (Some(known), Some(value)) = (Key::of(&key), other.get(&key)) {
-                        entries.insert(known, value?);
+                    if let Some(value) = other.get(&key) {
+                        entries.insert(Key::of(&key), value?);
                     }
                 }
                 Arc::new(entries)
             }
         };
-        if entries.contains_key(&new) {
-            return Err(EvaluationError::failed(format!(
-                "insert failed: key {key} already exists"
-            )));
-        }
-        Arc::make_mut(&mut entries).insert(new, value);
+        Arc::make_mut(&mut entries).insert(Key::of(key), value);
         Ok(Self::Entries(entries))
     }
 }

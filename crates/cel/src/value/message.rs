@@ -13,11 +13,11 @@ impl fmt::Display for Value<'_> {
             Self::Bool(value) => write!(f, "{value}"),
             Self::Int(value) => write!(f, "{value}"),
             Self::Uint(value) => write!(f, "{value}"),
-            Self::Double(value) => f.write_str(&format_double(*value)),
+            Self::Double(value) => f.write_str(&format_double(*value, 21)),
             Self::String(text) => f.write_str(text),
             Self::Bytes(bytes) => write!(f, "b{}", go_quote(&String::from_utf8_lossy(bytes))),
             Self::Duration(nanos) => write!(f, "duration(\"{}\")", time::format_duration(*nanos)),
-            Self::Timestamp(at) => write!(f, "timestamp(\"{}\")", time::format_timestamp(*at)),
+            Self::Timestamp(at) => write!(f, "timestamp(\"{}\")", at),
             Self::List(list) => {
                 f.write_str("[")?;
                 for (at, element) in list.iter().enumerate() {
@@ -60,8 +60,9 @@ impl fmt::Display for Opaque<'_> {
     }
 }
 
-/// A double as Go's `%g` writes it.
-pub(crate) fn format_double(value: f64) -> String {
+/// A double in Go's shortest form; with an exponent from 10 to the power of `most` on, which is 21 for `%v` and
+/// 6 for what `strconv` makes of it.
+pub(crate) fn format_double(value: f64, most: i32) -> String {
     if value.is_nan() {
         return "NaN".to_owned();
     }
@@ -73,7 +74,7 @@ pub(crate) fn format_double(value: f64) -> String {
         return scientific;
     };
     let exponent: i32 = exponent.parse().unwrap_or_default();
-    if (-4..21).contains(&exponent) {
+    if (-4..most).contains(&exponent) {
         return format!("{value}");
     }
     let sign = if exponent < 0 { '-' } else { '+' };

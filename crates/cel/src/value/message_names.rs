@@ -35,7 +35,9 @@ fn look(value: &Value<'_>, way: &str, faults: &mut Vec<String>) {
             }
         }
         Value::Map(Map::Entries(entries)) => entries.values().for_each(|value| look(value, way, faults)),
-        Value::List(List::Items(items)) => items.iter().for_each(|value| look(value, way, faults)),
+        Value::List(List::Items(items) | List::Merged(items, _)) => {
+            items.iter().for_each(|value| look(value, way, faults))
+        }
         _ => {}
     }
 }

@@ -14,7 +14,6 @@ pub(crate) mod time;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use warren_apimachinery::Quantity;
 use warren_apimachinery::address::Cidr;
 
@@ -23,7 +22,9 @@ pub(crate) use key::Key;
 pub(crate) use list::List;
 pub(crate) use map::Map;
 pub use map::{Fields, FieldsRef};
+pub(crate) use message::format_double;
 pub use text::Text;
+pub use time::Instant;
 
 use crate::library::authorizer::Check;
 use crate::library::format::Format;
@@ -51,7 +52,7 @@ pub enum Value<'a> {
     /// A span of time, in nanoseconds.
     Duration(i64),
     /// A point in time.
-    Timestamp(Timestamp),
+    Timestamp(Instant),
     /// A list.
     List(List<'a>),
     /// A map or an object.
@@ -135,9 +136,17 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Whether it can be an argument where `wanted` is declared; lists and maps whatever they hold.
+    /// Whether it can be an argument where `wanted` is declared; a list by its first element, a map whatever it
+    /// holds.
     pub(crate) fn fits(&self, wanted: &Type) -> bool {
-        matches!(wanted, Type::Dyn | Type::Param(_)) || self.type_of().is_alike(wanted)
+        match (self, wanted) {
+            (_, Type::Dyn | Type::Param(_)) => true,
+            (Self::List(list), Type::List(element)) => {
+                let first = list.get(0);
+                first.is_none_or(|first| first.is_ok_and(|first| first.fits(element)))
+            }
+            _ => self.type_of().is_alike(wanted),
+        }
     }
 
     /// The number of elements, characters or bytes; 1 for all else, as costs are counted.
@@ -180,6 +189,19 @@ impl<'a> Value<'a> {
 }
 
 impl Opaque<'_> {
+    /// The name of its type in upstream's Go, which some faults show.
+    pub(crate) fn go_type(&self) -> &'static str {
+        match self {
+            Self::Url(_) => "cel.URL",
+            Self::Ip(_) => "cel.IP",
+            Self::Cidr(_) => "cel.CIDR",
+            Self::Quantity(_) => "cel.Quantity",
+            Self::Semver(_) => "cel.Semver",
+            Self::Format(_) => "*cel.Format",
+            Self::Authorizer(_) => "library.authorizerVal",
+        }
+    }
+
     /// The name of its type.
     pub(crate) fn type_name(&self) -> &'static str {
         match self {

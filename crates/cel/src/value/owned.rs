@@ -59,10 +59,11 @@ fn owned_map(map: &Map<'_>) -> Option<Map<'static>> {
     for key in map.keys() {
         // A field that is null in JSON and may not be is none.
         let Some(value) = map.get(&key) else { continue };
-        let key = match Key::of(&key)? {
+        let key = match Key::of(&key) {
             Key::Bool(value) => Key::Bool(value),
             Key::Int(value) => Key::Int(value),
             Key::Uint(value) => Key::Uint(value),
+            Key::Other(value, name) => Key::Other(Arc::new(value.to_owned_value()?), name),
             Key::String(text) => Key::String(text.to_owned_text()),
         };
         entries.insert(key, value.ok()?.to_owned_value()?);

@@ -119,6 +119,7 @@ pub(super) fn type_text(schema: &Schema, told: Option<&str>) -> String {
 fn reference_text(reference: &Ref) -> String {
     match reference {
         Ref::Inline(schema) => type_text(schema, None),
+        Ref::Lazy(source) => type_text(&source.schema(), None),
         Ref::Named(name) => {
             let mut parts = name.rsplit('.');
             let (name, package) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());

@@ -4,7 +4,7 @@
 ///
 /// # Errors
 /// Go's text, with the place of the first byte that is wrong.
-pub(super) fn checked(text: &str) -> Result<(), String> {
+pub fn checked(text: &str) -> Result<(), String> {
     let illegal = |at: usize| Err(format!("illegal base64 data at input byte {at}"));
     let mut digits = 0_usize;
     let mut padding = 0_usize;
