@@ -14,7 +14,6 @@ use warren_apimachinery::resource::Scope;
 use warren_apimachinery::{GroupVersionKind, Status};
 use warren_registry::Catalogue;
 use warren_registry::definition::Definition;
-use warren_schema::Ref;
 
 use crate::accept::{self, Encoding, Offer};
 use crate::aggregation::RemoteVersion;
@@ -196,7 +195,7 @@ fn offer(catalogue: &Catalogue, group: &str, version: &str) -> Offer {
         .iter()
         .filter(|definition| definition.group == group)
         .filter_map(|definition| definition.version(version))
-        .any(|version| matches!(version.schema, Ref::Named(_)));
+        .any(|version| version.schema.is_builtin());
     if is_builtin { Offer::Builtin } else { Offer::Plain }
 }
 
@@ -231,7 +230,7 @@ pub(crate) fn groups(catalogue: &Catalogue) -> Vec<Group<'_>> {
     let is_custom = |group: &Group<'_>| {
         let definitions = group.versions.iter().flat_map(|(_, definitions)| definitions);
         let mut versions = definitions.flat_map(|definition| &definition.versions);
-        versions.all(|version| matches!(version.schema, Ref::Inline(_)))
+        versions.all(|version| !version.schema.is_builtin())
     };
     groups.sort_by_cached_key(|group| is_custom(group).then(|| group.name.clone()));
     for group in &mut groups {
@@ -303,7 +302,7 @@ fn aggregated(catalogue: &Catalogue, remote: &[Arc<RemoteVersion>], core: bool) 
                     if let Some(known) = elsewhere(&group.name, version) {
                         return aggregated_elsewhere(known);
                     }
-                    let mut resources: Vec<_> = definitions.iter().map(|d| aggregated_resource(d)).collect();
+                    let mut resources: Vec<_> = definitions.iter().map(|d| aggregated_resource(d.view(version))).collect();
                     resources.sort_by(|a, b| {
                         a.get("resource")
                             .and_then(Value::as_str)

@@ -13,10 +13,10 @@ use crate::options::parse_revision;
 
 /// # Errors
 /// What the client reads.
-pub(crate) fn object(cx: &Cx<'_>, served: &Served<'_>) -> Result<Response<Body>, Status> {
+pub(crate) async fn object(cx: &Cx<'_>, served: &Served<'_>) -> Result<Response<Body>, Status> {
     let accepted = cx.accepted()?;
     check_revision(cx)?;
-    let object = cx.registry().get(served.definition, &served.key())?;
+    let object = cx.registry().read(served.definition, &served.key()).await?;
     answer::shaped(cx, served, &object, StatusCode::OK, &accepted)
 }
 
@@ -24,14 +24,15 @@ pub(crate) fn object(cx: &Cx<'_>, served: &Served<'_>) -> Result<Response<Body>,
 ///
 /// # Errors
 /// What the client reads.
-pub(crate) fn part(cx: &Cx<'_>, served: &Served<'_>, part: Part) -> Result<Response<Body>, Status> {
+pub(crate) async fn part(cx: &Cx<'_>, served: &Served<'_>, part: Part) -> Result<Response<Body>, Status> {
     let accepted = cx.accepted()?;
     check_revision(cx)?;
-    let object = cx.registry().read_part(served.definition, part, &served.key())?;
+    let key = served.key();
+    let object = cx.registry().read_part(served.definition, part, &key).await?;
     if is_own_kind(part) {
         let bytes = match &accepted.shape {
-            Shape::Metadata(version) => answer::partial(object.bytes(), version),
-            Shape::Whole | Shape::Table(_) => object.bytes().clone(),
+            Shape::Metadata(version) => answer::partial(&object.bytes(), version),
+            Shape::Whole | Shape::Table(_) => object.bytes(),
         };
         answer::encoded(bytes, accepted.encoding, StatusCode::OK)
     } else {

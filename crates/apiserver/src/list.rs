@@ -29,11 +29,11 @@ struct Answers {
 
 /// # Errors
 /// What the client reads.
-pub(crate) fn objects(cx: &Cx<'_>, served: &Served<'_>) -> Result<Response<Body>, Status> {
+pub(crate) async fn objects(cx: &Cx<'_>, served: &Served<'_>) -> Result<Response<Body>, Status> {
     let accepted = cx.accepted()?;
     let options = ListOptions::read(cx.query, Of::List)?;
     let selectors = Selectors::read(cx.query, served.definition, &served.path.name)?;
-    match Page::read(cx, served, &options, &selectors) {
+    match Page::read(cx, served, &options, &selectors).await {
         Ok(page) => answered(cx, served, page, &accepted),
         Err(refusal) => refused(cx, refusal),
     }

@@ -9,10 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use jiff::SignedDuration;
-use smol_str::SmolStr;
-use warren_apimachinery::resource::CUSTOM_RESOURCE_DEFINITIONS;
-use warren_apimachinery::value::ValueExt;
-use warren_apimachinery::{GroupVersionKind, ObjectKey, Value};
+use warren_apimachinery::{GroupVersionKind, Value};
 use warren_registry::definition::{Definition, Version};
 use warren_schema::Ref;
 use warren_schema::openapi::{self, ResourceDoc, Shape, SubresourceDoc};
@@ -71,7 +68,7 @@ pub(crate) fn v2(cx: &Cx<'_>) -> Response<Body> {
     let docs: Vec<ResourceDoc> = groups(&catalogue)
         .iter()
         .flat_map(|group| &group.versions)
-        .flat_map(|(version, definitions)| documented(cx, version, definitions))
+        .flat_map(|(version, definitions)| documented(version, definitions))
         .collect();
     let hash = openapi::hash(&docs);
     let make = || openapi::v2(&docs, release());
@@ -108,7 +105,7 @@ pub(crate) fn index(cx: &Cx<'_>) -> Response<Body> {
             listed.push((root, hash));
         }
         for (version, definitions) in &group.versions {
-            let docs = documented(cx, version, definitions);
+            let docs = documented(version, definitions);
             if !docs.is_empty() {
                 listed.push((path(&group.name, version), openapi::hash(&docs)));
             }
@@ -129,7 +126,7 @@ pub(crate) fn v3(cx: &Cx<'_>, asked: &str) -> Response<Body> {
             .versions
             .iter()
             .find(|(version, _)| path(&group.name, version) == asked.trim_end_matches('/'))?;
-        Some(documented(cx, version, definitions))
+        Some(documented(version, definitions))
     });
     let made = match found.filter(|docs| !docs.is_empty()) {
         Some(docs) => {
@@ -247,25 +244,22 @@ fn takes_json(cx: &Cx<'_>) -> bool {
 }
 
 /// What is published of the resources of one group and version.
-fn documented(cx: &Cx<'_>, version: &str, definitions: &[&Arc<Definition>]) -> Vec<ResourceDoc> {
+fn documented(version: &str, definitions: &[&Arc<Definition>]) -> Vec<ResourceDoc> {
     definitions
         .iter()
-        .filter_map(|definition| resource(cx, definition.view(version), definition.version(version)?))
+        .filter_map(|definition| resource(definition.view(version), definition.version(version)?))
         .collect()
 }
 
-/// `None` for a custom resource whose definition is gone meanwhile or says no shape.
-fn resource(cx: &Cx<'_>, definition: &Definition, version: &Version) -> Option<ResourceDoc> {
-    let (shape, selectable) = match &version.schema {
-        Ref::Named(name) => (Shape::Builtin(name.clone()), Vec::new()),
-        Ref::Inline(_) => {
-            let mut version = custom_version(cx, definition, &version.name)?;
-            let schema = version
-                .take_at("/schema/openAPIV3Schema")
-                .filter(Value::is_object)?;
-            (Shape::Custom(Arc::new(schema)), selectable(&version))
-        }
+/// `None` for what is not to be published.
+fn resource(definition: &Definition, version: &Version) -> Option<ResourceDoc> {
+    let shape = match &version.schema {
+        Ref::Named(name) => Shape::Builtin(name.clone()),
+        Ref::Lazy(source) => Shape::Custom(Arc::clone(source)),
+        Ref::Inline(_) => return None,
     };
+    // Of no object: only the names are asked for.
+    let fields = definition.strategy.fields(&Value::Null).into_iter();
     Some(ResourceDoc {
         kind: GroupVersionKind {
             group: definition.group.clone(),
@@ -284,28 +278,10 @@ fn resource(cx: &Cx<'_>, definition: &Definition, version: &Version) -> Option<R
                 verbs: part.verbs.to_vec(),
             })
             .collect(),
+        selectable: match shape {
+            Shape::Builtin(_) => Vec::new(),
+            Shape::Custom(_) => fields.map(|(path, _)| path).collect(),
+        },
         shape,
-        selectable,
     })
-}
-
-/// The paths of the fields that lists may be selected by.
-fn selectable(version: &Value) -> Vec<SmolStr> {
-    let fields = version.items("/selectableFields").iter();
-    fields
-        .map(|field| field.text("/jsonPath").trim_start_matches('.').into())
-        .collect()
-}
-
-/// What a custom resource's definition says of a version, as its author wrote it.
-fn custom_version(cx: &Cx<'_>, definition: &Definition, version: &str) -> Option<Value> {
-    let key = ObjectKey::cluster(format!("{}.{}", definition.plural, definition.group));
-    let snapshot = cx.registry().store().snapshot();
-    let object = snapshot
-        .get(&CUSTOM_RESOURCE_DEFINITIONS.group_resource(), &key)?
-        .to_value();
-    let mut versions = object.items("/spec/versions").iter();
-    versions
-        .find(|candidate| candidate.text("/name") == version)
-        .cloned()
 }

@@ -15,7 +15,7 @@ use crate::selection::Selectors;
 /// What a client reads whose continue token is too old.
 const TOO_OLD: &str = "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.";
 
-/// Some of the objects of a collection, in the storage version, and the metadata of their list.
+/// Some of the objects of a collection, in the definition's version, and the metadata of their list.
 pub(crate) struct Page {
     pub(crate) objects: Vec<Arc<Object>>,
     pub(crate) metadata: Map<String, Value>,
@@ -39,7 +39,7 @@ impl Page {
     ///
     /// # Errors
     /// When its state is not kept any more, or is not reached yet.
-    pub(crate) fn read(
+    pub(crate) async fn read(
         cx: &Cx<'_>,
         served: &Served<'_>,
         options: &ListOptions,
@@ -52,7 +52,11 @@ impl Page {
         };
         page.tell("resourceVersion", snapshot.revision().to_string());
         match selectors.name().filter(|_| !served.namespace().is_empty()) {
-            Some(name) if after.is_none() => page.find(served, selectors, &snapshot, name),
+            Some(name) if after.is_none() => page.find(cx, served, selectors, &snapshot, name).await?,
+            _ if served.definition.conversion.is_some() => {
+                page.convert(cx, served, options, selectors, (&snapshot, after))
+                    .await?;
+            }
             _ => page.fill(cx, served, options, selectors, (&snapshot, after)),
         }
         Ok(page)
@@ -63,11 +67,74 @@ impl Page {
     }
 
     /// The one object that the selectors can mean.
-    fn find(&mut self, served: &Served<'_>, selectors: &Selectors, snapshot: &Snapshot, name: &str) {
+    async fn find(
+        &mut self,
+        cx: &Cx<'_>,
+        served: &Served<'_>,
+        selectors: &Selectors,
+        snapshot: &Snapshot,
+        name: &str,
+    ) -> Result<(), Status> {
         let key = ObjectKey::namespaced(served.namespace(), name);
-        let found = snapshot.get(&served.definition.storage, &key);
-        let meant = found.filter(|object| selectors.matches(object.meta()));
-        self.objects.extend(meant.map(Arc::clone));
+        let Some(found) = snapshot.get(&served.definition.storage, &key).map(Arc::clone) else {
+            return Ok(());
+        };
+        let found = cx.registry().opened(served.definition, found).await?;
+        if selectors.matches(found.meta()) {
+            self.objects.push(found);
+        }
+        Ok(())
+    }
+
+    /// The same as `fill` of objects that may be kept in another version: what the selectors mean is only known once they
+    /// are converted.
+    async fn convert(
+        &mut self,
+        cx: &Cx<'_>,
+        served: &Served<'_>,
+        options: &ListOptions,
+        selectors: &Selectors,
+        (snapshot, after): (&Snapshot, Option<ObjectKey>),
+    ) -> Result<(), Status> {
+        let storage = &served.definition.storage;
+        let namespace = Some(served.namespace()).filter(|namespace| !namespace.is_empty());
+        let mut rest: Vec<Arc<Object>> = match &after {
+            Some(after) => snapshot.list_from(storage, namespace, after).cloned().collect(),
+            None => snapshot.list(storage, namespace).cloned().collect(),
+        };
+        let limit = if options.limit == 0 {
+            usize::MAX
+        } else {
+            options.limit
+        };
+        while !rest.is_empty() && self.objects.len() < limit {
+            let room = limit - self.objects.len();
+            let batch: Vec<Arc<Object>> = rest.drain(..room.min(rest.len())).collect();
+            let converted = cx.registry().opened_each(served.definition, batch).await;
+            let converted = converted.map_err(|status| not_listed(served, options, &after, status))?;
+            let meant = converted
+                .into_iter()
+                .filter(|object| selectors.matches(object.meta()));
+            self.objects.extend(meant);
+        }
+        if !rest.is_empty() {
+            let last = self.objects.last().map(|last| last.key());
+            self.cut(cx, snapshot, last, selectors.is_everything().then_some(rest.len()));
+        }
+        Ok(())
+    }
+
+    /// Says where the next page begins, and how many objects it and those behind it have.
+    fn cut(&mut self, cx: &Cx<'_>, snapshot: &Snapshot, last: Option<ObjectKey>, remaining: Option<usize>) {
+        let token = Continue {
+            revision: Some(snapshot.revision()),
+            after: last.unwrap_or_else(|| ObjectKey::cluster("")),
+        };
+        self.tell("continue", token.encode());
+        if let Some(remaining) = remaining {
+            self.tell("remainingItemCount", remaining);
+        }
+        cx.cluster.pages.keep(snapshot);
     }
 
     /// The objects behind a place, up to the limit.
@@ -100,18 +167,30 @@ impl Page {
                 continue;
             }
             let last = self.objects.last().map(|last| last.key());
-            let token = Continue {
-                revision: Some(snapshot.revision()),
-                after: last.unwrap_or_else(|| ObjectKey::cluster("")),
-            };
-            self.tell("continue", token.encode());
-            if everything {
-                self.tell("remainingItemCount", 1 + objects.count());
-            }
-            cx.cluster.pages.keep(snapshot);
+            self.cut(cx, snapshot, last, everything.then(|| 1 + objects.count()));
             break;
         }
     }
+}
+
+/// What a client reads whose list cannot be converted. Upstream answers whole lists from a cache that fills itself with
+/// converted objects, and pages from its store.
+fn not_listed(served: &Served<'_>, options: &ListOptions, after: &Option<ObjectKey>, why: Status) -> Status {
+    if options.limit > 0 || after.is_some() {
+        return why;
+    }
+    initializing(served, &why)
+}
+
+/// 429 of what upstream reads from a cache that cannot be filled.
+pub(crate) fn initializing(served: &Served<'_>, why: &Status) -> Status {
+    let api_version = served.definition.api_version(served.version());
+    let kind = &served.definition.kind;
+    let message = why.message();
+    Status::too_many_requests(
+        format!("storage is (re)initializing: failed to list {api_version}, Kind={kind}: {message}"),
+        1,
+    )
 }
 
 /// The state to list, and the key to go on behind.

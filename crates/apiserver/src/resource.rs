@@ -26,9 +26,7 @@ pub(crate) async fn answer(
     let served = Served {
         definition,
         path,
-        custom: catalogue
-            .custom()
-            .any(|custom| std::sync::Arc::ptr_eq(custom, definition)),
+        custom: !catalogue.is_builtin(&definition.group, &definition.plural),
     };
     check_scope(&served, verb)?;
     check_name(&path.name)?;
@@ -140,9 +138,9 @@ async fn main(
 ) -> Result<Response<Body>, Status> {
     let Payload { mut extensions, body } = payload;
     match verb {
-        "get" => get::object(cx, served),
-        "list" => list::objects(cx, served),
-        "watch" => watch::objects(cx, served, &mut extensions),
+        "get" => get::object(cx, served).await,
+        "list" => list::objects(cx, served).await,
+        "watch" => watch::objects(cx, served, &mut extensions).await,
         "create" => create::object(cx, served, body).await,
         "update" => update::object(cx, served, Part::Main, body).await,
         "patch" => patch::object(cx, served, Part::Main, body).await,
@@ -167,7 +165,7 @@ async fn sub(
     }
     let part = part(name).ok_or_else(Status::path_not_found)?;
     match verb {
-        "get" => get::part(cx, served, part),
+        "get" => get::part(cx, served, part).await,
         "create" => create::part(cx, served, payload.body).await,
         "update" => update::object(cx, served, part, payload.body).await,
         _ => patch::object(cx, served, part, payload.body).await,

@@ -26,6 +26,7 @@ use crate::body::Body;
 use crate::cx::{Cx, Served};
 use crate::get::too_large;
 use crate::options::{ListOptions, Of};
+use crate::page::initializing;
 use crate::route::Stop;
 use crate::selection::Selectors;
 use crate::table::Printer;
@@ -48,7 +49,7 @@ const PIECE: usize = 256 * 1024;
 
 /// # Errors
 /// What the client reads when the watch cannot start. What fails later is an `ERROR` event.
-pub(crate) fn objects(
+pub(crate) async fn objects(
     cx: &Cx<'_>,
     served: &Served<'_>,
     extensions: &mut Extensions,
@@ -73,6 +74,7 @@ pub(crate) fn objects(
         frames: Frames {
             registry: Arc::clone(&cx.cluster.registry),
             definition: Arc::clone(served.definition),
+            custom: served.custom,
             version: served.path.version.to_string(),
             shape: accepted.shape,
             encoding: accepted.encoding,
@@ -98,6 +100,7 @@ pub(crate) fn objects(
         _running: cx.cluster.metrics.longrunning(cx.labels),
     };
     stream.start(&options, served);
+    stream.convert_first().await.map_err(|why| initializing(served, &why))?;
     if socket::is_wanted(cx.headers) {
         return Ok(socket::answer(cx.headers, extensions, stream, accepted.encoding));
     }
@@ -166,10 +169,10 @@ impl Stream {
                 return;
             }
             if initial {
-                let selectors = &self.frames.selectors;
+                let frames = &self.frames;
                 self.initial = snapshot
                     .list(storage, namespace)
-                    .filter(|object| selectors.matches(object.meta()))
+                    .filter(|object| frames.converts() || frames.selectors.matches(object.meta()))
                     .map(Arc::clone)
                     .collect();
             }
@@ -187,6 +190,19 @@ impl Stream {
                 self.then = Some(Then::Refusal(too_old(gone.asked, gone.through)));
             }
         }
+    }
+
+    /// Brings the objects that are there at the start to the version of the watch: what cannot be converted is no start.
+    async fn convert_first(&mut self) -> Result<(), Status> {
+        if !self.frames.converts() || self.initial.is_empty() {
+            return Ok(());
+        }
+        let objects = std::mem::take(&mut self.initial).into();
+        let frames = &self.frames;
+        let converted = frames.registry.opened_each(&frames.definition, objects).await?;
+        let meant = |object: &Arc<Object>| frames.selectors.matches(object.meta());
+        self.initial = converted.into_iter().filter(meant).collect();
+        Ok(())
     }
 
     /// The next piece of initial objects.
@@ -244,7 +260,18 @@ async fn step(mut stream: Stream) -> (Stream, Option<Bytes>) {
         let piece = match next {
             Some(Ok(events)) => {
                 stream.rests_until = Instant::now() + rest(watch.watchers());
-                stream.frames.events(&events)
+                match stream.frames.converted(events).await {
+                    Ok(Some(events)) => stream.frames.events(&events),
+                    Ok(None) => {
+                        stream.watch = None;
+                        return (stream, None);
+                    }
+                    Err(why) => {
+                        stream.watch = None;
+                        let last = stream.frames.error(&why);
+                        return (stream, Some(last));
+                    }
+                }
             }
             Some(Err(end)) => {
                 let last = stream.ended(end);

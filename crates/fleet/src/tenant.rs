@@ -15,6 +15,7 @@ use warren_storage::Store;
 use crate::certificate::ServingCertificate;
 use crate::listener::Listener;
 use crate::names::NameServer;
+use crate::served_definitions::ServedDefinitions;
 
 /// See the module.
 pub struct Tenant {
@@ -23,6 +24,7 @@ pub struct Tenant {
     guard: Arc<Guard>,
     api: Arc<ClusterApi>,
     auditor: Option<Arc<Auditor>>,
+    definitions: ServedDefinitions,
     /// Made when the cluster is served for the first time.
     certificate: Arc<ServingCertificate>,
     /// Open while the cluster is served on a port of its own.
@@ -56,6 +58,7 @@ impl Tenant {
             reserve: parts.reserve,
             reviews: guard.clone(),
             tokens: guard.clone(),
+            converter: guard.clone(),
             clock: Arc::new(Timestamp::now),
         });
         let access = Arc::new(Access::new(Arc::clone(&registry), Arc::clone(&guard)));
@@ -74,6 +77,7 @@ impl Tenant {
             guard,
             api,
             auditor: parts.auditor,
+            definitions: ServedDefinitions::default(),
             certificate: Arc::default(),
             listener: Mutex::default(),
             name_server: Mutex::default(),
@@ -122,6 +126,11 @@ impl Tenant {
 
     pub(crate) fn guard(&self) -> &Arc<Guard> {
         &self.guard
+    }
+
+    /// What its custom resources are served by.
+    pub(crate) fn definitions(&self) -> &ServedDefinitions {
+        &self.definitions
     }
 
     /// What it is served with.

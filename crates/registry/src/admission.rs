@@ -1,5 +1,7 @@
 //! The `Admission` port: what may change or refuse a write between decoding and commit.
 
+use std::time::Instant;
+
 use async_trait::async_trait;
 use serde_json::Value;
 use warren_apimachinery::{ObjectKey, Status, UserInfo};
@@ -40,6 +42,11 @@ pub struct AdmissionRequest<'a> {
     pub dry_run: bool,
     /// In whose name fields are owned; empty where that means nothing.
     pub field_manager: &'a str,
+    /// `CreateOptions`, `UpdateOptions` or `DeleteOptions` as the client gave them; null for a write of our own and for
+    /// connects.
+    pub options: &'a Value,
+    /// When the client stops waiting.
+    pub deadline: Instant,
     /// The cluster: what steps look up.
     pub registry: &'a Registry,
     /// Where warnings go.
@@ -69,16 +76,16 @@ pub trait Admission: Send + Sync + 'static {
     /// Runs after decoding, defaulting and the bookkeeping of field owners, before the strategy prepares and
     /// validates; may change `object` (storage version). On an update, what the part may not change is already
     /// the old object's. On a create, uid, times and a generated name are not there yet. For
-    /// `binding`, `eviction` and `token` it is what was posted. Not called for deletions and connects.
+    /// `binding`, `eviction` and `token` it is what was posted, for `scale` a `Scale`, whose replicas count. Not called
+    /// for deletions and connects.
     ///
     /// # Errors
     /// The refusal, as the client reads it.
     async fn mutate(&self, request: &AdmissionRequest<'_>, object: &mut Value) -> Result<(), Status>;
 
     /// Runs after validation, right before the commit, which happens before what it answers is dropped; `object` is
-    /// `None` for deletions. For `binding`,
-    /// `eviction` and `token` it is what was posted, and the operation is `Create`; for `scale` it is the scaled
-    /// object.
+    /// `None` for deletions. For `binding`, `eviction` and `token` it is what was posted, and the operation is
+    /// `Create`; for `scale` it is a `Scale`; for connects the options (`PodExecOptions` and its like).
     ///
     /// # Errors
     /// The refusal, as the client reads it.

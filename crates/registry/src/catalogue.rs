@@ -72,11 +72,12 @@ impl Catalogue {
         }
     }
 
-    /// The resource served at `/apis/{group}/{version}/{plural}`, and where the version stands in `versions`.
+    /// The resource served at `/apis/{group}/{version}/{plural}` as its clients see it, and where the version stands in
+    /// `versions`.
     pub fn served(&self, group: &str, version: &str, plural: &str) -> Option<(&Arc<Definition>, usize)> {
         let definition = self.resource(group, plural)?;
         let at = definition.versions.iter().position(|v| v.name == version)?;
-        Some((definition, at))
+        Some((definition.view(version), at))
     }
 
     /// The resource of that group and plural name.

@@ -42,7 +42,7 @@ impl Operation<'_> {
         self.carry_over(&mut new, old)?;
         metadata::dedup_owners(&mut new, self.cx.warnings);
         if ownership == Ownership::Update {
-            self.own(&mut new, Some(old));
+            self.own(&mut new, Some(old)).await;
         }
         self.mutate(admission::Operation::Update, &mut new, Some(old))
             .await?;
@@ -91,18 +91,16 @@ impl Operation<'_> {
         if self.part == Part::Main && !is_same(&new, old) {
             reserved = self.reserve(&mut new, Some(old)).await?;
         }
-        if is_same(&new, old) && registry.is_durable(definition, &current.object) {
+        let new = self.sealed(new).await?;
+        if self.is_kept(&new, current) && registry.is_durable(definition, &current.object) {
             return Ok(Arc::clone(&current.object));
         }
+        let expected = current.object.meta().revision;
+        let draft = draft(definition, new);
         if self.cx.dry_run {
-            return Ok(Arc::new(
-                draft(definition, new).at(current.object.meta().revision),
-            ));
+            return Ok(Arc::new(draft.at(expected)));
         }
-        let change = WriteKind::Update {
-            draft: draft(definition, new),
-            expected: current.object.meta().revision,
-        };
+        let change = WriteKind::Update { draft, expected };
         let key = current.object.key();
         let result = registry.commit(definition, &key, change).await;
         match (&result, &reserved) {
@@ -116,6 +114,21 @@ impl Operation<'_> {
             _ => {}
         }
         result
+    }
+
+    /// Whether an object is kept like this already. One that is kept in another version, or without the defaults that
+    /// its definition got since, is not.
+    fn is_kept(&self, new: &Value, current: &Current) -> bool {
+        let version = &self.definition.storage_version.version;
+        let is_shown_as_kept = self.definition.conversion.is_none()
+            && !self
+                .definition
+                .version(version)
+                .is_some_and(|version| version.defaults_on_read);
+        if is_shown_as_kept {
+            return is_same(new, &current.value);
+        }
+        is_same(new, &current.object.to_value())
     }
 
     /// Allocates what the object needs, or prepares for it; answers a copy for undoing it, for kinds that need
@@ -169,7 +182,7 @@ impl Operation<'_> {
     async fn finish_deletion(&self, current: &Current, new: Value) -> Result<Arc<Object>, Refusal> {
         let revision = current.object.meta().revision;
         if self.cx.dry_run {
-            return Ok(Arc::new(draft(self.definition, new).at(revision)));
+            return Ok(Arc::new(self.draft(new).await?.at(revision)));
         }
         self.remove(current, new).await
     }
@@ -177,6 +190,11 @@ impl Operation<'_> {
     /// Removes the object for good; `last` is what watchers are told.
     pub(crate) async fn remove(&self, current: &Current, last: Value) -> Result<Arc<Object>, Refusal> {
         let (registry, definition) = (self.registry, self.definition);
+        // What goes is not converted once more to be kept: watchers are told what was there.
+        let last = match definition.conversion {
+            Some(_) => current.object.to_value(),
+            None => last,
+        };
         let change = WriteKind::Delete {
             last: draft(definition, last),
             expected: current.object.meta().revision,

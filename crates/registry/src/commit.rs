@@ -42,9 +42,11 @@ impl Refusal {
     }
 }
 
-/// The draft of an object, with the kind's selectable fields.
+/// The draft of an object as it is kept, with the kind's selectable fields.
 pub(crate) fn draft(definition: &Definition, object: Value) -> Draft {
-    let fields = definition.strategy.fields(&object);
+    let conversion = definition.conversion.as_ref();
+    let keeper = conversion.map_or(&definition.strategy, |conversion| &conversion.keeper);
+    let fields = keeper.fields(&object);
     Draft::new(object, fields)
 }
 

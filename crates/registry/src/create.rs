@@ -40,10 +40,11 @@ impl Registry {
         if definition.is_review() {
             return operation.review(object).await;
         }
-        operation
+        let made = operation
             .create(object, Ownership::Update)
             .await
-            .map_err(|refusal| refusal.into_status(definition, &key.name))
+            .map_err(|refusal| refusal.into_status(definition, &key.name))?;
+        self.opened(definition, made).await
     }
 }
 
@@ -73,7 +74,7 @@ impl Operation<'_> {
     async fn make(&self, mut object: Value, ownership: Ownership) -> Result<Arc<Object>, Refusal> {
         metadata::dedup_owners(&mut object, self.cx.warnings);
         if ownership == Ownership::Update {
-            self.own(&mut object, None);
+            self.own(&mut object, None).await;
         }
         self.mutate(admission::Operation::Create, &mut object, None)
             .await?;
@@ -128,6 +129,7 @@ impl Operation<'_> {
         let key = key_of(&object);
         let registry = self.registry;
         let reserved = self.reserve(&mut object, None).await?;
+        let object = self.sealed(object).await?;
         if self.cx.dry_run {
             return Ok(Arc::new(Object::from_value(&object)));
         }

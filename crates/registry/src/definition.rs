@@ -8,6 +8,7 @@ use warren_apimachinery::resource::{GroupVersion, Scope};
 use warren_apimachinery::{GroupResource, GroupVersionKind};
 use warren_schema::Ref;
 
+use crate::conversion::Conversion;
 use crate::strategy::Strategy;
 
 /// A served resource: its names, versions and verbs, and the strategy that knows its kind.
@@ -39,9 +40,16 @@ pub struct Definition {
     pub subresources: Box<[Subresource]>,
     /// What a schema cannot say.
     pub strategy: Arc<dyn Strategy>,
+    /// Custom resources of several versions alone: the resource as clients of each version see it, served or not. In
+    /// a view `storage_version` is the version that it shows, so that everything between decoding and the store sees
+    /// objects as the client does. Empty where all versions are alike, and in the views.
+    pub views: Box<[Arc<Definition>]>,
+    /// In a view: how objects come from the version that they are kept in, and go there.
+    pub conversion: Option<Arc<Conversion>>,
 }
 
-/// A served version of a resource.
+/// A version of a resource.
+#[derive(Clone)]
 pub struct Version {
     /// Such as `v1`.
     pub name: SmolStr,
@@ -117,6 +125,14 @@ impl Definition {
     /// The served version of that name.
     pub fn version(&self, name: &str) -> Option<&Version> {
         self.versions.iter().find(|version| version.name == name)
+    }
+
+    /// The resource as clients of a version see it: itself, where all see the same.
+    pub fn view(self: &Arc<Self>, version: &str) -> &Arc<Self> {
+        let mut views = self.views.iter();
+        views
+            .find(|view| view.storage_version.version == version)
+            .unwrap_or(self)
     }
 
     /// The subresource of that name.

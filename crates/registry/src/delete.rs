@@ -15,7 +15,7 @@ use warren_storage::WriteKind;
 
 use crate::admission;
 use crate::change::Current;
-use crate::commit::{Refusal, draft};
+use crate::commit::Refusal;
 use crate::definition::Definition;
 use crate::metadata::{FOREGROUND, ORPHAN};
 use crate::operation::Operation;
@@ -41,13 +41,12 @@ impl Registry {
     ) -> Result<Deleted, Status> {
         warn_of_orphans(cx, definition, &options);
         let operation = self.operation(cx, definition, Part::Main, key);
-        for _ in 0..ROUNDS {
-            let deleted = operation.delete(operation.existing()?, &options).await;
-            if let Some(deleted) = Refusal::unless_outrun(deleted)? {
-                return Ok(deleted);
-            }
-        }
-        Err(operation.modified())
+        let deleted = operation.delete_until_done(&options, Asking::Admission).await?;
+        Ok(match deleted {
+            Deleted::Gone(details) => Deleted::Gone(details),
+            Deleted::Last(object) => Deleted::Last(self.opened(definition, object).await?),
+            Deleted::Marked(object) => Deleted::Marked(self.opened(definition, object).await?),
+        })
     }
 
     /// Deletes these objects, some at a time.
@@ -105,12 +104,44 @@ enum Plan {
     Remove(Value),
 }
 
+/// Who is asked whether an object may be deleted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asking {
+    Admission,
+    /// Nobody any more.
+    Nobody,
+}
+
 impl Operation<'_> {
-    async fn delete(&self, current: Current, options: &DeleteOptions) -> Result<Deleted, Refusal> {
+    /// Deletes the object, however often others change it meanwhile.
+    pub(crate) async fn delete_until_done(
+        &self,
+        options: &DeleteOptions,
+        asking: Asking,
+    ) -> Result<Deleted, Status> {
+        for _ in 0..ROUNDS {
+            let deleted = self.delete(self.existing().await?, options, asking).await;
+            if let Some(deleted) = Refusal::unless_outrun(deleted)? {
+                return Ok(deleted);
+            }
+        }
+        Err(self.modified())
+    }
+
+    async fn delete(
+        &self,
+        current: Current,
+        options: &DeleteOptions,
+        asking: Asking,
+    ) -> Result<Deleted, Refusal> {
         self.check_preconditions(&current, options)?;
-        self.admit(admission::Operation::Delete, None, Some(&current.value))
-            .await?;
-        match self.plan(&current.value, options) {
+        let plan = self.plan(&current.value, options);
+        // As upstream: a deletion that waits for its end already is no new one.
+        if asking == Asking::Admission && !matches!(plan, Plan::Pending) {
+            self.admit(admission::Operation::Delete, None, Some(&current.value))
+                .await?;
+        }
+        match plan {
             Plan::Pending => Ok(self.answer(&current.object, Deleted::Marked)),
             Plan::Held => Ok(Deleted::Marked(current.object)),
             Plan::Mark(value) => Ok(Deleted::Marked(self.mark(&current, value).await?)),
@@ -138,7 +169,7 @@ impl Operation<'_> {
 
     async fn mark(&self, current: &Current, value: Value) -> Result<Arc<Object>, Refusal> {
         let expected = current.object.meta().revision;
-        let draft = draft(self.definition, value);
+        let draft = self.draft(value).await?;
         if self.cx.dry_run {
             return Ok(Arc::new(draft.at(expected)));
         }

@@ -6,14 +6,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::Value;
+use smol_str::SmolStr;
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{ClusterId, GroupResource, Object, ObjectKey, Resource, Status, UserInfo};
 use warren_reconciler::{Change, Cluster, DeleteOptions, Part, ServedResource};
 use warren_storage::{Event, EventKind};
 
 use crate::commit::draft;
+use crate::convert;
 use crate::definition::Definition;
-use crate::{Patch, Registry, Request, Warnings};
+use crate::{Keeps, Patch, Registry, Request, Warnings};
 
 /// A cluster of this process, written to in the name of one actor.
 pub struct LocalCluster {
@@ -53,23 +55,54 @@ impl LocalCluster {
             .ok_or_else(Status::path_not_found)
     }
 
+    /// The resource as clients of a version see it.
+    fn view(&self, resource: &Resource) -> Result<Arc<Definition>, Status> {
+        let definition = self.definition(resource.group, resource.plural)?;
+        Ok(Arc::clone(definition.view(resource.version)))
+    }
+
+    /// The resource as the object at `key` is kept, and the request that keeps it so.
+    fn kept(
+        &self,
+        resource: &GroupResource,
+        key: &ObjectKey,
+    ) -> Result<(Arc<Definition>, SmolStr, Keeps), Status> {
+        let definition = self.definition(&resource.group, &resource.resource)?;
+        if definition.views.is_empty() {
+            let version = kept_version(&definition).into();
+            return Ok((definition, version, Keeps::StorageVersion));
+        }
+        let found = self.registry.find(&definition, key);
+        let view = found.and_then(|object| convert::kept_as(&definition, &object).map(Arc::clone));
+        let view = view.unwrap_or(definition);
+        let version = view.storage_version.version.clone();
+        Ok((view, version, Keeps::Version))
+    }
+
     fn request<'a>(&'a self, version: &'a str, warnings: &'a Warnings) -> Request<'a> {
         Request::new(&self.user, self.field_manager, version, warnings)
     }
 }
 
-/// The object as `version` has it. Nearly always that is how it is kept.
+/// The object as `version` has it. Nearly always that is how it is kept; what only a webhook can convert is read as it is
+/// kept, so that none of ours waits for a tenant's server.
 fn converted(
-    definition: &Definition,
+    definition: &Arc<Definition>,
     version: &str,
     registry: &Registry,
     object: &Arc<Object>,
 ) -> Arc<Object> {
-    if definition.is_stored_as(version) {
+    let view = definition.view(version);
+    if let Some(conversion) = &view.conversion {
+        return registry
+            .opened_by_name(view, conversion, object)
+            .unwrap_or_else(|| Arc::clone(object));
+    }
+    if view.is_stored_as(version) {
         return Arc::clone(object);
     }
-    let value = registry.in_version(version, definition, &object.to_value());
-    Arc::new(draft(definition, value).at(object.meta().revision))
+    let value = registry.in_version(version, view, &object.to_value());
+    Arc::new(draft(view, value).at(object.meta().revision))
 }
 
 /// The version that our code reads resources in which it only knows at run time: the one they are kept in.
@@ -112,36 +145,23 @@ impl Cluster for LocalCluster {
 
     fn dependents(&self, namespace: &str, owner_uid: &str) -> Vec<(GroupResource, Arc<Object>)> {
         let snapshot = self.registry.store().snapshot();
-        let mut found = Vec::new();
-        for resource in snapshot.resources() {
-            for object in snapshot.list(resource, Some(namespace)) {
-                if object.meta().owners.iter().any(|owner| owner.uid == owner_uid) {
-                    found.push((resource.clone(), Arc::clone(object)));
-                }
-            }
-        }
+        let found = snapshot.dependents(namespace, owner_uid);
         found
-    }
-
-    fn resources(&self) -> Vec<ServedResource> {
-        self.registry
-            .catalogue()
-            .iter()
-            .filter_map(|definition| {
-                let preferred = definition.versions.first()?;
-                Some(ServedResource {
-                    resource: definition.group_resource(),
-                    version: preferred.name.to_string(),
-                    kind: definition.kind.to_string(),
-                    scope: definition.scope,
-                    verbs: definition.verbs.iter().map(ToString::to_string).collect(),
-                })
-            })
+            .map(|(resource, object)| (resource.clone(), Arc::clone(object)))
             .collect()
     }
 
+    fn resources(&self) -> Vec<ServedResource> {
+        let catalogue = self.registry.catalogue();
+        catalogue.iter().filter_map(|definition| served(definition)).collect()
+    }
+
+    fn served(&self, group: &str, kind: &str) -> Option<ServedResource> {
+        served(self.registry.catalogue().kind(group, kind)?)
+    }
+
     async fn create(&self, resource: &Resource, object: Value) -> Result<Arc<Object>, Status> {
-        let definition = self.definition(resource.group, resource.plural)?;
+        let definition = self.view(resource)?;
         let warnings = Warnings::default();
         let cx = self.request(resource.version, &warnings);
         let namespace = object.text("/metadata/namespace").to_owned();
@@ -150,7 +170,7 @@ impl Cluster for LocalCluster {
     }
 
     async fn update(&self, resource: &Resource, part: Part, object: Value) -> Result<Arc<Object>, Status> {
-        let definition = self.definition(resource.group, resource.plural)?;
+        let definition = self.view(resource)?;
         let warnings = Warnings::default();
         let cx = self.request(resource.version, &warnings);
         let key = ObjectKey::namespaced(object.text("/metadata/namespace"), object.text("/metadata/name"));
@@ -171,7 +191,7 @@ impl Cluster for LocalCluster {
         part: Part,
         patch: Value,
     ) -> Result<Arc<Object>, Status> {
-        let definition = self.definition(resource.group, resource.plural)?;
+        let definition = self.view(resource)?;
         let warnings = Warnings::default();
         let cx = self.request(resource.version, &warnings);
         let patch = Patch::Merge(patch);
@@ -192,7 +212,7 @@ impl Cluster for LocalCluster {
         subresource: &str,
         body: Value,
     ) -> Result<Value, Status> {
-        let definition = self.definition(resource.group, resource.plural)?;
+        let definition = self.view(resource)?;
         let warnings = Warnings::default();
         let cx = self.request(resource.version, &warnings);
         self.registry.post(&cx, &definition, key, subresource, body).await
@@ -213,9 +233,12 @@ impl Cluster for LocalCluster {
         key: &ObjectKey,
         options: DeleteOptions,
     ) -> Result<(), Status> {
-        let definition = self.definition(&resource.group, &resource.resource)?;
+        let (definition, version, keeps) = self.kept(resource, key)?;
         let warnings = Warnings::default();
-        let cx = self.request(kept_version(&definition), &warnings);
+        let cx = Request {
+            keeps,
+            ..self.request(&version, &warnings)
+        };
         self.registry.delete(&cx, &definition, key, options).await?;
         Ok(())
     }
@@ -226,9 +249,12 @@ impl Cluster for LocalCluster {
         key: &ObjectKey,
         patch: Value,
     ) -> Result<Arc<Object>, Status> {
-        let definition = self.definition(&resource.group, &resource.resource)?;
+        let (definition, version, keeps) = self.kept(resource, key)?;
         let warnings = Warnings::default();
-        let cx = self.request(kept_version(&definition), &warnings);
+        let cx = Request {
+            keeps,
+            ..self.request(&version, &warnings)
+        };
         let patch = Patch::Merge(patch);
         let written = self
             .registry
@@ -255,9 +281,20 @@ impl Cluster for LocalCluster {
     }
 }
 
+fn served(definition: &Definition) -> Option<ServedResource> {
+    let preferred = definition.versions.first()?;
+    Some(ServedResource {
+        resource: definition.group_resource(),
+        version: preferred.name.to_string(),
+        kind: definition.kind.to_string(),
+        scope: definition.scope,
+        verbs: definition.verbs.iter().map(ToString::to_string).collect(),
+    })
+}
+
 /// What a write to a part answers: a `Scale` is of no version of its object.
 fn answered(
-    definition: &Definition,
+    definition: &Arc<Definition>,
     version: &str,
     registry: &Registry,
     part: Part,

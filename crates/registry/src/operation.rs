@@ -3,18 +3,17 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use warren_apimachinery::resource::GroupVersion;
 use warren_apimachinery::value::ValueExt;
-use warren_apimachinery::{ObjectKey, Status, field, time};
-use warren_patch::OwnershipUpdate;
+use warren_apimachinery::{Draft, ObjectKey, Status, field};
 use warren_reconciler::Part;
-use warren_schema::Schema;
 
 use crate::admission::{self, AdmissionRequest};
 use crate::change::Current;
-use crate::definition::Definition;
-use crate::subresource::reset_fields;
-use crate::{Registry, Request};
+use crate::commit::draft;
+use crate::definition::{Definition, ScalePaths};
+use crate::request::Keeps;
+use crate::subresource::scale;
+use crate::{Registry, Request, Written};
 
 /// One write of one object.
 #[derive(Clone, Copy)]
@@ -47,20 +46,51 @@ impl Registry {
 
 impl<'a> Operation<'a> {
     /// The object as it now is.
-    pub(crate) fn current(&self) -> Option<Current> {
+    ///
+    /// # Errors
+    /// What the conversion says, of an object that is kept in another version.
+    pub(crate) async fn current(&self) -> Result<Option<Current>, Status> {
         let found = self.registry.store.latest(&self.definition.storage, self.key);
-        found.map(|object| {
-            let mut current = Current::of(object);
-            let version = &self.definition.storage_version.version;
-            self.registry
-                .default_as_read(self.definition, version, &mut current.value);
-            current
-        })
+        let Some(object) = found else {
+            return Ok(None);
+        };
+        if self.definition.conversion.is_some() {
+            let opened = self.registry.opened(self.definition, Arc::clone(&object)).await?;
+            let value = opened.to_value();
+            return Ok(Some(Current { object, value }));
+        }
+        let mut current = Current::of(object);
+        let version = &self.definition.storage_version.version;
+        self.registry
+            .default_as_read(self.definition, version, &mut current.value);
+        Ok(Some(current))
     }
 
     /// The object as it now is, or 404.
-    pub(crate) fn existing(&self) -> Result<Current, Status> {
-        self.current().ok_or_else(|| self.not_found())
+    pub(crate) async fn existing(&self) -> Result<Current, Status> {
+        self.current().await?.ok_or_else(|| self.not_found())
+    }
+
+    /// What is kept of an object.
+    ///
+    /// # Errors
+    /// What the conversion says.
+    pub(crate) async fn draft(&self, object: Value) -> Result<Draft, Status> {
+        Ok(draft(self.definition, self.sealed(object).await?))
+    }
+
+    /// The same before it is serialised.
+    pub(crate) async fn sealed(&self, object: Value) -> Result<Value, Status> {
+        match self.cx.keeps {
+            Keeps::StorageVersion => self.registry.sealed(self.definition, object).await,
+            Keeps::Version => Ok(object),
+        }
+    }
+
+    /// What a write answers: the object that is kept, in the version of the request.
+    pub(crate) async fn shown(&self, mut written: Written) -> Result<Written, Status> {
+        written.object = self.registry.opened(self.definition, written.object).await?;
+        Ok(written)
     }
 
     /// 404.
@@ -97,6 +127,8 @@ impl<'a> Operation<'a> {
             old,
             dry_run: self.cx.dry_run,
             field_manager: self.cx.field_manager,
+            options: self.cx.options,
+            deadline: self.cx.deadline,
             registry: self.registry,
             warnings: self.cx.warnings,
         }
@@ -109,6 +141,14 @@ impl<'a> Operation<'a> {
         object: &mut Value,
         old: Option<&Value>,
     ) -> Result<(), Status> {
+        if let Some(paths) = self.scale_paths() {
+            let old = old.map(|old| scale::shown(paths, old));
+            let mut shown = scale::shown(paths, object);
+            let request = self.request(operation, old.as_ref());
+            self.registry.admission.mutate(&request, &mut shown).await?;
+            object.set(&paths.spec_replicas, scale::replicas(&shown)?);
+            return Ok(());
+        }
         let request = self.request(operation, old);
         self.registry.admission.mutate(&request, object).await
     }
@@ -120,75 +160,20 @@ impl<'a> Operation<'a> {
         object: Option<&Value>,
         old: Option<&Value>,
     ) -> Result<admission::Permit, Status> {
+        if let Some(paths) = self.scale_paths() {
+            let shown = |object| scale::shown(paths, object);
+            let (object, old) = (object.map(shown), old.map(shown));
+            let request = self.request(operation, old.as_ref());
+            return self.registry.admission.validate(&request, object.as_ref()).await;
+        }
         let request = self.request(operation, old);
         self.registry.admission.validate(&request, object).await
     }
 
-    /// Brings `metadata.managedFields` up to date: who now owns what. `old` is `None` on create.
-    ///
-    /// Nobody owns the status by a create or an update of the main part.
-    pub(crate) fn own(&self, object: &mut Value, old: Option<&Value>) {
-        let Some(schema) = self.registry.schema(self.definition, self.cx.version) else {
-            return;
-        };
-        if self.definition.is_stored_as(self.cx.version) {
-            return self.own_as(&schema, object, old);
-        }
-        // Fields are owned as the client's version calls them.
-        let convert = |object: &Value| self.registry.in_version(self.cx.version, self.definition, object);
-        let mut seen = convert(object);
-        self.own_as(&schema, &mut seen, old.map(convert).as_ref());
-        match seen.take_at("/metadata/managedFields") {
-            Some(fields) => object.set("/metadata/managedFields", fields),
-            None => {
-                object.take_at("/metadata/managedFields");
-            }
-        }
-    }
-
-    fn own_as(&self, schema: &Schema, object: &mut Value, old: Option<&Value>) {
-        warren_patch::update(OwnershipUpdate {
-            schema,
-            before: old,
-            after: object,
-            manager: self.cx.field_manager,
-            api_version: &self.definition.api_version(self.cx.version),
-            subresource: self.subresource().unwrap_or_default(),
-            now: &time::format(self.registry.now()),
-            reset: self.reset_fields(),
-            in_version: &|api_version, before, after| self.as_in(api_version, [before, after]),
-        });
-    }
-
-    /// What nobody comes to own by a write to this part.
-    pub(crate) fn reset_fields(&self) -> &'static [&'static [&'static str]] {
-        reset_fields(
-            self.definition,
-            self.part,
-            self.registry.is_builtin(self.definition),
-        )
-    }
-
-    /// Objects of the client's version as another one has them, and its schema; `None` where it is not served.
-    pub(crate) fn as_in(&self, api_version: &str, objects: [&Value; 2]) -> Option<(Arc<Schema>, [Value; 2])> {
-        let wanted = GroupVersion::parse(api_version)?;
-        let catalogue = self.registry.catalogue();
-        let target = if wanted.group == self.definition.group {
-            self.definition
-        } else {
-            let found = catalogue.kind(&wanted.group, &self.definition.kind)?;
-            (found.storage == self.definition.storage).then_some(found)?
-        };
-        let schema = self.registry.schema(target, &wanted.version)?;
-        let convert = |object: &Value| {
-            let mut object = object.clone();
-            let own = self.definition;
-            if !own.is_stored_as(self.cx.version) {
-                own.strategy.convert_to_storage(self.cx.version, &mut object);
-            }
-            self.registry.in_version(&wanted.version, target, &object)
-        };
-        Some((schema, objects.map(convert)))
+    /// Where the numbers are, if it is the scale that is written.
+    fn scale_paths(&self) -> Option<&'a ScalePaths> {
+        let part = self.definition.subresource("scale")?;
+        part.scale.as_ref().filter(|_| self.part == Part::Sub("scale"))
     }
 
     /// Writes out what upstream's encoder writes for unset fields of built-in kinds. After defaulting and

@@ -37,17 +37,18 @@ impl Registry {
         if part == Part::Sub("scale") {
             return operation.patch_scale(&patch).await;
         }
-        operation.patch(&patch).await
+        let written = operation.patch(&patch).await?;
+        operation.shown(written).await
     }
 }
 
 impl Operation<'_> {
     async fn patch(&self, patch: &Patch) -> Result<Written, Status> {
         for _ in 0..ROUNDS {
-            let Some(current) = self.current() else {
+            let Some(current) = self.current().await? else {
                 return self.patch_missing(patch).await;
             };
-            let new = self.patched(patch, Some(&current.value))?;
+            let new = self.patched(patch, Some(&current.value)).await?;
             let asked = new.text("/metadata/resourceVersion");
             if asked != current.value.text("/metadata/resourceVersion") {
                 self.check_revision(asked, &current)?;
@@ -79,21 +80,26 @@ impl Operation<'_> {
             let resource = self.definition.group_resource();
             return Err(Status::conflict(&resource, &self.key.name, &why));
         }
-        let object = self.patched(patch, None)?;
+        let object = self.patched(patch, None).await?;
         self.create_missing(object, Ownership::Applied).await
     }
 
-    /// The object with the patch applied, decoded and in the storage version again.
-    fn patched(&self, patch: &Patch, live: Option<&Value>) -> Result<Value, Status> {
-        let document = self.apply(patch, live)?;
+    /// The object with the patch applied, decoded and in the definition's version again.
+    async fn patched(&self, patch: &Patch, live: Option<&Value>) -> Result<Value, Status> {
+        let document = self.apply(patch, live).await?;
         let source = source(patch);
-        let mut object = self
+        let decoded = self
             .registry
-            .decode_raw(self.cx, self.definition, (self.part, source), document)
-            .map_err(|error| {
-                let text = || self.apply(patch, live).map(|document| document.to_string());
-                undecodable(error, patch, text)
-            })?;
+            .decode_raw(self.cx, self.definition, (self.part, source), document);
+        let mut object = match decoded {
+            Ok(object) => object,
+            Err(error) => {
+                let again = self.apply(patch, live).await;
+                return Err(undecodable(error, patch, || {
+                    again.map(|document| document.to_string())
+                }));
+            }
+        };
         if source == Source::Applied {
             self.check_doubled()?;
         }
@@ -121,10 +127,12 @@ impl Operation<'_> {
     }
 
     /// Applies the patch in the version that the client speaks.
-    fn apply(&self, patch: &Patch, live: Option<&Value>) -> Result<Value, Status> {
+    async fn apply(&self, patch: &Patch, live: Option<&Value>) -> Result<Value, Status> {
         let live = live.map(|live| self.registry.in_version(self.cx.version, self.definition, live));
         if let Patch::Apply { configuration, force } = patch {
-            return self.apply_configuration(live.as_ref(), configuration, *force);
+            return self
+                .apply_configuration(live.as_ref(), configuration, *force)
+                .await;
         }
         let mut document = live.unwrap_or_default();
         self.registry
@@ -132,7 +140,7 @@ impl Operation<'_> {
         Ok(document)
     }
 
-    fn apply_configuration(
+    async fn apply_configuration(
         &self,
         live: Option<&Value>,
         configuration: &Value,
@@ -142,19 +150,24 @@ impl Operation<'_> {
             .registry
             .schema(self.definition, self.cx.version)
             .ok_or_else(|| Status::internal("no schema for this kind"))?;
-        let applied = warren_patch::apply(Apply {
-            schema: &schema,
-            live,
-            configuration,
-            manager: self.cx.field_manager,
-            api_version: &self.definition.api_version(self.cx.version),
-            kind: &self.definition.kind,
-            subresource: self.subresource().unwrap_or_default(),
-            force,
-            now: &time::format(self.registry.now()),
-            reset: self.reset_fields(),
-            in_version: &|api_version, before, after| self.as_in(api_version, [before, after]),
-        })?;
+        let api_version = self.definition.api_version(self.cx.version);
+        let now = time::format(self.registry.now());
+        let applied = self.with_versions(|in_version| {
+            warren_patch::apply(Apply {
+                schema: &schema,
+                live,
+                configuration,
+                manager: self.cx.field_manager,
+                api_version: &api_version,
+                kind: &self.definition.kind,
+                subresource: self.subresource().unwrap_or_default(),
+                force,
+                now: &now,
+                reset: self.reset_fields(),
+                in_version,
+            })
+        });
+        let applied = applied.await??;
         Ok(applied)
     }
 }

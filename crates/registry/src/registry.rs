@@ -11,6 +11,8 @@ use warren_storage::Store;
 
 use crate::admission::Admission;
 use crate::catalogue::Catalogue;
+use crate::conversion::Converter;
+use crate::converted::Converted;
 use crate::definition::Definition;
 use crate::reserve::Reserve;
 use crate::review::Reviews;
@@ -30,6 +32,8 @@ pub struct Parts {
     pub reviews: Arc<dyn Reviews>,
     /// Who signs tokens.
     pub tokens: Arc<dyn TokenIssuer>,
+    /// Who asks the webhooks that convert custom resources.
+    pub converter: Arc<dyn Converter>,
     /// The time.
     pub clock: Clock,
 }
@@ -45,6 +49,8 @@ pub struct Registry {
     pub(crate) reserve: Arc<dyn Reserve>,
     pub(crate) reviews: Arc<dyn Reviews>,
     pub(crate) tokens: Arc<dyn TokenIssuer>,
+    pub(crate) converter: Arc<dyn Converter>,
+    pub(crate) converted: Converted,
     clock: Clock,
 }
 
@@ -58,6 +64,8 @@ impl Registry {
             reserve: parts.reserve,
             reviews: parts.reviews,
             tokens: parts.tokens,
+            converter: parts.converter,
+            converted: Converted::default(),
             clock: parts.clock,
         })
     }
@@ -88,7 +96,7 @@ impl Registry {
         (self.clock)()
     }
 
-    /// One object, in the storage version.
+    /// One object as it is kept.
     ///
     /// # Errors
     /// 404 when it is not there.
@@ -97,7 +105,7 @@ impl Registry {
             .ok_or_else(|| Status::not_found(&definition.group_resource(), &key.name))
     }
 
-    /// One object, in the storage version; `None` when it is not there.
+    /// One object as it is kept; `None` when it is not there.
     pub fn find(&self, definition: &Definition, key: &ObjectKey) -> Option<Arc<Object>> {
         self.store
             .snapshot()
@@ -119,7 +127,7 @@ impl Registry {
             .is_some_and(|visible| visible.meta().revision == object.meta().revision)
     }
 
-    /// The bytes a client of `version` receives: the stored ones, converted where the version is another, with the
+    /// The bytes a client of `version` receives for an object of the definition's version: the stored ones, converted where the version is another, with the
     /// defaults that a custom resource got since.
     pub fn answer(&self, definition: &Definition, version: &str, object: &Object) -> Bytes {
         if definition.is_stored_as(version) {
@@ -150,13 +158,13 @@ impl Registry {
             .version(version)
             .is_some_and(|version| version.defaults_on_read)
         {
-            return object.bytes().clone();
+            return object.bytes();
         }
         let stored = object.to_value();
         let mut value = stored.clone();
         self.default_as_read(definition, version, &mut value);
         if value == stored {
-            return object.bytes().clone();
+            return object.bytes();
         }
         warren_apimachinery::object::to_json(&value).into()
     }

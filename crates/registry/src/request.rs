@@ -1,6 +1,7 @@
 //! What comes with a write, and what it answers.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use warren_apimachinery::field::{Error, Path};
@@ -31,7 +32,30 @@ pub struct Request<'a> {
     pub json: &'a [u8],
     /// Where warnings go.
     pub warnings: &'a Warnings,
+    /// `CreateOptions`, `UpdateOptions` or `DeleteOptions` as the client gave them; null for a write of our own.
+    pub options: &'a Value,
+    /// When the client stops waiting: nobody else is asked about the write after it.
+    pub deadline: Instant,
+    /// What becomes of the version that an object is kept in.
+    pub keeps: Keeps,
 }
+
+/// In which version a write keeps an object of a custom resource with several.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keeps {
+    /// In the storage version, as upstream.
+    #[default]
+    StorageVersion,
+    /// In the version of the request, which is the one that it is kept in: our own controllers take a finalizer away
+    /// without asking a tenant's webhook, which may be gone.
+    Version,
+}
+
+/// No options.
+static NONE: Value = Value::Null;
+
+/// Upstream's longest write.
+pub const LONGEST_WRITE: Duration = Duration::from_secs(34);
 
 impl<'a> Request<'a> {
     /// A request of one of our own: not a dry run, unknown fields are dropped silently.
@@ -45,6 +69,9 @@ impl<'a> Request<'a> {
             duplicate_fields: &[],
             json: &[],
             warnings,
+            options: &NONE,
+            deadline: Instant::now() + LONGEST_WRITE,
+            keeps: Keeps::StorageVersion,
         }
     }
 }

@@ -57,7 +57,7 @@ impl Operation<'_> {
     /// The way of a decoded review to its answer.
     pub(crate) async fn review(&self, mut object: Value) -> Result<Arc<Object>, Status> {
         let strategy = &self.definition.strategy;
-        self.own(&mut object, None);
+        self.own(&mut object, None).await;
         self.mutate(admission::Operation::Create, &mut object, None)
             .await?;
         strategy.prepare_for_create(&mut object);

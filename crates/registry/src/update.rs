@@ -36,7 +36,8 @@ impl Registry {
         let mut object = self.decode(cx, definition, part, object)?;
         metadata::settle_namespace(&mut object, definition, &key.namespace)?;
         operation.check_name(&object)?;
-        operation.update(object).await
+        let written = operation.update(object).await?;
+        operation.shown(written).await
     }
 
     /// Replaces the status of an object.
@@ -79,7 +80,7 @@ impl Operation<'_> {
         let mut next = Some(object);
         for _ in 0..ROUNDS {
             let Some(object) = next.take() else { break };
-            let Some(current) = self.current() else {
+            let Some(current) = self.current().await? else {
                 return self.create_on_update(object).await;
             };
             self.check_uid(&object, &current)?;

@@ -7,7 +7,18 @@ use std::sync::Mutex;
 #[derive(Debug, Default)]
 pub struct Warnings {
     texts: Mutex<Vec<String>>,
-    annotations: Mutex<Vec<(String, String)>>,
+    annotations: Mutex<Vec<Annotation>>,
+}
+
+/// An annotation of the audit log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Annotation {
+    /// Its key.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+    /// Told only where the log tells what was asked, too: from the level `Request` on.
+    pub in_detail: bool,
 }
 
 impl Warnings {
@@ -35,18 +46,34 @@ impl Warnings {
 
     /// Adds an annotation of the audit log; the first of a key stays, as upstream.
     pub fn annotate(&self, key: impl Into<String>, value: impl Into<String>) {
-        let key = key.into();
+        self.keep(Annotation {
+            key: key.into(),
+            value: value.into(),
+            in_detail: false,
+        });
+    }
+
+    /// Adds an annotation that holds what is in the object.
+    pub fn annotate_in_detail(&self, key: impl Into<String>, value: impl Into<String>) {
+        self.keep(Annotation {
+            key: key.into(),
+            value: value.into(),
+            in_detail: true,
+        });
+    }
+
+    fn keep(&self, annotation: Annotation) {
         let mut all = self
             .annotations
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        if all.iter().all(|(known, _)| *known != key) {
-            all.push((key, value.into()));
+        if all.iter().all(|known| known.key != annotation.key) {
+            all.push(annotation);
         }
     }
 
     /// Takes the annotations that were collected.
-    pub fn take_annotations(&self) -> Vec<(String, String)> {
+    pub fn take_annotations(&self) -> Vec<Annotation> {
         std::mem::take(
             &mut self
                 .annotations

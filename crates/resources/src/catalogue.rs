@@ -92,6 +92,8 @@ fn definition(entry: Entry) -> Definition {
             .map(|sub| subresource(&entry.group, sub))
             .collect(),
         strategy: strategy(&entry.group, &entry.resource),
+        views: Box::default(),
+        conversion: None,
         group: entry.group,
         kind: entry.kind,
         plural: entry.resource,

@@ -28,6 +28,7 @@ impl Cluster {
             reserve: Arc::new(LocalAddresses::new(Cidr::new([10, 96, 0, 0], 16))),
             reviews: Arc::new(NoReviews),
             tokens: Arc::new(NoTokens),
+            converter: Arc::new(warren_registry::NoConverter),
             clock: Arc::new(|| "2026-11-22T09:59:32Z".parse().unwrap()),
         }))
     }

@@ -42,6 +42,7 @@ fn registry() -> Arc<Registry> {
         reserve: Arc::new(LocalAddresses::new(Cidr::new([10, 96, 0, 0], 16))),
         reviews: Arc::new(NoReviews),
         tokens: Arc::new(NoTokens),
+        converter: Arc::new(warren_registry::NoConverter),
         clock: Arc::new(|| "2026-11-22T09:59:32Z".parse().unwrap()),
     })
 }
@@ -101,6 +102,7 @@ async fn send(registry: &Arc<Registry>, case: &Value, warnings: &Warnings) -> Op
     let answer: Result<(i64, Value), Status> = match request.text("/method") {
         "GET" if !key.name.is_empty() => registry
             .read_part(definition, target.part, key)
+            .await
             .map(|object| (200, read(&object))),
         "POST" if key.name.is_empty() && body.is_object() && !definition.is_review() => registry
             .create(&cx, definition, &key.namespace, body)

@@ -116,7 +116,7 @@ pub(super) fn resource_list(catalogue: &Catalogue, group: &str, version: &str) -
         .filter(|definition| definition.group == group && definition.version(version).is_some());
     let mut resources: Vec<ApiResource<'_>> = served
         .flat_map(|definition| {
-            let parts = ApiResource::parts(definition, version);
+            let parts = ApiResource::parts(definition.view(version), version);
             std::iter::once(ApiResource::of(definition)).chain(parts)
         })
         .collect();

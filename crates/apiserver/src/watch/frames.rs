@@ -40,6 +40,8 @@ pub(super) enum Bookmark {
 pub(super) struct Frames {
     pub(super) registry: Arc<Registry>,
     pub(super) definition: Arc<Definition>,
+    /// Whether the definition is a tenant's, and may change.
+    pub(super) custom: bool,
     pub(super) version: String,
     pub(super) shape: Shape,
     pub(super) encoding: Encoding,
@@ -54,6 +56,51 @@ pub(super) struct Frames {
 }
 
 impl Frames {
+    /// Whether objects may be kept in another version than the watch's.
+    pub(super) fn converts(&self) -> bool {
+        self.definition.conversion.is_some()
+    }
+
+    /// Takes up what the definition of a custom resource says now. Whether it still serves the version of the watch.
+    fn follow_definition(&mut self) -> bool {
+        if !self.custom {
+            return true;
+        }
+        let catalogue = self.registry.catalogue();
+        let served = catalogue.served(&self.definition.group, &self.version, &self.definition.plural);
+        if let Some((definition, _)) = served {
+            self.definition = Arc::clone(definition);
+        }
+        served.is_some()
+    }
+
+    /// Events in the version of the watch; `None` when that is not served any more. What an object was before counts for
+    /// selectors alone.
+    pub(super) async fn converted(&mut self, mut events: Vec<Event>) -> Result<Option<Vec<Event>>, Status> {
+        if !self.follow_definition() {
+            return Ok(None);
+        }
+        if !self.converts() {
+            return Ok(Some(events));
+        }
+        let narrows = !self.selectors.is_everything();
+        let sides = |event: &Event| {
+            let previous = event.previous.clone().filter(|_| narrows);
+            std::iter::once(Arc::clone(&event.object)).chain(previous)
+        };
+        let objects = events.iter().flat_map(sides).collect();
+        let opened = self.registry.opened_each(&self.definition, objects).await?;
+        let mut opened = opened.into_iter();
+        for event in &mut events {
+            let previous = event.previous.as_mut().filter(|_| narrows);
+            let sides = std::iter::once(&mut event.object).chain(previous);
+            for (side, object) in sides.zip(opened.by_ref()) {
+                *side = object;
+            }
+        }
+        Ok(Some(events))
+    }
+
     pub(super) fn events(&mut self, events: &[Event]) -> Bytes {
         let mut piece = BytesMut::new();
         for event in events {

@@ -52,6 +52,7 @@ impl TestCluster {
             reserve: Arc::new(LocalAddresses::new(Cidr::new([10, 96, 0, 0], 16))),
             reviews: Arc::clone(&guard) as _,
             tokens: Arc::clone(&guard) as _,
+            converter: Arc::new(warren_registry::NoConverter),
             clock: Arc::new(Timestamp::now),
         });
         let api = ClusterApi::new(ClusterParts {

@@ -32,10 +32,9 @@ pub use element::{ElementError, PathElement};
 pub use set::FieldSet;
 pub use update::{keep_times, update};
 
-pub use validate::plain;
+pub use validate::{go_type, plain};
 
 pub(crate) use shape::Shape;
-pub(crate) use validate::go_type;
 
 use std::sync::Arc;
 

@@ -149,7 +149,7 @@ fn go_syntax(value: &Value) -> String {
 }
 
 /// Go's `%T`.
-pub(crate) fn go_type(value: &Value) -> &'static str {
+pub fn go_type(value: &Value) -> &'static str {
     match value {
         Value::Null => "<nil>",
         Value::Bool(_) => "bool",

@@ -33,7 +33,7 @@ impl Operation<'_> {
         self.admit(admission::Operation::Create, Some(binding), None)
             .await?;
         for _ in 0..ROUNDS {
-            let current = self.existing()?;
+            let current = self.existing().await?;
             self.check_uid(binding, &current)?;
             self.check_bound_revision(binding, &current)?;
             let bound = bound(&current.value, binding, &time::format(self.registry.now()))

@@ -7,7 +7,7 @@ use warren_apimachinery::selector::LabelSelector;
 use warren_apimachinery::status::{Cause, Details};
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{Object, Status, StatusReason, resource, time};
-use warren_reconciler::DeleteOptions;
+use warren_reconciler::{DeleteOptions, Part};
 use warren_storage::WriteKind;
 
 use super::pod_condition;
@@ -15,6 +15,7 @@ use crate::admission;
 use crate::change::Current;
 use crate::commit::{Refusal, draft};
 use crate::decode::Expected;
+use crate::delete::Asking;
 use crate::operation::Operation;
 use crate::request::delete_options;
 
@@ -66,7 +67,9 @@ impl Operation<'_> {
     }
 
     async fn finish(&self, options: DeleteOptions) -> Result<(), Status> {
-        let deleted = self.registry.delete(self.cx, self.definition, self.key, options);
+        // As upstream: who admitted the eviction is not asked about the deletion.
+        let deletion = self.registry.operation(self.cx, self.definition, Part::Main, self.key);
+        let deleted = deletion.delete_until_done(&options, Asking::Nobody);
         deleted.await.map(drop)
     }
 
@@ -75,7 +78,7 @@ impl Operation<'_> {
         if self.cx.dry_run {
             return Ok(options);
         }
-        let current = self.existing()?;
+        let current = self.existing().await?;
         // A pod's conflicts name its kind, not the resource.
         self.check_preconditions(&current, &options)?;
         let mut pod = current.value.clone();

@@ -6,7 +6,7 @@ mod eviction;
 mod pod_condition;
 mod reset;
 mod resize;
-mod scale;
+pub(crate) mod scale;
 mod scale_owners;
 mod status;
 mod token;
@@ -31,13 +31,13 @@ impl Registry {
     ///
     /// # Errors
     /// 404 when it is not there.
-    pub fn read_part(
+    pub async fn read_part(
         &self,
         definition: &Definition,
         part: Part,
         key: &ObjectKey,
     ) -> Result<Arc<Object>, Status> {
-        let object = self.get(definition, key)?;
+        let object = self.read(definition, key).await?;
         match part {
             Part::Sub("scale") => scale::of(definition, &object.to_value()),
             _ => Ok(object),

@@ -32,7 +32,7 @@ pub(super) const API_VERSION: &str = "autoscaling/v1";
 
 /// The `Scale` of an object.
 pub(super) fn of(definition: &Definition, object: &Value) -> Result<Arc<Object>, Status> {
-    let scale = scale(paths(definition)?, object);
+    let scale = shown(paths(definition)?, object);
     Ok(Arc::new(Object::from_value(&scale)))
 }
 
@@ -43,7 +43,8 @@ fn paths(definition: &Definition) -> Result<&ScalePaths, Status> {
         .ok_or_else(Status::path_not_found)
 }
 
-fn scale(paths: &ScalePaths, object: &Value) -> Value {
+/// The `Scale` of an object, as clients and admission see it.
+pub(crate) fn shown(paths: &ScalePaths, object: &Value) -> Value {
     let mut metadata = Map::new();
     for field in ["name", "namespace", "uid", "resourceVersion", "creationTimestamp"] {
         let value = object.field("metadata").field(field);
@@ -212,8 +213,8 @@ impl Operation<'_> {
     ) -> Result<Written, Status> {
         let paths = paths(self.definition)?;
         for _ in 0..ROUNDS {
-            let current = self.existing()?;
-            let next = next(&current.value, &scale(paths, &current.value))?;
+            let current = self.existing().await?;
+            let next = next(&current.value, &shown(paths, &current.value))?;
             let replicas = replicas(&next.scale)?;
             self.check_uid(&next.scale, &current)?;
             let revision = next.scale.text("/metadata/resourceVersion");
@@ -229,6 +230,7 @@ impl Operation<'_> {
             }
             let changed = self.change(&current, new, Ownership::Applied).await;
             if let Some(object) = Refusal::unless_outrun(changed)? {
+                let object = self.registry.opened(self.definition, object).await?;
                 return Ok(Written {
                     object: of(self.definition, &object.to_value())?,
                     created: false,
@@ -240,7 +242,7 @@ impl Operation<'_> {
 }
 
 /// The replicas that a `Scale` asks for.
-fn replicas(scale: &Value) -> Result<i64, Status> {
+pub(crate) fn replicas(scale: &Value) -> Result<i64, Status> {
     let asked = scale.at("/spec/replicas");
     let Some(replicas) = (if asked.is_null() { Some(0) } else { asked.as_i64() }) else {
         return Err(Status::bad_request(format!(

@@ -18,7 +18,7 @@ impl Operation<'_> {
     /// Takes node and status from the pod. `body` says why: `reason` and `message` of its condition `PodScheduled`.
     pub(super) async fn unbind(&self, body: &Value) -> Result<Value, Status> {
         for _ in 0..ROUNDS {
-            let current = self.existing()?;
+            let current = self.existing().await?;
             self.check_uid(body, &current)?;
             let free = unbound(&current.value, body, &time::format(self.registry.now()));
             if self.cx.dry_run || free == current.value {

@@ -105,6 +105,8 @@ fn definition(group: &str, kind: &str, plural: &str, toy: Toy) -> Definition {
             }),
         }]),
         strategy: Arc::new(toy),
+        views: Box::default(),
+        conversion: None,
     }
 }
 
@@ -247,6 +249,7 @@ impl Cluster {
             reserve: Arc::new(LocalAddresses::new(Cidr::new([10, 96, 0, 0], 16))),
             reviews: Arc::new(NoReviews),
             tokens: Arc::new(Issuer),
+            converter: Arc::new(warren_registry::NoConverter),
             clock: Arc::new(move || *time.lock().unwrap()),
         });
         registry.set_custom(vec![foo()]);
@@ -275,14 +278,9 @@ impl Cluster {
 
     fn cx(&self) -> Request<'_> {
         Request {
-            user: &self.user,
-            field_manager: self.manager,
             dry_run: self.dry_run,
-            version: "v1",
             field_validation: self.validation,
-            duplicate_fields: &[],
-            json: &[],
-            warnings: &self.warnings,
+            ..Request::new(&self.user, self.manager, "v1", &self.warnings)
         }
     }
 

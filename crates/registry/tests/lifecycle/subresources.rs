@@ -14,7 +14,8 @@ async fn a_scale_is_read_and_written() {
     let definition = cluster.definition("deployments");
     let scale = cluster
         .registry
-        .read_part(&definition, Part::Sub("scale"), &key("deployments", "d"));
+        .read_part(&definition, Part::Sub("scale"), &key("deployments", "d"))
+        .await;
     let scale = scale.unwrap().to_value();
     assert_eq!(scale["spec"], json!({"replicas": 1}));
     assert_eq!(scale["status"], json!({"replicas": 0, "selector": "a=b"}));

@@ -1,10 +1,17 @@
 //! Custom resources: a `Definition` made from a CustomResourceDefinition.
 //!
-//! Conversion between versions is by `None` only.
+//! One of several versions has a view for each of them: see `versions`.
 
-pub(crate) mod json_path;
+pub(crate) mod approval;
+mod checks;
+pub(crate) mod embedded;
+mod finalizers;
+pub mod json_path;
 pub(crate) mod rules;
+mod scaled;
+mod shared;
 mod strategy;
+mod versions;
 
 use std::sync::Arc;
 
@@ -14,9 +21,12 @@ use warren_apimachinery::resource::Scope;
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{GroupResource, GroupVersionKind};
 use warren_registry::definition::{Definition, ScalePaths, Subresource, Version};
-use warren_schema::{Ref, Schema, Type, from_json_schema};
+use warren_registry::strategy::Strategy;
+use warren_schema::{Ref, Source};
 
-use self::strategy::Custom;
+pub use self::approval::conformance;
+pub use self::shared::{Known, shared};
+use self::versions::{OwnVersion, ViewParts};
 
 /// The finalizer of a definition whose instances go first.
 pub const CLEANUP: &str = "customresourcecleanup.apiextensions.k8s.io";
@@ -38,23 +48,9 @@ const VERBS: [&str; 8] = [
 /// Why it cannot be: for its conditions.
 pub fn definition(crd: &Value) -> Result<Definition, String> {
     let (group, names) = (crd.text("/spec/group"), crd.at("/spec/names"));
-    if crd.text("/spec/conversion/strategy") == "Webhook" {
-        return Err("conversion by webhook is not supported".to_owned());
-    }
-    let all = crd.items("/spec/versions");
-    let served: Vec<&Value> = all
-        .iter()
-        .filter(|version| version.at("/served") == &Value::Bool(true))
-        .collect();
-    let stored = all
-        .iter()
-        .find(|version| version.at("/storage") == &Value::Bool(true));
+    let all = versions::read(crd)?;
+    let stored = all.iter().find(|version| version.is_stored);
     let stored = stored.ok_or("no version is the storage version")?;
-    let mut versions = served
-        .iter()
-        .map(|version| self::version(crd, version))
-        .collect::<Result<Vec<_>, _>>()?;
-    versions.sort_by_key(|version| std::cmp::Reverse(priority(&version.name)));
     let kind = SmolStr::new(names.text("/kind"));
     let plural = SmolStr::new(names.text("/plural"));
     let scope = if crd.text("/spec/scope") == "Namespaced" {
@@ -70,7 +66,7 @@ pub fn definition(crd: &Value) -> Result<Definition, String> {
             .map(SmolStr::new)
             .collect()
     };
-    Ok(Definition {
+    let make = |shown: &OwnVersion, parts: ViewParts| Definition {
         group: group.into(),
         kind: kind.clone(),
         plural: plural.clone(),
@@ -81,17 +77,26 @@ pub fn definition(crd: &Value) -> Result<Definition, String> {
         short_names: texts("/shortNames"),
         categories: texts("/categories"),
         scope,
-        versions: versions.into(),
+        versions: parts.versions,
         storage_version: GroupVersionKind {
             group: group.into(),
-            version: stored.text("/name").into(),
+            version: shown.version.name.clone(),
             kind: kind.clone(),
         },
-        storage: GroupResource::new(group, plural),
+        storage: GroupResource::new(group, plural.clone()),
         verbs: VERBS.map(SmolStr::new_static).into(),
-        subresources: subresources(stored),
-        strategy: Arc::new(Custom::new(stored, is_terminating(crd))?),
-    })
+        subresources: subresources(shown.described),
+        strategy: Arc::clone(&shown.strategy) as Arc<dyn Strategy>,
+        views: parts.views,
+        conversion: parts.conversion,
+    };
+    let views = versions::views(crd, &all, stored, make);
+    let parts = ViewParts {
+        versions: versions::served(&all),
+        views,
+        conversion: None,
+    };
+    Ok(make(stored, parts))
 }
 
 fn is_terminating(crd: &Value) -> bool {
@@ -100,14 +105,13 @@ fn is_terminating(crd: &Value) -> bool {
         .any(|condition| condition.text("/type") == "Terminating" && condition.text("/status") == "True")
 }
 
-fn version(crd: &Value, version: &Value) -> Result<Version, String> {
-    let name = version.text("/name");
-    Ok(Version {
-        name: name.into(),
-        schema: Ref::Inline(schema(version)?),
+fn version(crd: &Value, version: &Value, source: Arc<Source>) -> Version {
+    Version {
+        name: version.text("/name").into(),
+        schema: Ref::Lazy(source),
         deprecation: is_true(version, "deprecated").then(|| deprecation(crd, version)),
         defaults_on_read: has_default(version.at("/schema/openAPIV3Schema")),
-    })
+    }
 }
 
 /// Whether a schema gives a default to any field.
@@ -141,25 +145,6 @@ fn deprecation(crd: &Value, version: &Value) -> String {
 
 fn is_true(value: &Value, field: &str) -> bool {
     value.field(field) == &Value::Bool(true)
-}
-
-/// The compiled schema of a version; `metadata` is the API's own whatever the schema says of it.
-fn schema(version: &Value) -> Result<Arc<Schema>, String> {
-    let described = version.at("/schema/openAPIV3Schema");
-    let compiled = from_json_schema(described).map_err(|errors| {
-        errors
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(", ")
-    })?;
-    let mut schema = Schema::clone(&compiled);
-    let text = || Ref::Inline(Arc::new(Schema::of(Type::String)));
-    schema.properties.insert("apiVersion".into(), text());
-    schema.properties.insert("kind".into(), text());
-    let metadata = Ref::Named("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta".into());
-    schema.properties.insert("metadata".into(), metadata);
-    Ok(Arc::new(schema))
 }
 
 fn subresources(version: &Value) -> Box<[Subresource]> {
@@ -220,8 +205,8 @@ fn priority(name: &str) -> (u8, u32, u32) {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use warren_registry::strategy::Strategy;
 
+    use super::strategy::Custom;
     use super::*;
 
     fn crd() -> Value {
@@ -296,25 +281,11 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_served_says_why() {
-        let mut webhook = crd();
-        webhook.set("/spec/conversion/strategy", "Webhook");
-        assert!(definition(&webhook).err().unwrap().contains("webhook"));
-    }
-
-    #[test]
     fn status_is_separate_only_where_it_is_a_subresource() {
-        assert!(
-            Custom::new(crd().at("/spec/versions/1"), false)
-                .unwrap()
-                .traits()
-                .status
-        );
-        assert!(
-            !Custom::new(crd().at("/spec/versions/0"), false)
-                .unwrap()
-                .traits()
-                .status
-        );
+        let custom = |version: &Value| {
+            Custom::new(version, Source::of(version.at("/schema/openAPIV3Schema")), false).unwrap()
+        };
+        assert!(custom(crd().at("/spec/versions/1")).traits().status);
+        assert!(!custom(crd().at("/spec/versions/0")).traits().status);
     }
 }

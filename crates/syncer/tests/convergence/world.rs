@@ -435,6 +435,7 @@ fn registry(id: &str, feed: &Arc<Feed>, reserve: Arc<dyn Reserve>) -> Arc<Regist
         reserve,
         reviews: Arc::new(NoReviews),
         tokens: Arc::new(Issuer),
+        converter: Arc::new(warren_registry::NoConverter),
         clock: Arc::new(Timestamp::now),
     })
 }
