@@ -6,15 +6,19 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use http::{Request, Response, StatusCode, Uri, Version, header};
-use http_body_util::Full;
 use hyper::body::Bytes;
 use rustls::ClientConfig;
+use tokio::time::Instant;
 use warren_access::{Destination, Outbound, Place, Reply, Trust};
 use warren_apimachinery::ClusterId;
 use warren_apiserver::{Backends, Body, Forwarded};
-use warren_pki::Issued;
 
-use crate::exchange::{Answer, Server, exchange, open};
+use crate::exchange::{Answer, Dial, Server, TOO_LATE, Unanswered, exchange, open};
+use crate::pool::{Key, Pool};
+use crate::redirect;
+use crate::services::{Endpoint, Services};
+use crate::stream::Opened;
+use crate::way::Way;
 
 /// The most that is read of an answer.
 const LIMIT: usize = 16 << 20;
@@ -22,25 +26,7 @@ const LIMIT: usize = 16 << 20;
 const AUTHORITIES: usize = 200;
 /// How long a server of an aggregated API may take until its answer begins.
 const PATIENCE: Duration = Duration::from_secs(60);
-const HTTPS: u16 = 443;
-
-/// Finds the servers behind Services; the fleet implements it.
-pub trait Services: Send + Sync + 'static {
-    /// Host and port where a Service's port is reached.
-    ///
-    /// # Errors
-    /// In upstream's words: `service "x" not found`, `no endpoints available for service "x"`.
-    fn resolve(
-        &self,
-        cluster: &ClusterId,
-        namespace: &str,
-        name: &str,
-        port: u16,
-    ) -> Result<(String, u16), String>;
-
-    /// What a cluster's API server shows to the servers of aggregated APIs: a client certificate of its front proxy.
-    fn front_proxy(&self, cluster: &ClusterId) -> Option<Issued>;
-}
+pub(crate) const HTTPS: u16 = 443;
 
 /// How to speak to servers, by whom is trusted and whose front proxy speaks.
 type Known = HashMap<(Trust, Option<ClusterId>), Arc<ClientConfig>>;
@@ -48,8 +34,11 @@ type Known = HashMap<(Trust, Option<ClusterId>), Arc<ClientConfig>>;
 /// See the module.
 pub struct Calls {
     services: Box<dyn Services>,
-    /// By what they were made of, so that TLS sessions are resumed. At most `AUTHORITIES`.
+    /// How pods are reached, once it is known.
+    way: Way,
+    /// By what they were made of, so that connections are shared and TLS sessions resumed. At most `AUTHORITIES`.
     authorities: Mutex<Known>,
+    pool: Arc<Pool>,
 }
 
 impl Calls {
@@ -57,8 +46,15 @@ impl Calls {
     pub fn new(services: impl Services) -> Self {
         Self {
             services: Box::new(services),
+            way: Way::default(),
             authorities: Mutex::default(),
+            pool: Arc::default(),
         }
+    }
+
+    /// Closes the connections that wait. Calls under way are not waited for: their callers are.
+    pub async fn close(&self) {
+        self.pool.close().await;
     }
 
     /// How to speak to servers, as the front proxy of a cluster or as nobody.
@@ -87,41 +83,64 @@ impl Calls {
         self.authorities.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Host and port to dial.
-    fn resolve(&self, cluster: &ClusterId, to: &Destination, uri: &Uri) -> Result<(String, u16), String> {
+    /// Where to dial.
+    fn resolve(&self, cluster: &ClusterId, to: &Destination, uri: &Uri) -> Result<Endpoint, String> {
+        let at = || Endpoint::address(host(uri), uri.port_u16().unwrap_or(HTTPS));
         match &to.place {
-            Place::Url(_) => Ok((host(uri).to_owned(), uri.port_u16().unwrap_or(HTTPS))),
             Place::Service {
                 namespace,
                 name,
                 port,
                 ..
-            } => self.services.resolve(cluster, namespace, name, *port),
+            } if is_at(uri, &to.url()) => self.services.resolve(cluster, namespace, name, *port),
+            _ => Ok(at()),
         }
     }
 
+    /// One request to wherever `uri` is, by a destination's ways.
     async fn send(
         &self,
-        cluster: &ClusterId,
-        to: &Destination,
-        url: &str,
-        body: Vec<u8>,
-    ) -> Result<Answer, String> {
-        let uri = uri(url)?;
-        let (dial, port) = self.resolve(cluster, to, &uri)?;
-        let server = Server {
-            dial: (&dial, port),
-            name: host(&uri),
-            authority: authority(&uri),
-            tls: self.tls(&to.trust, None)?,
+        (cluster, to): (&ClusterId, &Destination),
+        uri: &Uri,
+        request: Request<Bytes>,
+        deadline: Instant,
+    ) -> Result<Answer, Unanswered> {
+        let endpoint = self.resolve(cluster, to, uri).map_err(Unanswered::Nothing)?;
+        let tls = self.tls(&to.trust, None).map_err(Unanswered::Nothing)?;
+        let dial = ToEndpoint {
+            calls: self,
+            cluster,
+            endpoint: &endpoint,
         };
-        let request = Request::post(uri.path_and_query().map_or("/", |path| path.as_str()))
-            .header(header::CONTENT_TYPE, "application/json")
-            .header(header::ACCEPT, "application/json, */*")
-            .header(header::USER_AGENT, "kube-apiserver-admission")
-            .body(Full::new(Bytes::from(body)))
-            .map_err(|error| error.to_string())?;
-        exchange(&server, request, LIMIT).await
+        let server = self.server(&dial, uri, tls);
+        exchange(&server, request, (LIMIT, deadline)).await
+    }
+
+    fn server<'a>(&'a self, dial: &'a ToEndpoint<'a>, uri: &'a Uri, tls: Arc<ClientConfig>) -> Server<'a> {
+        let place = (dial.endpoint.host.as_str(), dial.endpoint.port);
+        let key = Key::of(dial.cluster, place, host(uri), &tls);
+        Server {
+            dial,
+            name: host(uri),
+            authority: authority(uri),
+            tls,
+            pool: Some((&self.pool, key)),
+        }
+    }
+}
+
+/// Dials where a destination was found to be.
+struct ToEndpoint<'a> {
+    calls: &'a Calls,
+    cluster: &'a ClusterId,
+    endpoint: &'a Endpoint,
+}
+
+#[async_trait]
+impl Dial for ToEndpoint<'_> {
+    async fn dial(&self) -> Result<Opened, String> {
+        let Calls { way, services, .. } = self.calls;
+        way.open(services.as_ref(), self.cluster, self.endpoint).await
     }
 }
 
@@ -136,6 +155,12 @@ fn uri(url: &str) -> Result<Uri, String> {
             other.unwrap_or_default()
         )),
     }
+}
+
+/// Whether an address is of the server at `url`.
+fn is_at(uri: &Uri, url: &str) -> bool {
+    let origin: Option<Uri> = url.parse().ok();
+    origin.is_some_and(|origin| origin.authority() == uri.authority())
 }
 
 fn host(uri: &Uri) -> &str {
@@ -156,20 +181,20 @@ impl Backends for Calls {
         request: Request<Body>,
     ) -> Result<Forwarded, String> {
         let uri = uri(&to.url())?;
-        let (dial, port) = self.resolve(cluster, to, &uri)?;
-        let server = Server {
-            dial: (&dial, port),
-            name: host(&uri),
-            authority: authority(&uri),
-            tls: self.tls(&to.trust, Some(cluster))?,
+        let endpoint = self.resolve(cluster, to, &uri)?;
+        let dial = ToEndpoint {
+            calls: self,
+            cluster,
+            endpoint: &endpoint,
         };
+        let server = self.server(&dial, &uri, self.tls(&to.trust, Some(cluster))?);
         let (mut head, body) = request.into_parts();
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
         head.uri = path.parse().map_err(|error| format!("parse {path:?}: {error}"))?;
         head.version = Version::HTTP_11;
         head.headers.remove(header::CONTENT_LENGTH);
         let opened = tokio::time::timeout(PATIENCE, open(&server, Request::from_parts(head, body))).await;
-        let mut response = opened.map_err(|_| "context deadline exceeded".to_owned())??;
+        let mut response = opened.map_err(|_| TOO_LATE.to_owned())??;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Ok(Forwarded {
                 response: response.map(Body::stream),
@@ -198,10 +223,34 @@ impl Outbound for Calls {
         body: Vec<u8>,
         timeout: Duration,
     ) -> Result<Reply, String> {
-        let url = format!("{}?timeout={}s", to.url(), timeout.as_secs());
-        let sent = tokio::time::timeout(timeout, self.send(cluster, to, &url, body)).await;
-        let answer = sent.unwrap_or_else(|_| Err("context deadline exceeded".to_owned()));
-        let (code, body) = answer.map_err(|why| format!("Post {url:?}: {why}"))?;
-        Ok(Reply { code, body })
+        let deadline = Instant::now() + timeout;
+        // Upstream tells the server in whole seconds how long it waits.
+        let seconds = timeout.as_secs() + u64::from(timeout.subsec_nanos() > 0);
+        let mut next = redirect::Next::post(format!("{}?timeout={seconds}s", to.url()), body.into());
+        loop {
+            let sent = async {
+                let uri = uri(&next.url).map_err(Unanswered::Nothing)?;
+                let request = next.request(&uri).map_err(Unanswered::Nothing)?;
+                self.send((cluster, to), &uri, request, deadline).await
+            };
+            let answer = sent.await.map_err(|failed| match failed {
+                Unanswered::Nothing(why) => next.failed(&why),
+                Unanswered::Part(why) => {
+                    format!(
+                        "unexpected error when reading response body. Please retry. Original error: {why}"
+                    )
+                }
+            })?;
+            if next.follow(&answer)? {
+                continue;
+            }
+            let media = answer.headers.get(header::CONTENT_TYPE);
+            let media = media.and_then(|media| media.to_str().ok()).unwrap_or_default();
+            return Ok(Reply {
+                code: answer.code,
+                media: media.to_owned(),
+                body: answer.body,
+            });
+        }
     }
 }

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use http::{Request, StatusCode, Uri, header};
-use http_body_util::Full;
 use hyper::body::Bytes;
+use tokio::time::Instant;
 use warren_access::DocumentSource;
 
-use crate::exchange::{Server, exchange};
+use crate::call::HTTPS;
+use crate::exchange::{Answer, Server, Tcp, Unanswered, exchange};
 
 const LIMIT: usize = 1 << 20;
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -30,18 +31,21 @@ async fn fetch(url: &str, authority: &str) -> Result<Vec<u8>, String> {
     let uri: Uri = url.parse().map_err(|error| wrong(&error))?;
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
     let server = Server {
-        dial: (host, uri.port_u16().unwrap_or(443)),
+        dial: &Tcp(host, uri.port_u16().unwrap_or(HTTPS)),
         name: host,
         authority: uri.authority().map_or(host, |authority| authority.as_str()),
         tls: warren_pki::client_config(authority).map_err(|error| wrong(&error))?,
+        pool: None,
     };
     let request = Request::get(uri.path_and_query().map_or("/", |path| path.as_str()))
         .header(header::ACCEPT, "application/json")
-        .body(Full::<Bytes>::default())
+        .body(Bytes::new())
         .map_err(|error| wrong(&error))?;
-    let (code, body) = exchange(&server, request, LIMIT)
-        .await
-        .map_err(|why| wrong(&why))?;
+    let deadline = Instant::now() + PATIENCE;
+    let answer = exchange(&server, request, (LIMIT, deadline)).await;
+    let Answer { code, body, .. } = answer.map_err(|failed| match failed {
+        Unanswered::Nothing(why) | Unanswered::Part(why) => wrong(&why),
+    })?;
     match StatusCode::from_u16(code) {
         Ok(StatusCode::OK) => Ok(body),
         Ok(other) => Err(wrong(&other)),

@@ -6,7 +6,14 @@
 mod call;
 mod exchange;
 mod issuer_documents;
+mod pool;
+mod redirect;
+mod services;
+mod stream;
+mod way;
 mod wording;
 
-pub use call::{Calls, Services};
+pub use call::Calls;
 pub use issuer_documents::IssuerDocuments;
+pub use services::{Endpoint, Services};
+pub use stream::Stream;

@@ -1,5 +1,6 @@
 //! What Go's HTTP client says when a server cannot be reached, since that is what clients of the API read.
 
+use std::error::Error as StdError;
 use std::io;
 
 use rustls::{CertificateError, Error};
@@ -22,37 +23,60 @@ pub(crate) fn dial((host, port): (&str, u16), error: &io::Error) -> String {
     format!("dial tcp {host}:{port}: {why}")
 }
 
-/// A handshake that failed.
-pub(crate) fn handshake(name: &str, error: &io::Error) -> String {
+/// A handshake that failed. `first` are the first bytes that the server sent, `ends` the two ends of the stream.
+pub(crate) fn handshake(error: &io::Error, first: &[u8], ends: &str) -> String {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
     let certificate = match inner {
         Some(Error::InvalidCertificate(why)) => why,
-        Some(Error::InvalidMessage(_)) => {
+        Some(Error::InvalidMessage(_)) if first == b"HTTP/" => {
             return "http: server gave HTTP response to HTTPS client".to_owned();
         }
-        Some(other) => return format!("remote error: tls: {other}"),
-        None if error.kind() == io::ErrorKind::UnexpectedEof => return "EOF".to_owned(),
-        None => return error.to_string(),
+        Some(Error::InvalidMessage(_)) => {
+            return "tls: first record does not look like a TLS handshake".to_owned();
+        }
+        Some(Error::AlertReceived(alert)) => {
+            return format!("remote error: tls: {}", spaced(&format!("{alert:?}")));
+        }
+        Some(other) => return format!("tls: {other}"),
+        None => return stream(error, ends),
     };
     let why = match certificate {
-        // A bad signature: another authority of the same name.
+        // The verifier's own words are Go's.
+        CertificateError::Other(words) => words.0.to_string(),
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             "x509: certificate signed by unknown authority".to_owned()
-        }
-        CertificateError::Expired | CertificateError::NotValidYet => {
-            "x509: certificate has expired or is not yet valid".to_owned()
-        }
-        CertificateError::ExpiredContext { time, not_after } => format!(
-            "x509: certificate has expired or is not yet valid: current time {} is after {}",
-            time.as_secs(),
-            not_after.as_secs()
-        ),
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            format!("x509: certificate is not valid for any names, but wanted to match {name}")
         }
         other => format!("x509: {other}"),
     };
     format!("tls: failed to verify certificate: {why}")
+}
+
+/// `HandshakeFailure` as `handshake failure`.
+fn spaced(name: &str) -> String {
+    let mut words = String::with_capacity(name.len() + 4);
+    for c in name.chars() {
+        if c.is_ascii_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.push(c.to_ascii_lowercase());
+    }
+    words
+}
+
+fn stream(error: &io::Error, ends: &str) -> String {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => "EOF".to_owned(),
+        io::ErrorKind::ConnectionReset => {
+            let between = if ends.is_empty() {
+                String::new()
+            } else {
+                format!(" {ends}")
+            };
+            format!("read tcp{between}: read: connection reset by peer")
+        }
+        io::ErrorKind::BrokenPipe => "write: broken pipe".to_owned(),
+        _ => error.to_string(),
+    }
 }
 
 /// A request that got no answer.
@@ -63,5 +87,24 @@ pub(crate) fn http(error: &hyper::Error) -> String {
     if error.is_parse() {
         return format!("net/http: HTTP/1.x transport connection broken: malformed HTTP response: {error}");
     }
-    error.to_string()
+    let source = error
+        .source()
+        .and_then(|source| source.downcast_ref::<io::Error>());
+    source.map_or_else(|| error.to_string(), |source| stream(source, ""))
+}
+
+/// A body that broke off.
+pub(crate) fn body(error: &(dyn StdError + 'static)) -> String {
+    match error.downcast_ref::<hyper::Error>() {
+        Some(error)
+            if error.is_incomplete_message() || error.is_closed() || error.is_body_write_aborted() =>
+        {
+            "unexpected EOF".to_owned()
+        }
+        Some(error) => match http(error).as_str() {
+            "EOF" => "unexpected EOF".to_owned(),
+            other => other.to_owned(),
+        },
+        None => error.to_string(),
+    }
 }
