@@ -223,7 +223,7 @@ fn is_referenced<K: Kind>(sides: &Sides<'_>, key: &ObjectKey) -> bool {
     let needle = format!("\"{}\"", key.name);
     let pods = sides.virtual_cluster.list(&resource::PODS, Some(&key.namespace));
     pods.iter()
-        .filter(|pod| contains(pod.bytes(), needle.as_bytes()))
+        .filter(|pod| contains(&pod.bytes(), needle.as_bytes()))
         .any(|pod| {
             let value = pod.to_value();
             let mut all = references(value.at("/spec")).into_iter();

@@ -123,7 +123,7 @@ pub(super) fn trigger_waiting(new: &Object, cluster: &dyn Cluster, out: &mut Tri
     for pod in cluster.list(&resource::PODS, Some(&meta.namespace)) {
         // A pod that has a node does not wait; what is left is few, and the search is of bytes.
         let waits = pod.meta().field("spec.nodeName").unwrap_or_default().is_empty();
-        if waits && memchr::memmem::find(pod.bytes(), needle.as_bytes()).is_some() {
+        if waits && memchr::memmem::find(&pod.bytes(), needle.as_bytes()).is_some() {
             out.add(pod.key());
         }
     }
