@@ -103,6 +103,17 @@ impl Body {
         }
     }
 
+    /// The JSON of a field at the top.
+    pub(crate) fn field(&self, name: &str) -> Option<Bytes> {
+        let json = match self {
+            Self::Parted(parted) if name == "spec" => return Some(Bytes::copy_from_slice(&parted.spec.text)),
+            // Nothing stands where the spec would, which is read as an empty value.
+            Self::Parted(parted) => &parted.own,
+            Self::Whole(json) => json,
+        };
+        Some(json.slice(member(json, name.as_bytes())?))
+    }
+
     /// The length of the complete JSON.
     pub(crate) fn len(&self) -> usize {
         match self {
@@ -121,7 +132,7 @@ impl Body {
 }
 
 /// Where the value of a member of an object stands in its JSON, which has no white space between tokens.
-pub(crate) fn member(json: &[u8], name: &[u8]) -> Option<Range<usize>> {
+fn member(json: &[u8], name: &[u8]) -> Option<Range<usize>> {
     let mut at = 1;
     loop {
         let key = at..text_end(json, at)?;
@@ -200,6 +211,11 @@ mod tests {
         for (body, value) in bodies.iter().zip([&one, &other]) {
             assert_eq!(body.json(), to_json(value));
             assert_eq!(body.len(), body.json().len());
+            for field in ["kind", "metadata", "spec", "status"] {
+                let read: Value = serde_json::from_slice(&body.field(field).unwrap()).unwrap();
+                assert_eq!(read, value[field]);
+            }
+            assert!(body.field("other").is_none());
         }
         assert!(!bodies[0].shares(&body(&definition("a", "other"))));
     }

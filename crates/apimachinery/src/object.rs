@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use smol_str::SmolStr;
 
-use crate::body::{self, Body};
+use crate::body::Body;
 use crate::revision::Revision;
 use crate::value::ValueExt;
 
@@ -236,9 +236,7 @@ impl Object {
 
     /// The JSON of a field at the top, such as `spec`; `None` where there is none.
     pub fn field(&self, name: &str) -> Option<Bytes> {
-        let json = self.bytes();
-        let range = body::member(&json, name.as_bytes())?;
-        Some(json.slice(range))
+        self.body.field(name)
     }
 
     /// Whether both keep one `spec` in memory.

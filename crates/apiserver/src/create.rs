@@ -29,11 +29,7 @@ pub(crate) async fn object(cx: &Cx<'_>, served: &Served<'_>, body: Body) -> Resu
         .create(&request, served.definition, served.namespace(), value)
         .await?;
     if served.definition.is_review() {
-        return answer::encoded(
-            object.bytes().clone(),
-            cx.accepted()?.encoding,
-            StatusCode::CREATED,
-        );
+        return answer::encoded(object.bytes(), cx.accepted()?.encoding, StatusCode::CREATED);
     }
     answer::object(cx, served, &object, StatusCode::CREATED)
 }

@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use warren_apimachinery::{GroupResource, ObjectKey, Status, UserInfo};
 use warren_registry::definition::Definition;
 use warren_registry::{Registry, Warnings};
-use warren_schema::Ref;
 use warren_telemetry::metrics::RequestLabels;
 
 use crate::accept::{self, Accepted, Encoding, Offer};
@@ -86,7 +85,7 @@ impl<'a> Cx<'a> {
         let is_builtin = definition
             .versions
             .get(version)
-            .is_some_and(|version| matches!(version.schema, Ref::Named(_)));
+            .is_some_and(|version| version.schema.is_builtin());
         match (is_builtin, self.verb) {
             (false, _) => Offer::Custom,
             (true, "list" | "watch") => Offer::BuiltinList,

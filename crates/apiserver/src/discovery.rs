@@ -302,7 +302,10 @@ fn aggregated(catalogue: &Catalogue, remote: &[Arc<RemoteVersion>], core: bool) 
                     if let Some(known) = elsewhere(&group.name, version) {
                         return aggregated_elsewhere(known);
                     }
-                    let mut resources: Vec<_> = definitions.iter().map(|d| aggregated_resource(d.view(version))).collect();
+                    let mut resources: Vec<_> = definitions
+                        .iter()
+                        .map(|d| aggregated_resource(d.view(version)))
+                        .collect();
                     resources.sort_by(|a, b| {
                         a.get("resource")
                             .and_then(Value::as_str)

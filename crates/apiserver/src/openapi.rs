@@ -15,6 +15,7 @@ use warren_schema::Ref;
 use warren_schema::openapi::{self, ResourceDoc, Shape, SubresourceDoc};
 
 use crate::accept;
+use crate::aggregation::{Published, merged};
 use crate::answer;
 use crate::body::Body;
 use crate::cx::Cx;
@@ -70,8 +71,11 @@ pub(crate) fn v2(cx: &Cx<'_>) -> Response<Body> {
         .flat_map(|group| &group.versions)
         .flat_map(|(version, definitions)| documented(version, definitions))
         .collect();
-    let hash = openapi::hash(&docs);
-    let make = || openapi::v2(&docs, release());
+    let (hash, others) = with_others(openapi::hash(&docs), published(cx));
+    let make = || match others.as_slice() {
+        [] => openapi::v2(&docs, release()),
+        others => merged(&openapi::v2(&docs, release()), others).to_vec(),
+    };
     let documents = &cx.server.openapi;
     if protobuf {
         let hash = openapi::hash_of(&format!("v2 in protobuf of {hash}"));
@@ -81,6 +85,28 @@ pub(crate) fn v2(cx: &Cx<'_>) -> Response<Body> {
     let hash = openapi::hash_of(&format!("v2 of {hash}"));
     let bytes = documents.find_or_make(&hash, make);
     document(cx, &hash, JSON, bytes)
+}
+
+/// What other servers publish, by priority.
+fn published(cx: &Cx<'_>) -> Vec<Arc<Published>> {
+    let all = cx.cluster.aggregation().all();
+    all.iter().filter_map(|known| known.published.clone()).collect()
+}
+
+/// The hash of the cluster's own document together with what others add to it.
+fn with_others(own: String, others: Vec<Arc<Published>>) -> (String, Vec<Arc<Published>>) {
+    let others: Vec<_> = others.into_iter().filter(|other| other.v2.is_some()).collect();
+    if others.is_empty() {
+        return (own, others);
+    }
+    let mut of = own;
+    for other in &others {
+        // A server that gives no tag is told apart by what it says.
+        let content = other.v2.as_ref().filter(|_| other.etag.is_empty());
+        let content = content.map(ToString::to_string).unwrap_or_default();
+        of.push_str(&format!(" with {} {content}", other.etag));
+    }
+    (openapi::hash_of(&of), others)
 }
 
 fn wants_protobuf(cx: &Cx<'_>) -> bool {
@@ -108,6 +134,13 @@ pub(crate) fn index(cx: &Cx<'_>) -> Response<Body> {
             let docs = documented(version, definitions);
             if !docs.is_empty() {
                 listed.push((path(&group.name, version), openapi::hash(&docs)));
+            }
+        }
+    }
+    for other in published(cx) {
+        for (path, hash) in &other.v3 {
+            if listed.iter().all(|(known, _)| known != path) {
+                listed.push((path.clone(), hash.clone()));
             }
         }
     }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::output::tell;
-use crate::{api, dns, fan_out, footprint, nodes, sync};
+use crate::{api, definitions, dns, fan_out, footprint, nodes, sync};
 
 /// Measures Warren, and any other Kubernetes API alike
 #[derive(Debug, Parser)]
@@ -18,6 +18,7 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     Api(api::Api),
+    Definitions(definitions::Definitions),
     Dns(dns::Dns),
     FanOut(fan_out::FanOut),
     Footprint(footprint::Footprint),
@@ -33,6 +34,7 @@ pub(crate) fn run() -> ExitCode {
         runtime.block_on(async {
             match line.command {
                 Command::Api(api) => api.run().await,
+                Command::Definitions(definitions) => definitions.run().await,
                 Command::Dns(dns) => dns.run().await,
                 Command::FanOut(fan_out) => fan_out.run().await,
                 Command::Footprint(footprint) => footprint.run().await,

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
+use http::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HOST, HeaderName, HeaderValue, IF_NONE_MATCH, USER_AGENT,
+};
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -93,6 +95,13 @@ impl Target {
     }
 }
 
+/// What was answered, whatever it says.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) tag: Option<HeaderValue>,
+    pub(crate) body: Bytes,
+}
+
 enum Sender {
     Http1(http1::SendRequest<Full<Bytes>>),
     Http2(http2::SendRequest<Full<Bytes>>),
@@ -154,6 +163,23 @@ impl Connection {
         Ok(())
     }
 
+    /// Reads a document in a form; with the tag of one that is known, the server may say that it is still that.
+    pub(crate) async fn ask(
+        &mut self,
+        path: &str,
+        accept: &str,
+        known: Option<&HeaderValue>,
+    ) -> anyhow::Result<Answer> {
+        let mut headers = vec![(ACCEPT, HeaderValue::try_from(accept)?)];
+        headers.extend(known.map(|known| (IF_NONE_MATCH, known.clone())));
+        let response = self.send_with(Method::GET, path, headers, Bytes::new()).await?;
+        Ok(Answer {
+            status: response.status(),
+            tag: response.headers().get(ETAG).cloned(),
+            body: response.into_body().collect().await?.to_bytes(),
+        })
+    }
+
     async fn send(&mut self, method: Method, path: &str, body: Bytes) -> anyhow::Result<Response<Incoming>> {
         self.send_as(method, path, "application/json", body).await
     }
@@ -165,13 +191,26 @@ impl Connection {
         content_type: &'static str,
         body: Bytes,
     ) -> anyhow::Result<Response<Incoming>> {
+        let mut headers = vec![(ACCEPT, HeaderValue::from_static("application/json"))];
+        if !body.is_empty() {
+            headers.push((CONTENT_TYPE, HeaderValue::from_static(content_type)));
+        }
+        self.send_with(method, path, headers, body).await
+    }
+
+    async fn send_with(
+        &mut self,
+        method: Method,
+        path: &str,
+        headers: Vec<(HeaderName, HeaderValue)>,
+        body: Bytes,
+    ) -> anyhow::Result<Response<Incoming>> {
         let target = &self.target;
         let mut request = Request::builder()
             .method(method)
-            .header(ACCEPT, HeaderValue::from_static("application/json"))
             .header(USER_AGENT, HeaderValue::from_static("warren-bench"));
-        if !body.is_empty() {
-            request = request.header(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        for (name, value) in headers {
+            request = request.header(name, value);
         }
         if let Some(authorization) = &target.authorization {
             request = request.header(AUTHORIZATION, authorization);

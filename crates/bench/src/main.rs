@@ -5,6 +5,7 @@ use std::process::ExitCode;
 mod api;
 mod command_line;
 mod connection;
+mod definitions;
 mod dns;
 mod fan_out;
 mod footprint;

@@ -1,6 +1,6 @@
 //! Custom resources: what a cluster's CustomResourceDefinitions say is served by its registry.
 
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,8 +10,7 @@ use warren_apimachinery::{GroupResource, Object, ObjectKey, Resource, StatusReas
 use warren_reconciler::{
     Change, Cluster, Context, DeleteOptions, Next, Part, ReconcileError, Reconciler, Triggers,
 };
-use warren_registry::definition::Definition;
-use warren_resources::custom::CLEANUP;
+use warren_resources::custom::{CLEANUP, Known, shared};
 
 use crate::custom_resource_names::{self, Names};
 use crate::fleet::Fleet;
@@ -22,27 +21,14 @@ pub(crate) struct CustomResources {
     pub(crate) fleet: Weak<Fleet>,
 }
 
-/// Serves what the definitions of a cluster say. Definitions that make no sense are left out; their conditions say
-/// why.
+/// Serves what the definitions of a cluster say.
 pub(crate) fn serve(tenant: &Tenant) {
-    let definitions: Vec<Arc<Definition>> = tenant
-        .objects(&resource::CUSTOM_RESOURCE_DEFINITIONS)
-        .iter()
-        .map(|object| object.to_value())
-        .filter(has_its_names)
-        .filter_map(|crd| warren_resources::custom::definition(&crd).ok())
-        .map(Arc::new)
-        .collect();
-    tenant.registry().set_custom(definitions);
+    tenant.definitions().serve(tenant.registry());
 }
 
-/// Whether no other definition has its names, or it was served before that was so.
-fn has_its_names(crd: &Value) -> bool {
-    let is = |kind: &str, status: &str| {
-        let mut conditions = crd.items("/status/conditions").iter();
-        conditions.any(|condition| condition.text("/type") == kind && condition.text("/status") == status)
-    };
-    !is("NamesAccepted", "False") || is("Established", "True")
+/// The group of a definition: its name is the plural name and the group.
+fn group_of(name: &str) -> &str {
+    name.split_once('.').map_or("", |(_, group)| group)
 }
 
 #[async_trait]
@@ -64,8 +50,10 @@ impl Reconciler for CustomResources {
         out.add(change.object.key());
         if change.deleted {
             // Its names are free for others.
+            let group = group_of(&change.object.meta().name);
             let all = cluster.list(&resource::CUSTOM_RESOURCE_DEFINITIONS, None);
-            all.iter().for_each(|crd| out.add(crd.key()));
+            let rivals = all.iter().filter(|crd| group_of(&crd.meta().name) == group);
+            rivals.for_each(|crd| out.add(crd.key()));
         }
     }
 
@@ -87,11 +75,10 @@ impl Reconciler for CustomResources {
         }
         let all = cx.cluster.list(&resource::CUSTOM_RESOURCE_DEFINITIONS, None);
         let group = crd.text("/spec/group");
-        // A definition's name ends with its group: only rivals need to be read.
-        let rivals = all.iter().filter(|object| object.meta().name.ends_with(group));
-        let rivals: Vec<Value> = rivals.map(|object| object.to_value()).collect();
+        let rivals = all.iter().filter(|object| group_of(&object.meta().name) == group);
+        let rivals: Vec<Value> = rivals.map(|object| rival(object)).collect();
         let names = custom_resource_names::settle(&crd, &rivals);
-        let status = status(&crd, names, &time::format(cx.now));
+        let status = status(&crd, names, &shared(&object), &time::format(cx.now));
         if status != *crd.at("/status") {
             let patch = json!({"status": status});
             cx.cluster
@@ -100,6 +87,14 @@ impl Reconciler for CustomResources {
         }
         Ok(Next::Wait)
     }
+}
+
+/// What is asked of a definition that may have the same names. Not its schemas, which are nearly all of it.
+fn rival(object: &Object) -> Value {
+    let name = &object.meta().name;
+    let status = object.field("status").unwrap_or_default();
+    let status: Value = serde_json::from_slice(&status).unwrap_or_default();
+    json!({"metadata": {"name": name}, "spec": {"group": group_of(name)}, "status": status})
 }
 
 /// How soon the instances of a definition that goes are counted again, while something holds them.
@@ -188,7 +183,7 @@ async fn say_terminating(
     }
 }
 
-fn status(crd: &Value, names: Names, now: &str) -> Value {
+fn status(crd: &Value, names: Names, known: &Known, now: &str) -> Value {
     let mut status = crd.at("/status").clone();
     status.set("/acceptedNames", names.accepted);
     let stored = crd
@@ -202,7 +197,7 @@ fn status(crd: &Value, names: Names, now: &str) -> Value {
         }
         status.set("/storedVersions", versions);
     }
-    let wrong = warren_resources::custom::definition(crd).err();
+    let wrong = known.as_ref().err().cloned();
     let was_established = holds(crd, "Established");
     let names_accepted = match names.conflict {
         None => ("True", "NoConflicts", "no conflicts found".to_owned()),

@@ -21,7 +21,7 @@ use crate::options::Options;
 use crate::real_host::{Overlay, RealHost};
 use crate::reconcilers::{self, runtime};
 use crate::virtual_cluster::Owner;
-use crate::{definition, health, kept};
+use crate::{definition, health, kept, sweep};
 
 /// What the fleet itself wants of a host.
 const FLEET: &str = "fleet";
@@ -130,7 +130,7 @@ impl OnHost {
         let (attached, is_attached) = watch::channel(false);
         let mut attending = JoinSet::new();
         if let Some(failed) = fleet.failures() {
-            attending.spawn(mend(Arc::downgrade(&fleet), failed));
+            attending.spawn(sweep::beside(mend(Arc::downgrade(&fleet), failed)));
         }
         attending.spawn(attach(port.clone(), is_overlaid, attached));
         attending.spawn(look_again(port.clone(), Arc::clone(&runtime)));

@@ -85,7 +85,7 @@ impl Embedded {
         }));
         let mending = fleet
             .failures()
-            .map(|failed| tokio::spawn(mend(Arc::downgrade(&fleet), failed)));
+            .map(|failed| tokio::spawn(crate::sweep::beside(mend(Arc::downgrade(&fleet), failed))));
         runtime.full_pass(&host_id());
         Ok(Self {
             mending,

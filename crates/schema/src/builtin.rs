@@ -115,6 +115,7 @@ mod tests {
             match reference {
                 Ref::Named(name) => assert!(raw(name).is_some(), "{name}"),
                 Ref::Inline(schema) => walk(schema),
+                Ref::Lazy(_) => panic!("of no custom resource"),
             }
         }
         fn walk(schema: &Schema) {

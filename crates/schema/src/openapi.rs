@@ -10,7 +10,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha512};
 use smol_str::SmolStr;
-use warren_apimachinery::{GroupVersionKind, Value as Json};
+use warren_apimachinery::GroupVersionKind;
+
+use crate::source::Source;
 
 mod definitions;
 mod fixed;
@@ -64,7 +66,7 @@ pub enum Shape {
     /// By a built-in definition, such as `io.k8s.api.core.v1.Pod`.
     Builtin(SmolStr),
     /// By the `openAPIV3Schema` of a CustomResourceDefinition.
-    Custom(Arc<Json>),
+    Custom(Arc<Source>),
 }
 
 /// The two dialects.
@@ -164,7 +166,8 @@ pub fn v2(docs: &[ResourceDoc], server_version: &str) -> Vec<u8> {
     let mut out = Writer::new();
     out.text("{\"swagger\":\"2.0\",\"info\":");
     out.value(&json!({"title": "Kubernetes", "version": server_version}));
-    out.text(",\"paths\":");
+    out.text(",\"paths\":{");
+    let mut is_first = true;
     let mut items = Vec::new();
     for other in fixed::OTHERS {
         items.extend(fixed::other(other, Dialect::V2, &mut definitions));
@@ -179,9 +182,10 @@ pub fn v2(docs: &[ResourceDoc], server_version: &str) -> Vec<u8> {
             }
         }
         items.extend(paths::of(doc, Dialect::V2, &mut definitions));
+        // Not all of them at a time: there may be hundreds of resources.
+        out.more_members(std::mem::take(&mut items), &mut is_first);
     }
-    out.members(items);
-    out.text(",\"definitions\":");
+    out.text("},\"definitions\":");
     definitions.write(&mut out);
     out.text(",\"parameters\":");
     out.value(&parameters::shared());
@@ -218,7 +222,7 @@ pub fn hash(docs: &[ResourceDoc]) -> String {
         ));
         match &doc.shape {
             Shape::Builtin(name) => hasher.update(name.as_bytes()),
-            Shape::Custom(schema) => hasher.update(schema.to_string()),
+            Shape::Custom(source) => hasher.update(source.hash()),
         }
     }
     hexadecimal(hasher)
@@ -269,20 +273,33 @@ impl Writer {
 
     fn members(&mut self, members: Vec<(String, Value)>) {
         self.text("{");
-        let mut is_first = true;
-        for (key, value) in members {
-            self.member(&key, &value, &mut is_first);
-        }
+        self.more_members(members, &mut true);
         self.text("}");
     }
 
+    fn more_members(&mut self, members: Vec<(String, Value)>, is_first: &mut bool) {
+        for (key, value) in members {
+            self.member(&key, &value, is_first);
+        }
+    }
+
     fn member(&mut self, key: &str, value: &Value, is_first: &mut bool) {
+        self.key(key, is_first);
+        self.value(value);
+    }
+
+    /// A member whose value is JSON already.
+    fn json(&mut self, key: &str, json: &str, is_first: &mut bool) {
+        self.key(key, is_first);
+        self.text(json);
+    }
+
+    fn key(&mut self, key: &str, is_first: &mut bool) {
         if !std::mem::take(is_first) {
             self.text(",");
         }
         let _ = serde_json::to_writer(&mut self.bytes, key);
         self.text(":");
-        self.value(value);
     }
 }
 
@@ -335,7 +352,7 @@ mod tests {
             namespaced: false,
             verbs: verbs("create get list patch"),
             subresources: Vec::new(),
-            shape: Shape::Custom(Arc::new(schema)),
+            shape: Shape::Custom(Source::of(&schema)),
             selectable: Vec::new(),
         }
     }
@@ -343,7 +360,7 @@ mod tests {
     /// A custom resource's definition of v2, which kubectl validates with.
     fn published(schema: Value) -> Value {
         let doc = ResourceDoc {
-            shape: Shape::Custom(Arc::new(schema)),
+            shape: Shape::Custom(Source::of(&schema)),
             ..foos()
         };
         let document: Value = serde_json::from_slice(&v2(&[doc], "v1.36.2")).unwrap();
@@ -494,7 +511,7 @@ mod tests {
         let doc = ResourceDoc {
             kind: gvk("cert-things.ex.io", "v1", "Foo"),
             verbs: verbs("create delete deletecollection get list patch update watch"),
-            shape: Shape::Custom(Arc::new(schema)),
+            shape: Shape::Custom(Source::of(&schema)),
             selectable: vec!["spec.colour".into()],
             ..foos()
         };

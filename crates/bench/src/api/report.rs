@@ -47,18 +47,18 @@ impl Report {
         let mut text = String::new();
         for (name, value) in self.facts.as_object().into_iter().flatten() {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            let _ = writeln!(text, "{name:<12} {value}");
+            let _ = writeln!(text, "{name:<28} {value}");
         }
         let _ = writeln!(
             text,
-            "\n{:<8} {:>10} {:>10} {:>10} {:>10} {:>10} {:>9}",
+            "\n{:<28} {:>10} {:>10} {:>10} {:>10} {:>10} {:>9}",
             "VERB", "REQUESTS", "PER SEC", "P50 MS", "P99 MS", "MAX MS", "FAILURES"
         );
         for (name, measured) in &self.verbs {
             let latencies = &measured.latencies;
             let _ = writeln!(
                 text,
-                "{name:<8} {:>10} {:>10.0} {:>10.2} {:>10.2} {:>10.2} {:>9}",
+                "{name:<28} {:>10} {:>10.0} {:>10.2} {:>10.2} {:>10.2} {:>9}",
                 latencies.count(),
                 rate(measured),
                 latencies.quantile(0.5),

@@ -25,7 +25,8 @@ pub(crate) struct Definitions {
     /// The group and version of a document of built-in kinds that has one.
     of: Option<GroupVersionKind>,
     builtin: BTreeSet<String>,
-    custom: BTreeMap<String, Value>,
+    /// Those of custom resources, as JSON: the trees of all together would be ten times as large.
+    custom: BTreeMap<String, String>,
 }
 
 impl Definitions {
@@ -62,12 +63,12 @@ impl Definitions {
     pub(super) fn object(&mut self, doc: &ResourceDoc) -> Value {
         match &doc.shape {
             Shape::Builtin(name) => self.named(name),
-            Shape::Custom(schema) => {
+            Shape::Custom(source) => {
                 let name = custom_name(&doc.kind);
                 if !self.custom.contains_key(&name) {
-                    let mut definition = self.custom_definition(&doc.kind, schema);
+                    let mut definition = self.custom_definition(&doc.kind, &source.raw());
                     select(&mut definition, &doc.selectable);
-                    self.custom.insert(name.clone(), definition);
+                    self.custom.insert(name.clone(), definition.to_string());
                 }
                 self.dialect.reference(&name)
             }
@@ -102,7 +103,7 @@ impl Definitions {
                 "x-kubernetes-group-version-kind": [gvk(&list_kind)],
             });
             select(&mut definition, &doc.selectable);
-            self.custom.insert(name.clone(), definition);
+            self.custom.insert(name.clone(), definition.to_string());
         }
         self.dialect.reference(&name)
     }
@@ -125,7 +126,7 @@ impl Definitions {
         out.text("{");
         let mut is_first = true;
         for (name, definition) in std::mem::take(&mut self.custom) {
-            out.member(&name, &definition, &mut is_first);
+            out.json(&name, &definition, &mut is_first);
         }
         let mut done = BTreeSet::new();
         while let Some(name) = self.builtin.pop_first() {

@@ -1,6 +1,9 @@
 use serde_json::{Value, json};
 
-use super::evaluate::Findings;
+use warren_apimachinery::field::Path;
+use warren_apimachinery::value::ValueExt;
+
+use super::evaluate::{Findings, evaluate_value};
 use super::{Node, evaluate, has_rules};
 
 /// What the rules of `schema` say of a change, errors first.
@@ -101,4 +104,41 @@ fn what_was_wrong_before_and_did_not_change_is_tolerated() {
         Some(&old),
         &["spec.a: Invalid value: 8: failed rule: self < 5"],
     );
+}
+
+/// Rules with what kube-apiserver 1.36.2's own validator says of an object, and what it leaves of the budget.
+#[test]
+fn rules_have_the_answers_that_upstream_gives() {
+    let mut wrong = String::new();
+    for line in include_str!("../../../tests/rules.jsonl").lines() {
+        let case: Value = serde_json::from_str(line).unwrap();
+        let (schema, new) = (case.field("schema"), case.field("object"));
+        let Some(node) = Node::of_root(schema) else {
+            assert!(case.get("left").is_none(), "{line}");
+            continue;
+        };
+        let budget = case.field("budget").as_u64().unwrap_or(10_000_000);
+        let mut left = budget;
+        let errors = match case.get("old") {
+            Some(old) => {
+                let declared = warren_schema::from_json_schema(schema).unwrap();
+                evaluate(&node, &declared, new, Some(old)).errors
+            }
+            None => evaluate_value(&node, &Path::root(), new, None, &mut left),
+        };
+        let mut said: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        said.sort();
+        let wanted: Vec<&str> = case.items("/said").iter().filter_map(Value::as_str).collect();
+        let wanted_left = case.field("left").as_u64();
+        let is_wrong_left = case.get("old").is_none() && wanted_left.is_some_and(|wanted| wanted != left);
+        if said != wanted || is_wrong_left {
+            let (object, old) = (new.field("spec"), case.field("old").field("spec"));
+            let schema = schema.field("properties").field("spec");
+            wrong.push_str(&format!(
+                "{}: {schema} {object} was {old}\n  {said:#?} {left}\n  should be {wanted:#?} {wanted_left:?}\n",
+                case.text("/name")
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
 }
