@@ -26,7 +26,7 @@ mod testing;
 mod webhook_metrics;
 
 pub use access::Access;
-pub use admission::{AdmissionConfiguration, AdmissionSettings, Plugins};
+pub use admission::{AdmissionConfiguration, AdmissionSettings, Plugins, type_warnings};
 pub use authentication::{ANONYMOUS, AUTHENTICATED, Anonymous, Authenticators, UNAUTHENTICATED};
 pub use facts::{Certificate, Impersonation, RequestFacts};
 pub use guard::{Guard, Keys, PodSecurityFloor};

@@ -14,6 +14,7 @@ use crate::custom_resources::CustomResources;
 use crate::fleet::{Fleet, Found};
 use crate::flow_control::FlowControl;
 use crate::metrics::{HostMetrics, Presence};
+use crate::policy_types::PolicyTypes;
 use crate::virtual_cluster::{Owner, VirtualClusters, is_host};
 
 /// What the host of the fleet is.
@@ -77,6 +78,7 @@ pub(crate) fn runtime(
     all.push(registration(Arc::new(CustomResources { fleet: fleet() }), in_own));
     all.push(registration(Arc::new(FlowControl { fleet: fleet() }), in_own));
     all.push(registration(Arc::new(ApiServices { fleet: fleet() }), in_own));
+    all.push(registration(Arc::new(PolicyTypes { fleet: fleet() }), in_own));
     Runtime::new(Arc::new(Found(fleet())), all)
 }
 

@@ -53,6 +53,7 @@ use self::plugins::Id;
 pub use self::plugins::Plugins;
 use self::policy::Mutations;
 pub(crate) use self::policy::Policies;
+pub use self::policy::type_warnings;
 pub(crate) use self::resource_quota::{QuotaTurns, Readings};
 pub use self::settings::AdmissionSettings;
 use self::webhook::Turns;
@@ -61,7 +62,11 @@ use crate::guard::Guard;
 
 /// What upstream's strategies and registries do that have to know the user: always, whatever is switched off.
 const ALWAYS_MUTATE: &[plugins::Mutate] = &[certificate_signing::mutate];
-const ALWAYS_VALIDATE: &[plugins::Validate] = &[priority::keep_system_classes, pod_security::floor::validate];
+const ALWAYS_VALIDATE: &[plugins::Validate] = &[
+    priority::keep_system_classes,
+    pod_security::floor::validate,
+    policy::parameter_rights::validate,
+];
 
 /// Every plugin that changes objects, in order.
 fn mutate(cx: &Asked<'_>, object: &mut Value) -> Result<(), Status> {

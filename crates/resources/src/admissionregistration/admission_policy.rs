@@ -5,7 +5,10 @@ use serde_json::{Map, Value};
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::name as names;
 use warren_apimachinery::value::ValueExt;
-use warren_cel::{AdmissionVariables, Type, admission_environment, admission_program};
+use warren_cel::{
+    AdmissionVariables, Type, admission_environment, admission_program, apply_configuration_type,
+    json_patch_type, mutation_environment,
+};
 use warren_registry::strategy::{Column, Strategy, Traits};
 
 use super::{Kind, rules};
@@ -16,6 +19,30 @@ use crate::table::{age, columns, name};
 
 const REASONS: &[&str] = &["Forbidden", "Invalid", "RequestEntityTooLarge"];
 const ANNOTATIONS_MAX: usize = 20;
+/// Words that no variable may be called.
+const RESERVED: &[&str] = &[
+    "as",
+    "break",
+    "const",
+    "continue",
+    "else",
+    "false",
+    "for",
+    "function",
+    "if",
+    "import",
+    "in",
+    "let",
+    "loop",
+    "namespace",
+    "null",
+    "package",
+    "return",
+    "true",
+    "var",
+    "void",
+    "while",
+];
 const NOTHING_TO_DO: &str = "validations or auditAnnotations must contain at least one item";
 
 /// The strategy of admission policies.
@@ -38,53 +65,36 @@ impl Strategy for AdmissionPolicy {
     }
 
     fn validate(&self, object: &Value) -> Vec<Error> {
-        let mut errors = Errors::new();
-        let (path, spec) = (Path::new("spec"), object.field("spec"));
-        check::one_of(
-            &mut errors,
-            &path.child("failurePolicy"),
-            spec.text("/failurePolicy"),
-            rules::FAILURE_POLICIES,
-        );
-        let kind = spec.field("paramKind");
-        if !kind.is_null() {
-            rules::param_kind(&mut errors, &path.child("paramKind"), kind);
-        }
-        let (constraints_path, constraints) =
-            (path.child("matchConstraints"), spec.field("matchConstraints"));
-        if constraints.is_null() {
-            errors.push(Error::required(&constraints_path, ""));
-        } else {
-            rules::match_resources(&mut errors, &constraints_path, constraints);
-            if constraints.items("/resourceRules").is_empty() {
-                errors.push(Error::required(&constraints_path.child("resourceRules"), ""));
-            }
-        }
-        let mut scope = Scope::of(!kind.is_null());
-        rules::match_conditions(
-            &mut errors,
-            &path.child("matchConditions"),
-            spec.items("/matchConditions"),
-            scope.has,
-        );
-        for (at, variable) in spec.items("/variables").iter().enumerate() {
-            self::variable(
-                &mut errors,
-                &path.child("variables").index(at),
-                variable,
-                &mut scope,
-            );
-        }
-        match self.0 {
-            Kind::Validating => validations(&mut errors, &path, spec, object.text("/metadata/name"), &scope),
-            Kind::Mutating => mutations(&mut errors, &path, spec),
-        }
-        errors
+        self.check(object, None)
+    }
+
+    fn validate_replacement(&self, new: &Value, old: &Value) -> Vec<Error> {
+        self.check(new, Some(old))
     }
 
     fn validate_status_update(&self, new: &Value, _old: &Value) -> Vec<Error> {
-        let path = Path::new("status.conditions");
-        conditions::check(&path, new.items("/status/conditions"))
+        let path = Path::new("status");
+        let warnings = path.child("typeChecking").child("expressionWarnings");
+        let mut errors = Errors::new();
+        for (at, warning) in new
+            .items("/status/typeChecking/expressionWarnings")
+            .iter()
+            .enumerate()
+        {
+            for field in ["warning", "fieldRef"] {
+                let text = warning.field(field).as_str().unwrap_or_default().trim();
+                check::required(&mut errors, &warnings.index(at).child(field), text);
+            }
+        }
+        errors.extend(conditions::check(
+            &path.child("conditions"),
+            new.items("/status/conditions"),
+        ));
+        errors
+    }
+
+    fn warnings(&self, new: &Value, _old: Option<&Value>) -> Vec<String> {
+        rules::static_name(new)
     }
 
     fn columns(&self) -> &'static [Column] {
@@ -111,6 +121,60 @@ impl Strategy for AdmissionPolicy {
             shown.into(),
             age(object, now),
         ]
+    }
+}
+
+impl AdmissionPolicy {
+    /// Match conditions that did not change are not looked at again.
+    fn check(&self, object: &Value, old: Option<&Value>) -> Vec<Error> {
+        let mut errors = Errors::new();
+        let (path, spec) = (Path::new("spec"), object.field("spec"));
+        check::one_of(
+            &mut errors,
+            &path.child("failurePolicy"),
+            spec.text("/failurePolicy"),
+            rules::FAILURE_POLICIES,
+        );
+        let kind = spec.field("paramKind");
+        if !kind.is_null() {
+            rules::param_kind(&mut errors, &path.child("paramKind"), kind);
+        }
+        let (constraints_path, constraints) =
+            (path.child("matchConstraints"), spec.field("matchConstraints"));
+        if constraints.is_null() {
+            errors.push(Error::required(&constraints_path, ""));
+        } else {
+            rules::match_resources(&mut errors, &constraints_path, constraints);
+            if constraints.items("/resourceRules").is_empty() {
+                errors.push(Error::required(&constraints_path.child("resourceRules"), ""));
+            }
+            if self.0 == Kind::Mutating {
+                rules::mutating_operations(&mut errors, &constraints_path, constraints);
+            }
+        }
+        let mut scope = Scope::of(!kind.is_null());
+        let same = |field: &str| old.is_some_and(|old| old.field("spec").field(field) == spec.field(field));
+        if !(same("paramKind") && same("matchConditions")) {
+            rules::match_conditions(
+                &mut errors,
+                &path.child("matchConditions"),
+                spec.items("/matchConditions"),
+                scope.has,
+            );
+        }
+        for (at, variable) in spec.items("/variables").iter().enumerate() {
+            self::variable(
+                &mut errors,
+                &path.child("variables").index(at),
+                variable,
+                &mut scope,
+            );
+        }
+        match self.0 {
+            Kind::Validating => validations(&mut errors, &path, spec, object.text("/metadata/name"), &scope),
+            Kind::Mutating => mutations(&mut errors, &path, spec, &scope),
+        }
+        errors
     }
 }
 
@@ -166,7 +230,7 @@ fn variable(errors: &mut Errors, path: &Path, variable: &Value, scope: &mut Scop
     let own_name = variable.text("/name");
     if own_name.trim().is_empty() {
         errors.push(Error::required(&path.child("name"), "name is not specified"));
-    } else if !names::c_identifier(own_name).is_empty() {
+    } else if !names::c_identifier(own_name).is_empty() || RESERVED.contains(&own_name) {
         errors.push(Error::invalid(
             &path.child("name"),
             own_name,
@@ -266,7 +330,7 @@ fn validation(errors: &mut Errors, path: &Path, validation: &Value, scope: &Scop
     rules::optional_one_of(errors, &path.child("reason"), validation.field("reason"), REASONS);
 }
 
-fn mutations(errors: &mut Errors, path: &Path, spec: &Value) {
+fn mutations(errors: &mut Errors, path: &Path, spec: &Value, scope: &Scope) {
     let (list_path, list) = (path.child("mutations"), spec.items("/mutations"));
     if list.is_empty() {
         errors.push(Error::required(
@@ -274,36 +338,8 @@ fn mutations(errors: &mut Errors, path: &Path, spec: &Value) {
             "mutations must contain at least one item",
         ));
     }
-    for (at, mutation) in list.iter().enumerate() {
-        let path = list_path.index(at);
-        let kind = mutation.text("/patchType");
-        check::required_one_of(
-            errors,
-            &path.child("patchType"),
-            kind,
-            &["ApplyConfiguration", "JSONPatch"],
-        );
-        let (field, other) = match kind {
-            "ApplyConfiguration" => ("applyConfiguration", "jsonPatch"),
-            "JSONPatch" => ("jsonPatch", "applyConfiguration"),
-            _ => continue,
-        };
-        if mutation.field(field).is_null() {
-            errors.push(Error::required(
-                &path.child(field),
-                format!("must be specified when patchType is {kind}"),
-            ));
-        } else {
-            let text = mutation.field(field).text("/expression").trim();
-            check::required(errors, &path.child(field).child("expression"), text);
-        }
-        if !mutation.field(other).is_null() {
-            errors.push(Error::invalid(
-                &path.child(other),
-                format!("{{{other}}}"),
-                format!("must not be specified when patchType is {kind}"),
-            ));
-        }
+    for (at, value) in list.iter().enumerate() {
+        mutation(errors, &list_path.index(at), value, scope);
     }
     check::required_one_of(
         errors,
@@ -311,6 +347,43 @@ fn mutations(errors: &mut Errors, path: &Path, spec: &Value) {
         spec.text("/reinvocationPolicy"),
         &["IfNeeded", "Never"],
     );
+}
+
+fn mutation(errors: &mut Errors, path: &Path, mutation: &Value, scope: &Scope) {
+    let kind = mutation.text("/patchType");
+    check::required_one_of(
+        errors,
+        &path.child("patchType"),
+        kind,
+        &["ApplyConfiguration", "JSONPatch"],
+    );
+    let (field, other, wanted) = match kind {
+        "ApplyConfiguration" => ("applyConfiguration", "jsonPatch", apply_configuration_type()),
+        "JSONPatch" => ("jsonPatch", "applyConfiguration", json_patch_type()),
+        _ => return,
+    };
+    if mutation.field(field).is_null() {
+        errors.push(Error::required(
+            &path.child(field),
+            format!("must be specified when patchType is {kind}"),
+        ));
+    } else {
+        let source = mutation.field(field).text("/expression").trim();
+        let path = path.child(field).child("expression");
+        if check::required(errors, &path, source) {
+            let environment = mutation_environment(scope.has, &scope.variables);
+            if let Err(why) = admission_program(&environment, source, &[wanted]) {
+                errors.push(Error::invalid(&path, source, why));
+            }
+        }
+    }
+    if !mutation.field(other).is_null() {
+        errors.push(Error::invalid(
+            &path.child(other),
+            format!("{{{other}}}"),
+            format!("must not be specified when patchType is {kind}"),
+        ));
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The admissionregistration.k8s.io group. CEL expressions are kept and not compiled here.
+//! The admissionregistration.k8s.io group. Expressions are checked when they are written; `access` evaluates them.
 
 mod admission_policy;
 mod policy_binding;

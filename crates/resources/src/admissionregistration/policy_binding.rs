@@ -36,7 +36,11 @@ impl Strategy for PolicyBinding {
         }
         let resources = spec.field("matchResources");
         if !resources.is_null() {
-            rules::match_resources(&mut errors, &path.child("matchResources"), resources);
+            let path = path.child("matchResources");
+            rules::match_resources(&mut errors, &path, resources);
+            if self.0 == Kind::Mutating {
+                rules::mutating_operations(&mut errors, &path, resources);
+            }
         }
         if self.0 == Kind::Validating {
             actions(
@@ -46,6 +50,10 @@ impl Strategy for PolicyBinding {
             );
         }
         errors
+    }
+
+    fn warnings(&self, new: &Value, _old: Option<&Value>) -> Vec<String> {
+        rules::static_name(new)
     }
 
     fn columns(&self) -> &'static [Column] {

@@ -132,6 +132,28 @@ pub(super) fn match_resources(errors: &mut Errors, path: &Path, value: &Value) {
     }
 }
 
+/// What changes objects can't concern deletions, which have none.
+pub(super) fn mutating_operations(errors: &mut Errors, path: &Path, value: &Value) {
+    let path = path.child("resourceRules").child("operations");
+    for rule in value.items("/resourceRules") {
+        for operation in texts(rule.items("/operations")) {
+            check::one_of(errors, &path, operation, &["*", "CONNECT", "CREATE", "UPDATE"]);
+        }
+    }
+}
+
+/// The warning that goes with a name which upstream keeps for what is configured by files.
+pub(super) fn static_name(object: &Value) -> Vec<String> {
+    const SUFFIX: &str = ".static.k8s.io";
+    let warning = || {
+        format!(
+            "metadata.name: names ending with {SUFFIX:?} are reserved for static manifest-based configurations and cannot be managed via the API"
+        )
+    };
+    let is_static = object.text("/metadata/name").ends_with(SUFFIX);
+    is_static.then(warning).into_iter().collect()
+}
+
 fn named_rule(errors: &mut Errors, path: &Path, named: &Value) {
     let mut seen = HashSet::new();
     for (at, name) in texts(named.items("/resourceNames")).into_iter().enumerate() {

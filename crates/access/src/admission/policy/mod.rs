@@ -10,8 +10,10 @@ mod conditions;
 mod input;
 mod mutating;
 mod mutation;
+pub(super) mod parameter_rights;
 mod parameters;
 mod policies;
+mod type_check;
 mod validating;
 mod verdict;
 
@@ -21,6 +23,7 @@ pub(super) use self::conditions::{Condition, Conditions};
 pub(super) use self::input::{Evaluation, Input};
 pub(super) use self::mutating::Mutations;
 pub(crate) use self::policies::Policies;
+pub use self::type_check::type_warnings;
 pub(super) use self::validating::validate;
 
 /// What all expressions of one evaluation may cost together.
