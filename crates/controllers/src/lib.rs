@@ -10,6 +10,7 @@ mod cluster_role_aggregation;
 mod condition;
 mod controller_revision;
 mod cron_job;
+mod custom_scale;
 mod daemon_set;
 mod deployment;
 mod disruption;

@@ -13,9 +13,12 @@ use warren_apimachinery::resource::{POD_DISRUPTION_BUDGETS, PODS};
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{Meta, Object, ObjectKey, Resource};
 use warren_reconciler::event::Recorder;
-use warren_reconciler::{Change, Cluster, Context, Next, ReconcileError, Reconciler, Triggers};
+use warren_reconciler::{
+    Change, Cluster, Context, Next, ReconcileError, Reconciler, ServedResource, Triggers,
+};
 
 use crate::condition::{self, Said};
+use crate::custom_scale::CustomScale;
 use crate::label_selector::{self, Selector};
 use crate::pod::{self, Pod};
 use crate::status::Fields;
@@ -97,31 +100,37 @@ fn scale(cluster: &dyn Cluster, pods: &[Pod]) -> Result<i64, String> {
     let mut total = 0;
     for pod in pods {
         let (mut meta, mut found) = (pod.object.clone(), None);
-        while let Some(owner) = controller(&served, cluster, meta.meta()) {
+        while let Some((of, owner)) = controller(&served, cluster, meta.meta()) {
             meta = owner.clone();
-            found = Some(owner);
+            found = Some((of, owner));
         }
-        let Some(owner) = found else {
+        let Some((of, owner)) = found else {
             if pod.meta().controller().is_none() {
                 continue;
             }
             return Err(format!("found no controllers for pod {:?}", pod.name()));
         };
         if seen.insert(owner.meta().uid.clone()) {
-            total += owner
-                .to_value()
-                .int("/spec/replicas")
+            total += replicas(cluster, of, &owner.to_value())
                 .ok_or_else(|| format!("{} does not implement the scale subresource", owner.meta().name))?;
         }
     }
     Ok(total)
 }
 
-fn controller(
-    served: &[warren_reconciler::ServedResource],
+/// How many pods an owner of a resource wants. Custom resources say so where their definition places it.
+fn replicas(cluster: &dyn Cluster, of: &ServedResource, owner: &Value) -> Option<i64> {
+    match CustomScale::of(cluster, &of.resource.group, &of.kind) {
+        Ok(scale) => scale.replicas(owner),
+        Err(_) => owner.int("/spec/replicas"),
+    }
+}
+
+fn controller<'a>(
+    served: &'a [ServedResource],
     cluster: &dyn Cluster,
     meta: &Meta,
-) -> Option<Arc<Object>> {
+) -> Option<(&'a ServedResource, Arc<Object>)> {
     let reference = meta.controller()?;
     let group = reference
         .api_version
@@ -134,6 +143,7 @@ fn controller(
     cluster
         .find_any(&of_kind.resource, &key)
         .filter(|owner| owner.meta().uid == reference.uid)
+        .map(|owner| (of_kind, owner))
 }
 
 async fn tell(

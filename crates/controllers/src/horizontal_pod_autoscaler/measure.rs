@@ -28,7 +28,7 @@ pub(super) struct Wanted {
     pub(super) metric: String,
 }
 
-pub(super) async fn measure(pass: &Pass<'_>, target: &Value, current: i64) -> Measured {
+pub(super) async fn measure(pass: &Pass<'_>, selector: &LabelSelector, current: i64) -> Measured {
     let metrics = pass.autoscaler.spec.metrics.clone().unwrap_or_default();
     let namespace = &pass.object.meta().namespace;
     let usage = pass
@@ -37,15 +37,9 @@ pub(super) async fn measure(pass: &Pass<'_>, target: &Value, current: i64) -> Me
         .usage(pass.cx.cluster.id(), namespace)
         .await;
     let is_served = usage.is_some();
-    let selector = LabelSelector::from_json(target.at("/spec/selector"));
-    let pods: Vec<Pod> = match selector {
-        Ok(selector) => {
-            let all = pass.cx.cluster.list(&PODS, Some(namespace)).into_iter();
-            let selected = all.filter(|pod| selector.matches(pod.meta()));
-            selected.filter_map(|pod| pod.view().ok()).collect()
-        }
-        Err(_) => Vec::new(),
-    };
+    let all = pass.cx.cluster.list(&PODS, Some(namespace)).into_iter();
+    let selected = all.filter(|pod| selector.matches(pod.meta()));
+    let pods: Vec<Pod> = selected.filter_map(|pod| pod.view().ok()).collect();
     let (mut told, mut best, mut wrong) = (Vec::new(), None::<Wanted>, Vec::new());
     for metric in &metrics {
         let found = read(metric, usage.as_ref()).and_then(|(aim, usage)| {

@@ -7,6 +7,7 @@
 mod behavior;
 mod measure;
 mod replicas;
+mod target;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,14 +15,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use k8s_openapi::api::autoscaling::v2::{HorizontalPodAutoscalerSpec, HorizontalPodAutoscalerStatus};
-use serde_json::{Value, json};
+use serde_json::Value;
 use warren_apimachinery::resource::{
     DEPLOYMENTS, HORIZONTAL_POD_AUTOSCALERS, REPLICA_SETS, REPLICATION_CONTROLLERS, STATEFUL_SETS,
 };
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{ClusterId, Object, ObjectKey, Resource};
 use warren_reconciler::event::Recorder;
-use warren_reconciler::{Change, Cluster, Context, Next, Part, ReconcileError, Reconciler, Triggers};
+use warren_reconciler::{Change, Cluster, Context, Next, ReconcileError, Reconciler, Triggers};
 
 use crate::condition::{self, Said};
 use crate::resource_metrics::ResourceMetrics;
@@ -29,6 +30,7 @@ use crate::status::Fields;
 use crate::timestamp;
 use crate::view::{Parts, view};
 use behavior::History;
+use target::Target;
 
 const RECORDER: Recorder = Recorder {
     component: "horizontal-pod-autoscaler",
@@ -142,10 +144,11 @@ impl Reconciler for HorizontalPodAutoscalers {
             return Ok(Next::Wait);
         };
         let autoscaler: Autoscaler = view(&object)?;
-        let target = &autoscaler.spec.scale_target_ref;
-        let resource = SCALABLE.into_iter().find(|resource| resource.kind == target.kind);
-        let target_key = ObjectKey::namespaced(key.namespace.clone(), target.name.as_str());
-        let found = resource.and_then(|resource| Some((resource, cx.cluster.get(resource, &target_key)?)));
+        let found = Target::find(
+            cx.cluster.as_ref(),
+            &key.namespace,
+            &autoscaler.spec.scale_target_ref,
+        );
         let mut pass = Pass {
             controller: self,
             cx,
@@ -156,8 +159,8 @@ impl Reconciler for HorizontalPodAutoscalers {
             autoscaler,
         };
         match found {
-            Some((resource, found)) => pass.act(resource, &found).await,
-            None => pass.target_missing(resource).await.map(|()| Next::Wait),
+            Ok(target) => pass.act(&target).await,
+            Err(missing) => pass.target_missing(&missing.why).await.map(|()| missing.next),
         }
     }
 }
@@ -197,23 +200,8 @@ impl Pass<'_> {
         }
     }
 
-    async fn target_missing(&mut self, resource: Option<&Resource>) -> Result<(), ReconcileError> {
-        let target = self.autoscaler.spec.scale_target_ref.clone();
-        let why = match resource {
-            Some(resource) if resource.group.is_empty() => {
-                format!("{}/scale {:?} not found", resource.plural, target.name)
-            }
-            Some(resource) => format!(
-                "{}/scale.{} {:?} not found",
-                resource.plural, resource.group, target.name
-            ),
-            None => format!(
-                "no matches for kind {:?} in group {:?}",
-                target.kind,
-                target.api_version.unwrap_or_default()
-            ),
-        };
-        self.warn_once("AbleToScale", "FailedGetScale", &why).await;
+    async fn target_missing(&mut self, why: &str) -> Result<(), ReconcileError> {
+        self.warn_once("AbleToScale", "FailedGetScale", why).await;
         let message = format!("the HPA controller was unable to get the target's current scale: {why}");
         self.say("AbleToScale", "False", "FailedGetScale", &message);
         let told = self.autoscaler.status.clone();
@@ -224,38 +212,27 @@ impl Pass<'_> {
         .await
     }
 
-    async fn act(&mut self, resource: &Resource, target: &Object) -> Result<Next, ReconcileError> {
-        let target_value = target.to_value();
-        let current = target_value.int("/spec/replicas").unwrap_or(1);
+    async fn act(&mut self, target: &Target) -> Result<Next, ReconcileError> {
+        let current = target.replicas;
         match verdict(&self.autoscaler.spec, current) {
             Verdict::Disabled => {
                 self.say("AbleToScale", "True", "SucceededGetScale", GOT);
                 let message = "scaling is disabled since the replica count of the target is zero";
                 self.say("ScalingActive", "False", "ScalingDisabled", message);
                 self.write(current, 0).await?;
-                Ok(Next::Wait)
+                Ok(target.next())
             }
             Verdict::Rescale(size, why) => {
-                self.rescale(resource, target, (current, size), why).await?;
+                self.rescale(target, size, why).await?;
                 self.write(current, size).await?;
-                Ok(Next::Wait)
+                Ok(target.next())
             }
-            Verdict::Measure => self.follow(resource, target, &target_value, current).await,
+            Verdict::Measure => self.follow(target).await,
         }
     }
 
-    async fn rescale(
-        &mut self,
-        resource: &Resource,
-        target: &Object,
-        (current, size): (i64, i64),
-        why: &str,
-    ) -> Result<(), ReconcileError> {
-        let patch = json!({"spec": {"replicas": size}});
-        let cluster = &self.cx.cluster;
-        cluster
-            .merge_patch(resource, &target.key(), Part::Main, patch)
-            .await?;
+    async fn rescale(&mut self, target: &Target, size: i64, why: &str) -> Result<(), ReconcileError> {
+        target.scale(self.cx.cluster.as_ref(), size).await?;
         let about = RECORDER.about(self.cx, &HORIZONTAL_POD_AUTOSCALERS, &self.object);
         about
             .normal("SuccessfulRescale", format!("New size: {size}; reason: {why}"))
@@ -265,26 +242,32 @@ impl Pass<'_> {
         self.last_scale = Some(self.cx.now);
         let now = self.cx.now;
         let key = self.object.key();
-        self.controller
-            .with_history(self.cx, &key, |history| history.scaled(now, size - current));
+        self.controller.with_history(self.cx, &key, |history| {
+            history.scaled(now, size - target.replicas)
+        });
         Ok(())
     }
 
     /// Follows the metrics, as far as they can be had.
-    async fn follow(
-        &mut self,
-        resource: &Resource,
-        target: &Object,
-        target_value: &Value,
-        current: i64,
-    ) -> Result<Next, ReconcileError> {
+    async fn follow(&mut self, target: &Target) -> Result<Next, ReconcileError> {
+        let current = target.replicas;
         self.say("AbleToScale", "True", "SucceededGetScale", GOT);
-        let measured = measure::measure(self, target_value, current).await;
+        let selector = match &target.selector {
+            Ok(selector) => selector,
+            Err(invalid) => {
+                self.warn_once("ScalingActive", invalid.event, &invalid.message)
+                    .await;
+                self.say("ScalingActive", "False", "InvalidSelector", &invalid.condition);
+                self.write(current, current).await?;
+                return Ok(target.next());
+            }
+        };
+        let measured = measure::measure(self, selector, current).await;
         self.current_metrics = measured.told;
         let again = if measured.is_served {
             Next::After(AGAIN)
         } else {
-            Next::Wait
+            target.next()
         };
         let wanted = match measured.wanted {
             Ok(wanted) => wanted,
@@ -315,8 +298,7 @@ impl Pass<'_> {
             } else {
                 "All metrics below target".to_owned()
             };
-            self.rescale(resource, target, (current, bounded.replicas), &why)
-                .await?;
+            self.rescale(target, bounded.replicas, &why).await?;
         }
         self.write(current, bounded.replicas).await?;
         Ok(again)
@@ -342,6 +324,7 @@ impl Pass<'_> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
     use warren_apimachinery::resource::PODS;
 
     use super::*;
