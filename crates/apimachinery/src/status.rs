@@ -67,6 +67,8 @@ pub struct Status(Box<Inner>);
 struct Inner {
     code: u16,
     reason: Option<StatusReason>,
+    /// A reason that is none of upstream's: a tenant's own word.
+    foreign_reason: Option<String>,
     message: String,
     details: Option<Details>,
 }
@@ -77,6 +79,7 @@ impl Status {
         Self(Box::new(Inner {
             code: reason.code(),
             reason: Some(reason),
+            foreign_reason: None,
             message: message.into(),
             details: None,
         }))
@@ -86,6 +89,13 @@ impl Status {
     #[must_use]
     pub fn with_details(mut self, details: Details) -> Self {
         self.0.details = Some(details);
+        self
+    }
+
+    /// Says a reason that is none of upstream's, such as a webhook may give. Nothing where it is empty.
+    #[must_use]
+    pub fn with_foreign_reason(mut self, reason: &str) -> Self {
+        self.0.foreign_reason = Some(reason.to_owned()).filter(|reason| !reason.is_empty());
         self
     }
 
@@ -243,6 +253,7 @@ impl Status {
         Self(Box::new(Inner {
             code: 500,
             reason: None,
+            foreign_reason: None,
             message: message.into(),
             details: None,
         }))
@@ -324,6 +335,8 @@ impl Serialize for Status {
         map.serialize_entry("message", &self.0.message)?;
         if let Some(reason) = self.0.reason {
             map.serialize_entry("reason", reason.as_str())?;
+        } else if let Some(reason) = &self.0.foreign_reason {
+            map.serialize_entry("reason", reason)?;
         }
         if let Some(details) = &self.0.details {
             map.serialize_entry("details", details)?;

@@ -1,10 +1,13 @@
 //! Connect requests: `log`, `exec`, `attach`, `portforward`, `proxy`. Validated here, answered by the tunnel.
 
+use std::time::Instant;
+
 use http::{Request, Response};
-use serde_json::Value;
+use serde_json::{Value, json};
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{ObjectKey, Status};
+use warren_registry::LONGEST_WRITE;
 use warren_registry::admission::{AdmissionRequest, Operation};
 
 use crate::body::Body;
@@ -39,6 +42,10 @@ pub(crate) async fn object(
         // A WebSocket client opens exec with GET; it must hold the right to create nevertheless.
         authorize_create(cx, served)?;
     }
+    if subresource != "log" {
+        // As upstream, before anybody looks whether the object is there. Logs are read, not connected to.
+        admit(cx, served, subresource).await?;
+    }
     let key = ObjectKey::namespaced(served.namespace(), name);
     let object = cx.registry().get(served.definition, &key)?;
     let value = object.to_value();
@@ -55,7 +62,6 @@ pub(crate) async fn object(
             key.name
         )));
     }
-    admit(cx, served, &key, subresource, &value).await?;
     if subresource == "log" && value.text("/spec/nodeName").is_empty() {
         // As upstream: a pod that runs nowhere has said nothing yet.
         return Ok(crate::answer::with(
@@ -90,28 +96,83 @@ pub(crate) fn whole(cx: &Cx<'_>, payload: Payload) -> Request<Body> {
     request
 }
 
-async fn admit(
-    cx: &Cx<'_>,
-    served: &Served<'_>,
-    key: &ObjectKey,
-    subresource: &str,
-    object: &Value,
-) -> Result<(), Status> {
+async fn admit(cx: &Cx<'_>, served: &Served<'_>, subresource: &str) -> Result<(), Status> {
     let registry = cx.registry();
+    let key = ObjectKey::namespaced(served.namespace(), served.path.name.clone());
+    let options = connect_options(served, subresource, cx)?;
     let request = AdmissionRequest {
         operation: Operation::Connect,
         user: cx.user,
         definition: served.definition,
         version: served.version(),
-        key,
+        key: &key,
         subresource: Some(subresource),
-        old: Some(object),
+        old: None,
         dry_run: false,
         field_manager: "",
+        options: &Value::Null,
+        deadline: Instant::now() + LONGEST_WRITE,
         registry,
         warnings: cx.warnings,
     };
-    registry.admission().validate(&request, None).await.map(drop)
+    registry
+        .admission()
+        .validate(&request, Some(&options))
+        .await
+        .map(drop)
+}
+
+/// What the query and the path ask for, as the object that admission sees.
+fn connect_options(served: &Served<'_>, subresource: &str, cx: &Cx<'_>) -> Result<Value, Status> {
+    let query = cx.query;
+    let kind = match (subresource, served.path.resource.as_str()) {
+        ("exec", _) => "PodExecOptions",
+        ("attach", _) => "PodAttachOptions",
+        ("portforward", _) => "PodPortForwardOptions",
+        (_, "services") => "ServiceProxyOptions",
+        (_, "nodes") => "NodeProxyOptions",
+        _ => "PodProxyOptions",
+    };
+    let mut options = json!({"kind": kind, "apiVersion": "v1"});
+    match subresource {
+        "exec" | "attach" => {
+            for stream in ["stdin", "stdout", "stderr", "tty"] {
+                if query.flag(stream) {
+                    options.set(&format!("/{stream}"), true);
+                }
+            }
+            if !query.text("container").is_empty() {
+                options.set("/container", query.text("container"));
+            }
+            if subresource == "exec" {
+                let command: Vec<Value> = query.all("command").map(Value::from).collect();
+                options.set(
+                    "/command",
+                    if command.is_empty() {
+                        Value::Null
+                    } else {
+                        command.into()
+                    },
+                );
+            }
+        }
+        "portforward" => {
+            let ports: Vec<Value> = query.all("ports").map(port).collect::<Result<_, _>>()?;
+            if !ports.is_empty() {
+                options.set("/ports", ports);
+            }
+        }
+        _ if !served.path.rest.is_empty() => options.set("/path", served.path.rest.to_string()),
+        _ => {}
+    }
+    Ok(options)
+}
+
+/// # Errors
+/// 400 in the words of Go's parser.
+fn port(text: &str) -> Result<Value, Status> {
+    let refused = |_| Status::bad_request(format!("strconv.ParseInt: parsing {text:?}: invalid syntax"));
+    text.parse::<i32>().map(Value::from).map_err(refused)
 }
 
 /// The container that is meant, as upstream picks it.
@@ -224,8 +285,6 @@ fn behind<'a>(path: &'a str, rest: &str) -> &'a str {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn check(pod: &Value, asked: &str, expect: Result<&str, &str>) {

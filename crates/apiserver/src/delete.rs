@@ -53,7 +53,7 @@ pub(crate) async fn collection(
     let selectors = Selectors::read(cx.query, served.definition, "")?;
     let (options, write, _) = options(cx, body).await?;
     let request = write::request(cx, served, &write, &[]);
-    let page = match Page::read(cx, served, &listed, &selectors) {
+    let page = match Page::read(cx, served, &listed, &selectors).await {
         Ok(page) => page,
         Err(refusal) => return list::refused(cx, refusal),
     };
@@ -76,5 +76,6 @@ async fn options(cx: &Cx<'_>, body: Body) -> Result<(DeleteOptions, WriteOptions
     // A deletion has no other write options: those of the query mean nothing here.
     let mut write = WriteOptions::read(WriteKind::Update, &Query::default(), write::agent(cx))?;
     write.dry_run = read.dry_run;
+    write.object = read.object;
     Ok((read.options, write, read.dependents))
 }

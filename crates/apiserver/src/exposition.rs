@@ -11,12 +11,16 @@ use crate::answer;
 use crate::body::Body;
 use crate::cx::Cx;
 use crate::health;
+use crate::webhook_metrics;
 
 /// `/metrics`
 pub(crate) fn metrics(cx: &Cx<'_>) -> Response<Body> {
     let mut page = Exposition::default();
     cx.cluster.metrics.write(&mut page);
     seats(cx, &mut page);
+    if let Some(calls) = cx.cluster.access.guard().webhook_calls() {
+        webhook_metrics::write(calls, &mut page);
+    }
     objects(cx, &mut page);
     version(&mut page);
     if cx.cluster.shows_process_metrics {

@@ -47,11 +47,14 @@ mod unfold;
 mod unwind;
 mod update;
 mod watch;
+mod webhook_metrics;
 mod who;
 mod write;
 mod zpages;
 
-pub use aggregation::{Aggregation, Backends, Forwarded, RemoteVersion, resources as aggregated_resources};
+pub use aggregation::{
+    Aggregation, Backends, Forwarded, Published, RemoteVersion, resources as aggregated_resources,
+};
 pub use audit::{AuditLog, Auditor, Policy as AuditPolicy, Rotation};
 pub use body::Body;
 pub use cluster::{ClusterApi, ClusterParts};

@@ -91,7 +91,9 @@ pub(crate) fn request<'a>(
 /// When the client stops waiting: by its own word, but never later than upstream's longest write.
 fn deadline(cx: &Cx<'_>) -> Instant {
     let asked = cx.query.value("timeout").and_then(duration::parse);
-    let asked = asked.filter(|timeout| !timeout.is_zero()).unwrap_or(LONGEST_WRITE);
+    let asked = asked
+        .filter(|timeout| !timeout.is_zero())
+        .unwrap_or(LONGEST_WRITE);
     Instant::now() + asked.min(LONGEST_WRITE)
 }
 

@@ -17,6 +17,7 @@ use warren_reconciler::{Cluster, Clusters, Runtime};
 use warren_registry::reserve::Reserve;
 use warren_registry::{Catalogue, LocalCluster};
 use warren_storage::{Journal, JournalError, MemoryJournal, Opened, Store};
+use warren_syncer::{Binding, Bindings as _};
 
 use crate::bindings::BindingTable;
 use crate::error::FleetError;
@@ -56,6 +57,8 @@ pub struct Fleet {
     resolver: OnceLock<Resolver>,
     /// How servers that tenants name are reached.
     calls: OnceLock<Arc<Calls>>,
+    /// Which host object stands for which of a tenant's; there from the first virtual cluster on.
+    bindings: OnceLock<Arc<BindingTable>>,
     /// What virtual clusters are shown of the host's metrics.
     metrics: OnceLock<Arc<HostMetrics>>,
     clusters: RwLock<HashMap<ClusterId, Arc<Tenant>>>,
@@ -71,6 +74,8 @@ pub(crate) struct Nature {
 impl Nature {
     /// Of a virtual cluster: what its pods and Services need comes from its host.
     pub(crate) fn of_virtual(fleet: &Arc<Fleet>, bindings: &Arc<BindingTable>) -> Self {
+        // There is one table in a process.
+        fleet.bindings.get_or_init(|| Arc::clone(bindings));
         Self {
             reserve: Arc::new(crate::service_address::HostAddresses {
                 fleet: Arc::downgrade(fleet),
@@ -118,6 +123,7 @@ impl Fleet {
             real_host: OnceLock::new(),
             resolver: OnceLock::new(),
             calls: OnceLock::new(),
+            bindings: OnceLock::new(),
             metrics: OnceLock::new(),
             clusters: RwLock::default(),
         });
@@ -132,6 +138,11 @@ impl Fleet {
     /// How servers that tenants name are reached; there from the first moment on.
     pub(crate) fn calls(&self) -> Option<Arc<Calls>> {
         self.calls.get().cloned()
+    }
+
+    /// How a virtual cluster is bound to its host.
+    pub(crate) fn binding(&self, cluster: &ClusterId) -> Option<Arc<Binding>> {
+        self.bindings.get()?.of_virtual(cluster)
     }
 
     /// How it was started.
@@ -449,6 +460,9 @@ impl Fleet {
         };
         for tenant in all {
             shut(&tenant).await;
+        }
+        if let Some(calls) = self.calls() {
+            calls.close().await;
         }
         let journal = Arc::clone(&self.journal);
         if tokio::task::spawn_blocking(move || journal.close())

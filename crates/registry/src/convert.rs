@@ -202,6 +202,22 @@ impl Registry {
         }
     }
 
+    /// What others made of an object, in the version of the definition that the request is about.
+    ///
+    /// # Errors
+    /// What the conversion says.
+    pub async fn converted_back(&self, definition: &Definition, object: Value) -> Result<Value, Status> {
+        let Some(conversion) = &definition.conversion else {
+            return Ok(object);
+        };
+        let wanted = conversion.api_version(&definition.storage_version.version);
+        if object.text("/apiVersion") == wanted {
+            return Ok(object);
+        }
+        let mut converted = self.convert_others(conversion, vec![object], &wanted).await?;
+        converted.pop().ok_or_else(lost)
+    }
+
     /// An object as `resource`'s clients see it, for admission by others: asks a webhook where only that can tell.
     ///
     /// # Errors

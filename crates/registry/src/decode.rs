@@ -12,6 +12,7 @@ use warren_apimachinery::{GroupVersionResource, Status};
 use warren_reconciler::Part;
 use warren_schema::{Decoder, Schema, builtin, definition_for, strict_error};
 
+use crate::conversion::ConvertedBy;
 use crate::definition::Definition;
 use crate::{FieldValidation, Registry, Request};
 
@@ -120,13 +121,19 @@ impl Registry {
     }
 
     /// An object of the storage version as `resource`'s clients see it, for admission by others. As it is, where that
-    /// resource is not served.
+    /// resource is not served, or where only a webhook can convert it (`show_converted`).
     pub fn show(&self, resource: &GroupVersionResource, object: &Value) -> Value {
         let catalogue = self.catalogue();
-        match catalogue.served(&resource.group, &resource.version, &resource.resource) {
-            Some((definition, _)) => self.in_version(&resource.version, definition, object),
-            None => object.clone(),
+        let served = catalogue.served(&resource.group, &resource.version, &resource.resource);
+        let Some((definition, _)) = served else {
+            return object.clone();
+        };
+        let mut shown = self.in_version(&resource.version, definition, object);
+        let conversion = definition.conversion.as_ref();
+        if conversion.is_some_and(|conversion| matches!(conversion.converter, ConvertedBy::Name)) {
+            definition.stamp(&resource.version, &mut shown);
         }
+        shown
     }
 
     /// What others made of an object of `resource`: pruned, defaulted, and in the storage version.

@@ -14,7 +14,7 @@ mod tls;
 mod virtual_cluster;
 
 pub use access::{Access, MADE_BY, Made};
-pub use cluster::{Origin, RemoteCluster, RemoteOptions, RequestBody, refusal};
+pub use cluster::{Origin, PortForward, RemoteCluster, RemoteOptions, RequestBody, refusal};
 pub use endpoint::Endpoint;
 pub use error::RemoteError;
 pub use host::Host;

@@ -1,6 +1,8 @@
 //! The way of a request to another server: as upstream's aggregator, which tells it who asks in headers.
 
-use http::header::{AUTHORIZATION, CONNECTION, HeaderName, HeaderValue};
+use std::time::Duration;
+
+use http::header::{AUTHORIZATION, CONNECTION, HeaderName, HeaderValue, LOCATION};
 use http::{HeaderMap, Request, Response, StatusCode};
 use warren_apimachinery::{Status, UserInfo};
 
@@ -10,6 +12,9 @@ use crate::body::Body;
 use crate::connect::whole;
 use crate::cx::{Cx, Payload};
 use crate::tunnel::switch;
+
+/// How long a server may take to say what it serves.
+const DISCOVERY: Duration = Duration::from_secs(5);
 
 /// Headers that only we may say, and those that are for us alone.
 const OURS: [&str; 3] = ["x-remote-", "impersonate-", "authorization"];
@@ -35,13 +40,25 @@ pub(crate) async fn forward(
     let mut ours = Request::new(Body::empty());
     std::mem::swap(ours.extensions_mut(), request.extensions_mut());
     *ours.headers_mut() = request.headers().clone();
-    let forwarded = match backends.forward(&cx.cluster.id, &to.destination, request).await {
+    let forwarding = backends.forward(&cx.cluster.id, &to.destination, request);
+    let forwarded = if is_discovery(cx.uri.path()) {
+        let patient = tokio::time::timeout(DISCOVERY, forwarding).await;
+        patient.unwrap_or_else(|_| Err("context deadline exceeded".to_owned()))
+    } else {
+        forwarding.await
+    };
+    let forwarded = match forwarded {
         Ok(forwarded) => forwarded,
         Err(why) => {
             tracing::debug!(group = %to.group, why, "a server of an APIService does not answer");
             return unavailable(&why);
         }
     };
+    let answer = &forwarded.response;
+    if answer.status().is_redirection() && answer.headers().contains_key(LOCATION) {
+        let why = "the backend attempted to redirect this request, which is not permitted";
+        return Ok(answer::text(StatusCode::BAD_GATEWAY, why.to_owned()));
+    }
     if let Some(upgrade) = forwarded.upgrade {
         switch(&mut ours, move |client| async move {
             // The other server may go while the client switches: both ends are closed then.
@@ -51,6 +68,11 @@ pub(crate) async fn forward(
         })?;
     }
     Ok(forwarded.response)
+}
+
+/// As upstream: what a version serves is asked for by everybody, so that a slow server must not keep them waiting.
+fn is_discovery(path: &str) -> bool {
+    path.trim_matches('/').split('/').count() == 3
 }
 
 /// Replaces whatever a client says of itself by who it was found to be.

@@ -6,6 +6,7 @@
 
 mod discovered;
 mod forward;
+mod published;
 
 use std::sync::Arc;
 
@@ -22,6 +23,8 @@ use crate::body::Body;
 
 pub use discovered::resources;
 pub(crate) use forward::forward;
+pub use published::Published;
+pub(crate) use published::merged;
 
 /// A group and version that another server answers.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,8 +41,13 @@ pub struct RemoteVersion {
     pub destination: Destination,
     /// Whether the server was found to answer.
     pub available: bool,
-    /// What it serves, in the form of aggregated discovery ([`resources`] makes it); `None` while nobody knows.
+    /// How often in a row it did not answer.
+    pub failures: u32,
+    /// What it serves, or served last, in the form of aggregated discovery ([`resources`] makes it); `None` while nobody
+    /// knows.
     pub resources: Option<Value>,
+    /// What it publishes, or published last, as OpenAPI; `None` while nobody knows.
+    pub published: Option<Arc<Published>>,
 }
 
 /// An answer of another server.
@@ -130,7 +138,9 @@ mod tests {
                 trust: Trust::Anyone,
             },
             available: true,
+            failures: 0,
             resources: None,
+            published: None,
         }
     }
 

@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use warren_access::Decision;
 use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{UserInfo, time};
+use warren_registry::Annotation;
 
 use self::event::{AuthenticationMetadata, Event, ObjectRef, without_managed_fields};
 pub use self::log::{AuditLog, Rotation};
@@ -165,9 +166,16 @@ impl Record {
     }
 
     /// What admission has to say of the request; the first of a key stays.
-    pub(crate) fn admitted(&mut self, annotations: Vec<(String, String)>) {
-        for (key, value) in annotations {
-            self.event.annotations.entry(key.into()).or_insert(value);
+    pub(crate) fn admitted(&mut self, annotations: Vec<Annotation>) {
+        let in_detail = self.verdict.level >= Level::Request;
+        for told in annotations
+            .into_iter()
+            .filter(|told| in_detail || !told.in_detail)
+        {
+            self.event
+                .annotations
+                .entry(told.key.into())
+                .or_insert(told.value);
         }
     }
 

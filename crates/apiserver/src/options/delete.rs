@@ -1,6 +1,6 @@
 //! The options of deletes.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use warren_apimachinery::Status;
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::value::ValueExt;
@@ -16,6 +16,8 @@ pub(crate) struct Delete {
     pub(crate) options: DeleteOptions,
     pub(crate) dry_run: bool,
     pub(crate) dependents: Dependents,
+    /// As admission sees them.
+    pub(crate) object: Value,
 }
 
 /// Whether the client asks in the old way, `orphanDependents: false`, for dependents to be collected: the answer is
@@ -31,6 +33,7 @@ pub(crate) enum Dependents {
 /// # Errors
 /// 400 or 422 in upstream's words.
 pub(crate) fn delete(body: Option<Value>, query: &Query) -> Result<Delete, Status> {
+    let object = object(body.as_ref(), query);
     let (mut options, dry_runs, policy, orphan) = match body {
         Some(body) => body_delete(body)?,
         None => query_delete(query)?,
@@ -66,7 +69,44 @@ pub(crate) fn delete(body: Option<Value>, query: &Query) -> Result<Delete, Statu
             Some(false) => Dependents::Collected,
             _ => Dependents::Unsaid,
         },
+        object,
     })
+}
+
+/// The options as an object: the body's if there is one, else the query's.
+fn object(body: Option<&Value>, query: &Query) -> Value {
+    let mut options = json!({"kind": "DeleteOptions", "apiVersion": "meta.k8s.io/v1"});
+    let known = [
+        "gracePeriodSeconds",
+        "preconditions",
+        "orphanDependents",
+        "propagationPolicy",
+        "dryRun",
+        "ignoreStoreReadErrorWithClusterBreakingPotential",
+    ];
+    if let Some(body) = body {
+        for name in known {
+            let value = body.field(name);
+            if !value.is_null() {
+                options.set(&format!("/{name}"), value.clone());
+            }
+        }
+        return options;
+    }
+    if let Ok(Some(seconds)) = number(query, "gracePeriodSeconds") {
+        options.set("/gracePeriodSeconds", seconds);
+    }
+    if let Some(policy) = query.value("propagationPolicy") {
+        options.set("/propagationPolicy", policy);
+    }
+    if query.value("orphanDependents").is_some() {
+        options.set("/orphanDependents", query.flag("orphanDependents"));
+    }
+    let dry_runs: Vec<Value> = query.all("dryRun").map(Value::from).collect();
+    if !dry_runs.is_empty() {
+        options.set("/dryRun", dry_runs);
+    }
+    options
 }
 
 const DELETE_OPTIONS: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions";
@@ -123,8 +163,6 @@ fn query_delete(query: &Query) -> Result<DeleteParts, Status> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn query(text: &str) -> Query {

@@ -1,7 +1,9 @@
 //! The options of creates, updates and patches, all of the query.
 
+use serde_json::{Value, json};
 use warren_apimachinery::Status;
 use warren_apimachinery::field::{Error, Path, go_printable};
+use warren_apimachinery::value::ValueExt;
 use warren_registry::FieldValidation;
 
 use super::{dry_run, not_supported, refuse};
@@ -14,6 +16,8 @@ pub(crate) struct WriteOptions {
     pub(crate) field_manager: String,
     pub(crate) field_validation: FieldValidation,
     pub(crate) force: bool,
+    /// As admission sees them.
+    pub(crate) object: Value,
 }
 
 /// Which options kind a request carries.
@@ -69,8 +73,28 @@ impl WriteOptions {
             field_manager: manager(asked, user_agent),
             field_validation,
             force: query.flag("force"),
+            object: object(kind, query, dry_run),
         })
     }
+}
+
+/// The options as an object. Those of a patch are an update's, as upstream tells admission of them.
+fn object(kind: WriteKind, query: &Query, dry_run: bool) -> Value {
+    let kind = match kind {
+        WriteKind::Create => "CreateOptions",
+        WriteKind::Update | WriteKind::Patch | WriteKind::Apply => "UpdateOptions",
+    };
+    let mut options = json!({"kind": kind, "apiVersion": "meta.k8s.io/v1"});
+    if dry_run {
+        options.set("/dryRun", json!(["All"]));
+    }
+    for name in ["fieldManager", "fieldValidation"] {
+        let text = query.text(name);
+        if !text.is_empty() {
+            options.set(&format!("/{name}"), text);
+        }
+    }
+    options
 }
 
 impl WriteKind {

@@ -61,7 +61,9 @@ fn known(service: &str, available: bool, resources: Option<Value>) -> RemoteVers
             trust: Trust::Anyone,
         },
         available,
+        failures: 0,
         resources,
+        published: None,
     }
 }
 

@@ -52,6 +52,7 @@ impl Outbound for Servers {
             json!({"apiVersion": review["apiVersion"], "kind": "AdmissionReview", "response": response});
         Ok(warren_access::Reply {
             code,
+            media: "application/json".to_owned(),
             body: answer.to_string().into_bytes(),
         })
     }

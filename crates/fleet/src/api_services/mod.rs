@@ -93,10 +93,12 @@ impl Reconciler for ApiServices {
         let Some(calls) = fleet.and_then(|fleet| fleet.calls()) else {
             return Ok(Next::Wait);
         };
-        let found = remote::look(cx, calls.as_ref(), &object).await;
+        let before = aggregation.find(group, version);
+        let found = remote::look(cx, calls.as_ref(), &object, before.as_deref()).await;
+        let failures = found.version.failures;
         aggregation.set(group, version, Some(found.version));
         say(cx, &object, found.condition).await?;
-        Ok(Next::After(remote::AGAIN))
+        Ok(Next::After(remote::again(failures)))
     }
 }
 

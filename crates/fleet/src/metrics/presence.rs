@@ -105,7 +105,9 @@ impl Presence {
             version_priority: 100,
             destination: destination(),
             available: true,
+            failures: 0,
             resources: Some(aggregated_resources(&list)),
+            published: None,
         })
     }
 }

@@ -11,6 +11,7 @@ mod limit;
 mod passing;
 mod paths;
 mod port;
+mod port_forward;
 mod source;
 mod watch;
 mod wire;
@@ -38,6 +39,7 @@ use passing::Passing;
 use source::{Source, Stage};
 use wire::{Call, Wire};
 
+pub use port_forward::PortForward;
 pub use wire::{Origin, RequestBody, refusal};
 
 /// How many lists are on their way to the host at once.
