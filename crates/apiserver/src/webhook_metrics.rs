@@ -20,7 +20,11 @@ pub(crate) fn write(metrics: &WebhookMetrics, page: &mut Exposition) {
         "counter",
     );
     for (row, calls) in rows.iter().filter(|(_, calls)| calls.failed_open > 0) {
-        page.sample(fail_open, &[("name", &row.name), ("type", row.side)], calls.failed_open);
+        page.sample(
+            fail_open,
+            &[("name", &row.name), ("type", row.side)],
+            calls.failed_open,
+        );
     }
     rejections(&rows, page);
     let total = "apiserver_admission_webhook_request_total";

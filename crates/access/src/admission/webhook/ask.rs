@@ -25,7 +25,7 @@ impl Turns<'_> {
         if request.dry_run && !hook.stands_dry_run() {
             return Err(Failure::DryRun);
         }
-        let old = request.old.map_or(Value::Null, |old| self.shown(seen, old));
+        let old = self.shown(seen, request.old).await?;
         let review =
             Review::of(hook, request, seen, [shown, &old]).map_err(|why| Failure::Call { why, code: 400 })?;
         let failed = |why: String| Failure::call(format!("failed to call webhook: {why}"));

@@ -22,6 +22,7 @@ use warren_storage::Snapshot;
 use self::hook::Hook;
 pub(crate) use self::hook::Hooks;
 use self::matching::{Seen, is_exempt};
+use self::refusal::Failure;
 pub(crate) use self::refusal::of_code as refused_by_code;
 use super::policy::{Condition, Evaluation, Input};
 use crate::guard::Guard;
@@ -105,18 +106,32 @@ impl<'a> Turns<'a> {
         }
     }
 
-    /// An object of the storage version as a webhook sees it.
-    fn shown(&self, seen: &Seen, object: &Value) -> Value {
+    /// An object as a webhook sees it; null for none.
+    async fn shown(&self, seen: &Seen, object: Option<&Value>) -> Result<Value, Failure> {
+        let Some(object) = object else {
+            return Ok(Value::Null);
+        };
         if !seen.converts {
-            return object.clone();
+            return Ok(object.clone());
         }
-        self.request.registry.show(&seen.resource, object)
+        let shown = self.request.registry.show_converted(&seen.resource, object);
+        shown.await.map_err(|status| unconverted(&status))
     }
 
-    fn read_back(&self, seen: &Seen, object: Value) -> Result<Value, String> {
+    /// What a webhook made of an object, as the request has it.
+    async fn read_back(&self, seen: &Seen, object: Value) -> Result<Value, Failure> {
         if !seen.converts {
             return Ok(object);
         }
-        self.request.registry.read_back(&seen.resource, object)
+        let request = self.request;
+        let read = request.registry.read_back(&seen.resource, object);
+        let read = read.map_err(|why| Failure::Unfit(Status::internal(why)))?;
+        let converted = request.registry.converted_back(request.definition, read);
+        converted.await.map_err(|status| unconverted(&status))
     }
+}
+
+/// An object that has no form in the version that a webhook asks for.
+fn unconverted(status: &Status) -> Failure {
+    Failure::Unfit(Status::internal(status.message()))
 }

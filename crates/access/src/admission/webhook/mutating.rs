@@ -107,9 +107,7 @@ impl Turns<'_> {
         (seen, place): (&Seen, &str),
         object: Option<&mut Value>,
     ) -> Result<bool, Failure> {
-        let shown = object
-            .as_deref()
-            .map_or(Value::Null, |object| self.shown(seen, object));
+        let shown = self.shown(seen, object.as_deref()).await?;
         let verdict = self.ask(hook, seen, &shown, Side::Mutating).await?;
         let Some(patch) = patch_of(&verdict)? else {
             return Ok(false);
@@ -126,15 +124,15 @@ impl Turns<'_> {
                 verdict.patch_type
             )));
         }
-        let read = self.patched(seen, shown, &patch)?;
+        let read = self.patched(seen, shown, &patch).await?;
         self.tell_patch(hook, place, &patch);
         let changed = read != *object;
         *object = read;
         Ok(changed)
     }
 
-    /// The object as a webhook wants it, in the storage version.
-    fn patched(&self, seen: &Seen, mut shown: Value, patch: &Value) -> Result<Value, Failure> {
+    /// The object as a webhook wants it, as the request has it.
+    async fn patched(&self, seen: &Seen, mut shown: Value, patch: &Value) -> Result<Value, Failure> {
         warren_patch::json_patch(&mut shown, patch).map_err(|error| match error {
             PatchError::DoesNotFit(why) => unfit(why),
             other => unfit(other.to_string()),
@@ -146,7 +144,7 @@ impl Turns<'_> {
         }
         settle_type(&seen.kind, &mut shown)?;
         self.settle_namespace(&mut shown)?;
-        self.read_back(seen, shown).map_err(unfit)
+        self.read_back(seen, shown).await
     }
 
     fn tell_patch(&self, hook: &Hook, place: &str, patch: &Value) {

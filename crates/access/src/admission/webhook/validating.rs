@@ -37,9 +37,11 @@ impl Turns<'_> {
             return Err(too_late());
         }
         let asked = concerned.iter().enumerate().map(|(at, (hook, seen))| async move {
-            let shown = object.map_or(Value::Null, |object| self.shown(seen, object));
             let since = Instant::now();
-            let asked = self.ask(hook, seen, &shown, Side::Validating).await;
+            let asked = match self.shown(seen, object).await {
+                Ok(shown) => self.ask(hook, seen, &shown, Side::Validating).await,
+                Err(failure) => Err(failure),
+            };
             self.count(hook, Side::Validating, since, &asked);
             match asked {
                 Ok(_) => Ok(()),
