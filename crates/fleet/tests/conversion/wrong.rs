@@ -51,7 +51,7 @@ async fn nonsense_is_refused_and_changes_nothing() {
         );
         assert_eq!(answer.text("/reason"), "");
     }
-    webhook.spoil(|answer| {
+    webhook.spoil(move |answer| {
         answer.set(&format!("{converted}/metadata/generation"), 77);
         answer.set(
             &format!("{converted}/metadata/annotations"),
