@@ -230,6 +230,7 @@ impl Error {
             | ErrorType::Internal
             | ErrorType::InvalidWhole => words.to_owned(),
             _ => match &self.shown {
+                Some(text) if text.is_empty() => words.to_owned(),
                 Some(text) => format!("{words}: {text}"),
                 None => format!("{words}: {}", printed(&self.value)),
             },

@@ -250,12 +250,8 @@ pub fn admission_program(
         Expression::check(environment, source).map_err(|error| format!("compilation failed: {error}"))?;
     let found = expression.result_type();
     if !wanted.is_empty() && !wanted.contains(found) {
-        let shown = |kind: &Type| match kind {
-            Type::Null => "null_type".to_owned(),
-            kind => kind.to_string(),
-        };
-        let found = shown(found);
-        let wanted: Vec<String> = wanted.iter().map(shown).collect();
+        let found = found.output_name();
+        let wanted: Vec<String> = wanted.iter().map(Type::output_name).collect();
         return Err(match wanted.as_slice() {
             [only] => format!("must evaluate to {only} but got {found}"),
             many => format!("must evaluate to one of [{}] but got {found}", many.join(" ")),

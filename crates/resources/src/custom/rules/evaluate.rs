@@ -197,15 +197,18 @@ impl Evaluation {
         let base = Bindings::new().declared("self", new, declared);
         let optional = base.clone().declared_optional("oldSelf", old, declared);
         let plain = match old {
-            Some(old) => base.declared("oldSelf", old, declared),
-            None => base,
+            Some(old) => base.clone().declared("oldSelf", old, declared),
+            None => base.clone(),
         };
+        // As upstream, expressions of messages see what was before only where a rule does, and never as an optional.
+        let uses_old = node.compiled().iter().any(|compiled| compiled.uses_old);
+        let message = if uses_old { &plain } else { &base };
         for (rule, compiled) in node.rules.iter().zip(node.compiled()) {
             if compiled.uses_old && old.is_none() && !rule.is_optional_old {
                 continue;
             }
             let bindings = if rule.is_optional_old { &optional } else { &plain };
-            self.rule(node, (rule, compiled), (path, new), bindings, kept)?;
+            self.rule(node, (rule, compiled), (path, new), (bindings, message), kept)?;
         }
         Ok(())
     }
@@ -224,7 +227,7 @@ impl Evaluation {
         node: &Node,
         (rule, compiled): (&Rule, &Compiled),
         (path, new): (&Path, &Value),
-        bindings: &Bindings<'_>,
+        (bindings, for_message): (&Bindings<'_>, &Bindings<'_>),
         kept: &Known<'_>,
     ) -> Step {
         let mut refuse = |why: String| {
@@ -274,7 +277,7 @@ impl Evaluation {
             path.child(&rule.field_path)
         };
         let is_tolerated = !compiled.uses_old && kept.is_unchanged();
-        let (error, is_last) = match message::of(rule, compiled, bindings, &mut self.left) {
+        let (error, is_last) = match message::of(rule, compiled, for_message, &mut self.left) {
             Ok(detail) => (message::error(node, rule, (&path, new), detail), false),
             Err(why) => (Error::invalid(&path, node.kind.as_str(), why), true),
         };

@@ -66,6 +66,7 @@ pub(super) fn error(node: &Node, rule: &Rule, (path, new): (&Path, &Value), deta
     match rule.raw.text("/reason") {
         "FieldValueForbidden" => Error::forbidden(path, detail),
         "FieldValueRequired" => Error::required(path, detail),
+        "FieldValueDuplicate" if is_whole => Error::duplicate(path, Value::Null).shown_as(""),
         "FieldValueDuplicate" => Error::duplicate(path, new.clone()),
         _ if is_whole => Error::invalid_whole(path, detail),
         _ => Error::invalid(path, new.clone(), detail),

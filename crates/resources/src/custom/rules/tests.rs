@@ -113,10 +113,11 @@ fn rules_have_the_answers_that_upstream_gives() {
     for line in include_str!("../../../tests/rules.jsonl").lines() {
         let case: Value = serde_json::from_str(line).unwrap();
         let (schema, new) = (case.field("schema"), case.field("object"));
-        let Some(node) = Node::of_root(schema) else {
+        if !has_rules(schema) {
             assert!(case.get("left").is_none(), "{line}");
             continue;
-        };
+        }
+        let node = Node::of_root(schema).unwrap();
         let budget = case.field("budget").as_u64().unwrap_or(10_000_000);
         let mut left = budget;
         let errors = match case.get("old") {

@@ -7,6 +7,7 @@ use warren_apimachinery::value::ValueExt;
 use warren_cel::{Declared, Kind, escape};
 
 use super::compile::{Compiled, Expressions};
+use super::field_path::{Brackets, resolve};
 
 /// A schema with rules, or with some below it.
 pub(crate) struct Node {
@@ -67,7 +68,8 @@ impl Node {
             rules: validations
                 .items("/x-kubernetes-validations")
                 .iter()
-                .map(rule)
+                .filter(|raw| !raw.text("/rule").trim().is_empty())
+                .map(|raw| rule(raw, schema))
                 .collect(),
             items,
             additional,
@@ -113,19 +115,13 @@ fn properties(validations: &Value, schema: &Value, declared: Option<&Declared>) 
     .collect()
 }
 
-fn rule(raw: &Value) -> Rule {
-    let path = raw.text("/fieldPath").trim();
+fn rule(raw: &Value, schema: &Value) -> Rule {
+    let path = resolve(raw.text("/fieldPath"), schema, Brackets::Allowed);
     Rule {
         raw: raw.clone(),
-        field_path: normal_path(path),
+        field_path: path.map_or_else(|_| String::new(), |(path, _)| path.as_str().to_owned()),
         is_optional_old: raw.field("optionalOldSelf").as_bool() == Some(true),
     }
-}
-
-/// `.a['b.c']` as messages write it: `a[b.c]`.
-fn normal_path(path: &str) -> String {
-    let path = path.replace("['", "[").replace("']", "]");
-    path.strip_prefix('.').unwrap_or(&path).to_owned()
 }
 
 fn keys(schema: &Value) -> Option<Box<[String]>> {
