@@ -42,8 +42,14 @@ pub fn json_patch(document: &mut Value, patch: &Value) -> Result<(), PatchError>
     }
     let mut copied = 0;
     for operation in operations {
-        apply_one(document, operation, &mut copied)
-            .map_err(|why| PatchError::DoesNotFit(words(operation, why)))?;
+        let op = operation.get("op").map_or(Some("unknown"), Value::as_str);
+        let operation = Operation {
+            op: op.unwrap_or("unknown"),
+            fields: operation,
+        };
+        operation
+            .apply(document, &mut copied)
+            .map_err(PatchError::DoesNotFit)?;
     }
     Ok(())
 }
@@ -93,65 +99,143 @@ fn undecodable(found: &Value, into: &str) -> PatchError {
     ))
 }
 
-/// Why an operation does not fit. Clients that patch never read it, authors of webhooks do.
-type Why = &'static str;
-
-const MISSING: Why = "the path leads to nothing";
-const NOT_MET: Why = "the test failed";
-
-/// What upstream's library says.
-fn words(operation: &Value, why: Why) -> String {
-    let text = |name: &str| operation.get(name).and_then(Value::as_str).unwrap_or_default();
-    let (op, path) = (text("op"), text("path"));
-    match why {
-        MISSING => format!("{op} operation does not apply: doc is missing path: {path:?}: missing value"),
-        NOT_MET => format!("testing value {path} failed: test failed"),
-        why => format!("{op} operation does not apply: {why}"),
-    }
+/// One operation, with what upstream's library says of it where it does not fit: clients that patch never read it,
+/// authors of webhooks and policies do.
+struct Operation<'a> {
+    op: &'a str,
+    fields: &'a Value,
 }
 
-fn apply_one(document: &mut Value, operation: &Value, copied: &mut usize) -> Result<(), Why> {
-    let text = |name: &str| operation.get(name).and_then(Value::as_str);
-    let path = || text("path").ok_or("the operation has no path");
-    let from = || text("from").ok_or("the operation has no from");
-    let value = operation.get("value");
-    match text("op").unwrap_or_default() {
-        "add" => parent(document, path()?)?.add(value.cloned().unwrap_or_default()),
-        "remove" => parent(document, path()?)?.take().map(drop),
-        "replace" if path()?.is_empty() => {
-            let value = value.filter(|value| value.is_object() || value.is_array());
-            *document = value.ok_or("a document is an object or a list")?.clone();
-            Ok(())
-        }
-        "replace" => {
-            let mut place = parent(document, path()?)?;
-            place.get()?;
-            place.set(value.cloned().unwrap_or_default())
-        }
-        "move" => {
-            let value = parent(document, from()?)?.take()?;
-            parent(document, path()?)?.add(value)
-        }
-        "copy" => {
-            let value = parent(document, from()?)?.get()?.cloned().unwrap_or_default();
-            *copied += value.to_string().len();
-            if *copied > MAX_COPIED_BYTES {
-                return Err("the copies of the patch add too much");
+impl<'a> Operation<'a> {
+    fn text(&self, name: &str) -> Option<&'a str> {
+        self.fields.get(name).and_then(Value::as_str)
+    }
+
+    fn path(&self) -> Result<&'a str, String> {
+        let op = self.op;
+        self.text("path").ok_or_else(|| match op {
+            "add" | "remove" | "copy" => format!("{op} operation failed to decode path: {MISSING}"),
+            _ => format!("{op} operation failed to decode path: operation missing path field: {MISSING}"),
+        })
+    }
+
+    fn from(&self) -> Result<&'a str, String> {
+        let op = self.op;
+        let missing =
+            || format!("{op} operation failed to decode from: operation, missing from field: {MISSING}");
+        self.text("from").ok_or_else(missing)
+    }
+
+    /// The place that `path` leads to.
+    fn at<'d>(&self, document: &'d mut Value, path: &str) -> Result<Place<'d>, String> {
+        let op = self.op;
+        parent(document, path).ok_or_else(|| match op {
+            "add" | "remove" => {
+                format!("{op} operation does not apply: doc is missing path: \"{path}\": {MISSING}")
             }
-            parent(document, path()?)?.add(value)
+            "test" => format!("test operation does not apply: is missing path: {path}: {MISSING}"),
+            "move" | "copy" => {
+                format!("{op} operation does not apply: doc is missing destination path: {path}: {MISSING}")
+            }
+            _ => format!("{op} operation does not apply: doc is missing path: {path}: {MISSING}"),
+        })
+    }
+
+    /// The place that `from` leads to.
+    fn source<'d>(&self, document: &'d mut Value) -> Result<Place<'d>, String> {
+        let (op, from) = (self.op, self.from()?);
+        parent(document, from).ok_or_else(|| {
+            format!("{op} operation does not apply: doc is missing from path: {from}: {MISSING}")
+        })
+    }
+
+    fn apply(&self, document: &mut Value, copied: &mut usize) -> Result<(), String> {
+        let value = self.fields.get("value");
+        let given = || value.cloned().unwrap_or_default();
+        match self.op {
+            "add" => {
+                let path = self.path()?;
+                self.at(document, path)?.add(given()).map_err(within("add", path))
+            }
+            "remove" => {
+                let path = self.path()?;
+                let taken = self.at(document, path)?.take();
+                taken.map(drop).map_err(within("remove", path))
+            }
+            "replace" => self.replace(document, given()),
+            "move" => {
+                let from = self.from()?;
+                let key = from.rsplit('/').next().unwrap_or_default();
+                let value = self.source(document)?.take().map_err(within("move", key))?;
+                let path = self.path()?;
+                self.at(document, path)?.add(value).map_err(within("move", path))
+            }
+            "copy" => self.copy(document, copied),
+            "test" => {
+                let path = self.path()?;
+                let is_met = if path.is_empty() {
+                    met(Some(document), value)
+                } else {
+                    let place = self.at(document, path)?;
+                    met(place.get().map_err(within("test", path))?, value)
+                };
+                is_met
+                    .then_some(())
+                    .ok_or_else(|| format!("testing value {path} failed: test failed"))
+            }
+            other => Err(format!("Unexpected kind: {other}")),
         }
-        "test" if path()?.is_empty() => met(Some(document), value),
-        "test" => met(parent(document, path()?)?.get()?, value),
-        _ => Err("there is no such operation"),
+    }
+
+    fn replace(&self, document: &mut Value, value: Value) -> Result<(), String> {
+        let path = self.path()?;
+        if path.is_empty() {
+            if !value.is_object() && !value.is_array() {
+                return Err("replace operation value must be object or array: %!w(<nil>)".to_owned());
+            }
+            *document = value;
+            return Ok(());
+        }
+        let mut place = self.at(document, path)?;
+        if place.get().is_err() {
+            return Err(format!(
+                "replace operation does not apply: doc is missing key: {path}: {MISSING}"
+            ));
+        }
+        place.set(value).map_err(within("remove", path))
+    }
+
+    fn copy(&self, document: &mut Value, copied: &mut usize) -> Result<(), String> {
+        let from = self.from()?;
+        let found = self.source(document)?.get().map(Option::<&Value>::cloned);
+        let value = found
+            .map_err(|why| format!("error in copy for from: '{from}': {why}"))?
+            .unwrap_or_default();
+        let path = self.path()?;
+        let place = self.at(document, path)?;
+        *copied += value.to_string().len();
+        if *copied > MAX_COPIED_BYTES {
+            return Err(format!(
+                "Unable to complete the copy, the accumulated size increase of copy is {copied}, exceeding the limit {MAX_COPIED_BYTES}"
+            ));
+        }
+        place
+            .add(value)
+            .map_err(|why| format!("error while adding value during copy: {why}"))
     }
 }
 
-fn met(found: Option<&Value>, wanted: Option<&Value>) -> Result<(), Why> {
-    let is_met = match found {
+const MISSING: &str = "missing value";
+
+fn within(what: &str, path: &str) -> impl FnOnce(String) -> String {
+    move |why| format!("error in {what} for path: '{path}': {why}")
+}
+
+fn met(found: Option<&Value>, wanted: Option<&Value>) -> bool {
+    match found {
         None | Some(Value::Null) => wanted.is_none_or(Value::is_null),
         found => found == wanted,
-    };
-    if is_met { Ok(()) } else { Err(NOT_MET) }
+    }
 }
 
 /// A member of an object or list, there or not.
@@ -161,8 +245,8 @@ enum Place<'a> {
 }
 
 /// The place that a path leads to, below what is there.
-fn parent<'a>(document: &'a mut Value, path: &str) -> Result<Place<'a>, Why> {
-    let (_, path) = path.split_once('/').ok_or(MISSING)?;
+fn parent<'a>(document: &'a mut Value, path: &str) -> Option<Place<'a>> {
+    let (_, path) = path.split_once('/')?;
     let (way, last) = path
         .rsplit_once('/')
         .map_or(("", path), |(way, last)| (way, last));
@@ -170,19 +254,19 @@ fn parent<'a>(document: &'a mut Value, path: &str) -> Result<Place<'a>, Why> {
     if path.contains('/') {
         for step in way.split('/') {
             at = match at {
-                Value::Object(fields) => fields.get_mut(&unescaped(step)).ok_or(MISSING)?,
+                Value::Object(fields) => fields.get_mut(&unescaped(step))?,
                 Value::Array(elements) => {
-                    let index = index(step, elements.len())?;
-                    elements.get_mut(index).ok_or(MISSING)?
+                    let index = index(step, elements.len()).ok()?;
+                    elements.get_mut(index)?
                 }
-                _ => return Err(MISSING),
+                _ => return None,
             };
         }
     }
     match at {
-        Value::Object(fields) => Ok(Place::Field(fields, unescaped(last))),
-        Value::Array(elements) => Ok(Place::Element(elements, unescaped(last))),
-        _ => Err(MISSING),
+        Value::Object(fields) => Some(Place::Field(fields, unescaped(last))),
+        Value::Array(elements) => Some(Place::Element(elements, unescaped(last))),
+        _ => None,
     }
 }
 
@@ -190,37 +274,47 @@ fn unescaped(step: &str) -> String {
     step.replace("~1", "/").replace("~0", "~")
 }
 
-/// The index that a step means in a list of `length`: negative ones count from the end.
-fn index(step: &str, length: usize) -> Result<usize, Why> {
-    let number: i64 = step.parse().map_err(|_| "an index is a whole number")?;
+/// The index that a step means in a list of `length`, which may be right behind it: negative ones count from the end.
+fn index(step: &str, length: usize) -> Result<usize, String> {
+    let number: i64 = step
+        .parse()
+        .map_err(|_| format!("strconv.Atoi: parsing {step:?}: invalid syntax"))?;
     let back = usize::try_from(number.unsigned_abs()).unwrap_or(usize::MAX);
     if number >= 0 {
         Ok(back)
     } else {
-        length.checked_sub(back).ok_or("the index is before the list")
+        length.checked_sub(back).ok_or_else(|| no_index(step))
     }
+}
+
+fn no_index(step: &str) -> String {
+    format!("Unable to access invalid index: {step}: invalid index referenced")
 }
 
 impl Place<'_> {
     /// What is there. A missing field is nothing, a missing element an error.
-    fn get(&self) -> Result<Option<&Value>, Why> {
+    fn get(&self) -> Result<Option<&Value>, String> {
         match self {
             Self::Field(fields, name) => Ok(fields.get(name)),
             Self::Element(elements, step) => {
                 let found = elements.get(index(step, elements.len())?);
-                found.ok_or("the index is behind the list").map(Some)
+                found.ok_or_else(|| no_index(step)).map(Some)
             }
         }
     }
 
-    fn add(self, value: Value) -> Result<(), Why> {
+    fn add(self, value: Value) -> Result<(), String> {
         match self {
             Self::Field(fields, name) => drop(fields.insert(name, value)),
             Self::Element(elements, step) if step == "-" => elements.push(value),
             Self::Element(elements, step) => {
-                let index = index(&step, elements.len() + 1)?;
+                let improper = |why| format!("value was not a proper array index: '{step}': {why}");
+                let index = match step.parse::<i64>() {
+                    Ok(_) => index(&step, elements.len() + 1)?,
+                    Err(_) => index(&step, 0).map_err(improper)?,
+                };
                 if index > elements.len() {
-                    return Err("the index is behind the list");
+                    return Err(no_index(&step));
                 }
                 elements.insert(index, value);
             }
@@ -228,24 +322,26 @@ impl Place<'_> {
         Ok(())
     }
 
-    fn set(&mut self, value: Value) -> Result<(), Why> {
+    fn set(&mut self, value: Value) -> Result<(), String> {
         match self {
             Self::Field(fields, name) => drop(fields.insert(std::mem::take(name), value)),
             Self::Element(elements, step) => {
                 let index = index(step, elements.len())?;
-                *elements.get_mut(index).ok_or("the index is behind the list")? = value;
+                *elements.get_mut(index).ok_or_else(|| no_index(step))? = value;
             }
         }
         Ok(())
     }
 
-    fn take(self) -> Result<Value, Why> {
+    fn take(self) -> Result<Value, String> {
         match self {
-            Self::Field(fields, name) => fields.remove(&name).ok_or("there is nothing to remove"),
+            Self::Field(fields, name) => fields
+                .remove(&name)
+                .ok_or_else(|| format!("Unable to remove nonexistent key: {name}: {MISSING}")),
             Self::Element(elements, step) => {
                 let index = index(&step, elements.len())?;
                 if index >= elements.len() {
-                    return Err("the index is behind the list");
+                    return Err(no_index(&step));
                 }
                 Ok(elements.remove(index))
             }
