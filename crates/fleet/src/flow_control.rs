@@ -14,10 +14,8 @@ use crate::fleet::Fleet;
 use crate::virtual_cluster::correct;
 
 /// What every cluster should have; read once for all of them.
-static WANTED: LazyLock<Vec<BootstrapObject>> = LazyLock::new(|| {
-    let is_ours = |object: &BootstrapObject| [FLOW_SCHEMAS, PRIORITY_LEVELS].contains(&object.resource);
-    bootstrap::objects().into_iter().filter(is_ours).collect()
-});
+static WANTED: LazyLock<Vec<BootstrapObject>> =
+    LazyLock::new(|| bootstrap::recorded(&[FLOW_SCHEMAS, PRIORITY_LEVELS]).collect());
 
 /// See the module. Works on names: a flow schema and a priority level of one name are looked at together.
 pub(crate) struct FlowControl {
@@ -62,12 +60,11 @@ impl Reconciler for FlowControl {
         if fleet.is_untouched(&tenant, &[FLOW_SCHEMAS, PRIORITY_LEVELS]) {
             return Ok(Next::Wait);
         }
-        let wanted: Vec<BootstrapObject> = WANTED
+        let wanted = WANTED
             .iter()
             .filter(|object| object.value.text("/metadata/name") == key.name)
-            .cloned()
-            .collect();
-        for correction in bootstrap::reconcile(&wanted, &tenant.store().snapshot()) {
+            .cloned();
+        for correction in bootstrap::reconcile(wanted, &tenant.store().snapshot()) {
             correct(cx.cluster.as_ref(), correction).await?;
         }
         if let Some(schema) = cx.cluster.get(&FLOW_SCHEMAS, key) {

@@ -34,11 +34,10 @@ impl Template {
         catalogue: &Catalogue,
         now: Timestamp,
     ) -> Result<Self, FleetError> {
-        let objects = bootstrap::template();
-        let id = id(&objects);
+        let id = id(bootstrap::template());
         let store = match blocking(journal, &id, |journal, id| journal.open(id)).await? {
             Ok(opened) => Store::open(id.clone(), Arc::clone(journal), opened, Arc::new(Silent)),
-            Err(JournalError::UnknownCluster(_)) => make(journal, &id, catalogue, objects, now).await?,
+            Err(JournalError::UnknownCluster(_)) => make(journal, &id, catalogue, now).await?,
             Err(error) => return Err(error.into()),
         };
         store.close().await;
@@ -60,7 +59,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
     done.map_err(|_| FleetError::CutOff)
 }
 
-fn id(objects: &[Value]) -> ClusterId {
+fn id(objects: impl Iterator<Item = Value>) -> ClusterId {
     let mut hash = Sha256::new();
     for object in objects {
         hash.update(object.to_string());
@@ -79,7 +78,6 @@ async fn make(
     journal: &Arc<dyn Journal>,
     id: &ClusterId,
     catalogue: &Catalogue,
-    objects: Vec<Value>,
     now: Timestamp,
 ) -> Result<Arc<Store>, FleetError> {
     let building = ClusterId::new(format!("{id}-new"));
@@ -92,9 +90,7 @@ async fn make(
         epoch,
         Arc::new(Silent),
     );
-    let writes = objects
-        .into_iter()
-        .filter_map(|object| write(catalogue, object, now));
+    let writes = bootstrap::template().filter_map(|object| write(catalogue, object, now));
     // All at once, so that they share their way to the disk.
     for written in futures_util::future::join_all(writes.map(|write| store.commit(write))).await {
         written.map_err(|source| FleetError::Commit {

@@ -10,6 +10,7 @@ mod reconcile;
 
 use std::collections::BTreeMap;
 
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use warren_apimachinery::Resource;
 use warren_apimachinery::resource::{
@@ -60,35 +61,41 @@ pub struct BootstrapObject {
     pub value: Value,
 }
 
-/// All objects that are the same in every cluster, in the order in which they are to be written. Parses 90 KB: call
-/// it once, for the template.
-pub fn objects() -> Vec<BootstrapObject> {
-    // Committed with this file and read by a test.
-    let mut recorded: BTreeMap<String, Vec<Value>> =
-        serde_json::from_str(include_str!("objects.json")).unwrap_or_default();
-    let mut all = Vec::new();
-    for resource in ORDER {
-        let key = format!("{}/{}", resource.api_version(), resource.plural);
-        for mut value in recorded.remove(&key).unwrap_or_default() {
-            value.set("/apiVersion", resource.api_version());
-            value.set("/kind", resource.kind);
-            all.push(BootstrapObject { resource, value });
-        }
-    }
-    all.extend(api_services::api_services().map(|value| BootstrapObject {
+/// All objects that are the same in every cluster, in the order in which they are to be written. Each is parsed when it is its
+/// turn: all together they would be the largest thing in memory at start.
+pub fn objects() -> impl Iterator<Item = BootstrapObject> {
+    let services = api_services::api_services().map(|value| BootstrapObject {
         resource: API_SERVICES,
         value,
-    }));
-    all
+    });
+    recorded(&ORDER).chain(services)
+}
+
+/// Those of some resources of [`ORDER`].
+pub fn recorded(resources: &[Resource]) -> impl Iterator<Item = BootstrapObject> {
+    // Committed with this file and read by a test.
+    let mut recorded: BTreeMap<&str, Vec<&RawValue>> =
+        serde_json::from_str(include_str!("objects.json")).unwrap_or_default();
+    resources.iter().flat_map(move |resource| {
+        let key = format!("{}/{}", resource.api_version(), resource.plural);
+        let raw = recorded.remove(&*key).unwrap_or_default().into_iter();
+        raw.filter_map(|raw| {
+            let mut value: Value = serde_json::from_str(raw.get()).ok()?;
+            value.set("/apiVersion", resource.api_version());
+            value.set("/kind", resource.kind);
+            Some(BootstrapObject {
+                resource: *resource,
+                value,
+            })
+        })
+    })
 }
 
 /// All objects that clusters can share as they are: everything but the namespaces, whose uids must differ.
-pub fn template() -> Vec<Value> {
+pub fn template() -> impl Iterator<Item = Value> {
     objects()
-        .into_iter()
         .filter(|object| object.resource != NAMESPACES)
         .map(|object| object.value)
-        .collect()
 }
 
 /// `default`, `kube-system`, `kube-public` and `kube-node-lease`. Cheap: called for every new cluster.
@@ -117,7 +124,6 @@ mod tests {
 
     fn cluster() -> Vec<(String, Value)> {
         objects()
-            .into_iter()
             .map(|object| (object.resource.group_resource().to_string(), object.value))
             .collect()
     }
@@ -134,7 +140,7 @@ mod tests {
 
     #[test]
     fn every_recorded_object_is_yielded_once_without_anything_of_its_first_cluster() {
-        let all = objects();
+        let all: Vec<BootstrapObject> = objects().collect();
         let count = |resource: Resource| all.iter().filter(|object| object.resource == resource).count();
         assert_eq!(ORDER.map(count), [4, 2, 69, 50, 7, 7, 8, 11]);
         for object in &all {
@@ -149,7 +155,7 @@ mod tests {
     fn template_and_namespaces_are_all_there_is() {
         let mut both = namespaces();
         both.extend(template());
-        let all: Vec<Value> = objects().into_iter().map(|object| object.value).collect();
+        let all: Vec<Value> = objects().map(|object| object.value).collect();
         assert_eq!(both, all);
     }
 

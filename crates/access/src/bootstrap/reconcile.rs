@@ -26,11 +26,9 @@ pub enum Correction {
 /// Compares what `wanted` says with a cluster. Missing objects are made; roles and bindings get back what they lack,
 /// unless their annotation `rbac.authorization.kubernetes.io/autoupdate` is `false`; what was added is left alone,
 /// as upstream does. Pure: the caller writes.
-pub fn reconcile(wanted: &[BootstrapObject], cluster: &Snapshot) -> Vec<Correction> {
-    wanted
-        .iter()
-        .filter_map(|object| correction(object, cluster))
-        .collect()
+pub fn reconcile(wanted: impl IntoIterator<Item = BootstrapObject>, cluster: &Snapshot) -> Vec<Correction> {
+    let wanted = wanted.into_iter();
+    wanted.filter_map(|object| correction(&object, cluster)).collect()
 }
 
 fn correction(wanted: &BootstrapObject, cluster: &Snapshot) -> Option<Correction> {
@@ -154,7 +152,7 @@ mod tests {
     use crate::testing::snapshot;
 
     fn check(change: impl Fn(&str, &mut Value) -> bool, expect: impl Fn(&[Correction])) {
-        let wanted = objects();
+        let wanted: Vec<_> = objects().collect();
         let mut held = Vec::new();
         for object in &wanted {
             let mut value = object.value.clone();
@@ -163,7 +161,7 @@ mod tests {
             }
         }
         let held: Vec<(&str, Value)> = held.iter().map(|(r, v)| (r.as_str(), v.clone())).collect();
-        expect(&reconcile(&wanted, &snapshot(&held)));
+        expect(&reconcile(wanted, &snapshot(&held)));
     }
 
     #[test]

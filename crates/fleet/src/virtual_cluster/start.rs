@@ -79,7 +79,7 @@ async fn create(tenant: &Tenant, object: Value) -> Result<(), FleetError> {
 /// Gives a cluster that was loaded what it lacks of the bootstrap objects: those of a later version, and those that
 /// somebody took away or cut, as upstream does at each start.
 pub(crate) async fn restore(tenant: &Tenant) -> Result<(), FleetError> {
-    let corrections = bootstrap::reconcile(&bootstrap::objects(), &tenant.store().snapshot());
+    let corrections = bootstrap::reconcile(bootstrap::objects(), &tenant.store().snapshot());
     let cluster = LocalCluster::new(Arc::clone(tenant.registry()), "kube-apiserver");
     for correction in corrections {
         let written = correct(&cluster, correction).await;
