@@ -26,13 +26,13 @@ mod testing;
 mod webhook_metrics;
 
 pub use access::Access;
-pub use admission::{AdmissionConfiguration, AdmissionSettings, Plugins, type_warnings};
+pub use admission::{AdmissionConfiguration, AdmissionSettings, Plugins, admission_answer, type_warnings};
 pub use authentication::{ANONYMOUS, AUTHENTICATED, Anonymous, Authenticators, UNAUTHENTICATED};
 pub use facts::{Certificate, Impersonation, RequestFacts};
 pub use guard::{Guard, Keys, PodSecurityFloor};
 pub use oidc::{
-    AuthenticationConfiguration, DocumentSource, Issuer, IssuerConfiguration, Mapping, RequiredClaim,
-    Username,
+    AuthenticationConfiguration, Condition, DocumentSource, Issuer, IssuerConfiguration, Mapped, Mapping,
+    RequiredClaim, Username,
 };
 pub use outbound::{Destination, Outbound, Place, Reply, Trust};
 pub use shared::Shared;

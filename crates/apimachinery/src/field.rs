@@ -243,6 +243,43 @@ impl Error {
     }
 }
 
+/// What is wrong with a domain and a path, such as `acme.io/foo`.
+pub fn domain_prefixed_path(path: &Path, value: &str) -> Vec<Error> {
+    let is_path = |c: char| c.is_ascii_alphanumeric() || "/-._~%!$&'()*+,;=:".contains(c);
+    let Some((domain, rest)) = value
+        .split_once('/')
+        .filter(|(domain, rest)| !domain.is_empty() && !rest.is_empty())
+    else {
+        let why = "must be a domain-prefixed path (such as \"acme.io/foo\")";
+        return vec![Error::invalid(path, value, why)];
+    };
+    let faults = crate::name::dns1123_subdomain(domain).into_iter();
+    let mut errors: Vec<Error> = faults.map(|why| Error::invalid(path, domain, why)).collect();
+    if !rest.chars().all(is_path) {
+        errors.push(Error::invalid(
+            path,
+            rest,
+            "Invalid path (regex used for validation is '[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+')",
+        ));
+    }
+    errors
+}
+
+/// Several errors as upstream writes them in one line: `[a, b]`, one alone without brackets, none twice.
+pub fn aggregate(errors: &[Error]) -> String {
+    let mut said: Vec<String> = Vec::new();
+    for error in errors {
+        let text = error.to_string();
+        if !said.contains(&text) {
+            said.push(text);
+        }
+    }
+    match said.as_slice() {
+        [only] => only.clone(),
+        many => format!("[{}]", many.join(", ")),
+    }
+}
+
 /// As Go prints the value in upstream's messages: strings quoted, numbers and booleans bare, `null` for
 /// nothing, composites as JSON.
 fn printed(value: &Value) -> String {

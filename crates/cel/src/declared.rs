@@ -58,6 +58,10 @@ pub enum Kind {
     },
     /// A map from text.
     Map(Arc<Declared>),
+    /// A map from text whose keys are found by their escaped names, too: `a__dot__b` for `a.b`.
+    EscapedMap(Arc<Declared>),
+    /// Any JSON of a token: its numbers are doubles, its objects have escaped names as well.
+    Any,
     /// Fields by name.
     Object(Object),
 }
@@ -125,7 +129,7 @@ impl Declared {
     pub fn new(kind: Kind) -> Self {
         let min_size = match kind {
             Kind::Bool => 4,
-            Kind::Dyn | Kind::IntOrString | Kind::Int | Kind::Double => 1,
+            Kind::Dyn | Kind::Any | Kind::IntOrString | Kind::Int | Kind::Double => 1,
             Kind::Duration => 3,
             Kind::Date => 12,
             Kind::Timestamp => 21,

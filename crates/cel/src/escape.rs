@@ -1,5 +1,7 @@
 //! Field names as identifiers: `foo.bar-baz` is `foo__dot__bar__dash__baz` in an expression.
 
+use std::borrow::Cow;
+
 /// Words that no identifier may be.
 const RESERVED: [&str; 21] = [
     "as",
@@ -56,6 +58,38 @@ pub fn escape(name: &str) -> Option<String> {
         rest = rest.get(c.len_utf8()..).unwrap_or_default();
     }
     Some(escaped)
+}
+
+/// The name that an identifier stands for; itself where it is no escaped one.
+pub(crate) fn unescape(identifier: &str) -> Cow<'_, str> {
+    const SIGNS: [(&str, &str); 4] = [
+        ("__underscores__", "__"),
+        ("__dot__", "."),
+        ("__dash__", "-"),
+        ("__slash__", "/"),
+    ];
+    let inner = identifier
+        .strip_prefix("__")
+        .and_then(|inner| inner.strip_suffix("__"));
+    if let Some(word) = inner.filter(|word| is_reserved(word)) {
+        return Cow::Owned(word.to_owned());
+    }
+    if !identifier.contains("__") {
+        return Cow::Borrowed(identifier);
+    }
+    let mut name = String::with_capacity(identifier.len());
+    let mut rest = identifier;
+    while let Some(at) = rest.find("__") {
+        let (before, sign) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        let Some((escaped, plain)) = SIGNS.iter().find(|(escaped, _)| sign.starts_with(escaped)) else {
+            return Cow::Borrowed(identifier);
+        };
+        name.push_str(before);
+        name.push_str(plain);
+        rest = sign.get(escaped.len()..).unwrap_or_default();
+    }
+    name.push_str(rest);
+    Cow::Owned(name)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::environment::Environment;
 use crate::estimate::{self, Estimate};
 use crate::evaluate::{Run, Slot};
 use crate::plan::{self, Plan};
+use crate::syntax::{Expr, Node};
 use crate::typing::Type;
 use crate::value::Value;
 
@@ -93,6 +94,25 @@ impl<'e> Expression<'e> {
     /// Whether it refers to a variable.
     pub fn uses(&self, name: &str) -> bool {
         self.checked.uses(self.environment, name)
+    }
+
+    /// Whether it selects a field of a variable by name: `variable.field`, `variable.?field`, `has(variable.field)`.
+    pub fn selects(&self, variable: &str, field: &str) -> bool {
+        let is_it = |expr: &Expr| matches!(&expr.node, Node::Ident(name) if name == variable);
+        let mut found = false;
+        self.checked.root.walk(&mut |expr| {
+            found |= match &expr.node {
+                Node::Select(select) => select.field == field && is_it(&select.operand),
+                Node::Call(call) => match call.arguments.as_slice() {
+                    [operand, name] if call.function == "_?._" => {
+                        is_it(operand) && name.literal().and_then(Value::as_str) == Some(field)
+                    }
+                    _ => false,
+                },
+                _ => false,
+            };
+        });
+        found
     }
 
     /// The least and the most that evaluating it may cost, by what the schemas of its variables allow.

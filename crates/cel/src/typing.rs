@@ -14,6 +14,8 @@ use crate::declared::{Declared, Kind};
 pub enum Type {
     /// Known at run time only.
     Dyn,
+    /// Known at run time only, and nothing that a loop may go over.
+    Any,
     /// Of an expression in which a fault was found and reported.
     Error,
     /// `null`.
@@ -71,6 +73,7 @@ impl Type {
     pub fn of_declared(name: &str, declared: &Arc<Declared>) -> Self {
         match &declared.kind {
             Kind::Dyn | Kind::IntOrString => Self::Dyn,
+            Kind::Any => Self::Any,
             Kind::Bool => Self::Bool,
             Kind::Int => Self::Int,
             Kind::Double => Self::Double,
@@ -81,7 +84,7 @@ impl Type {
             Kind::List { element, .. } => {
                 Self::list(Self::of_declared(&format_smolstr!("{name}.@idx"), element))
             }
-            Kind::Map(value) => Self::map(
+            Kind::Map(value) | Kind::EscapedMap(value) => Self::map(
                 Self::String,
                 Self::of_declared(&format_smolstr!("{name}.@elem"), value),
             ),
@@ -93,11 +96,11 @@ impl Type {
     }
 
     pub(crate) fn is_dyn(&self) -> bool {
-        matches!(self, Self::Dyn)
+        matches!(self, Self::Dyn | Self::Any)
     }
 
     pub(crate) fn is_dyn_or_error(&self) -> bool {
-        matches!(self, Self::Dyn | Self::Error)
+        matches!(self, Self::Dyn | Self::Any | Self::Error)
     }
 
     /// Types within this one.
@@ -124,6 +127,7 @@ impl Type {
     pub fn runtime_name(&self) -> SmolStr {
         match self {
             Self::Dyn => SmolStr::new_static("dyn"),
+            Self::Any => SmolStr::new_static("google.protobuf.Any"),
             Self::Error => SmolStr::new_static("error"),
             Self::Null => SmolStr::new_static("null_type"),
             Self::Duration => SmolStr::new_static("google.protobuf.Duration"),
@@ -186,6 +190,7 @@ impl fmt::Display for Type {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Dyn => f.write_str("dyn"),
+            Self::Any => f.write_str("any"),
             Self::Error => f.write_str("!error!"),
             Self::Null => f.write_str("null"),
             Self::Bool => f.write_str("bool"),

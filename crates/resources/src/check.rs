@@ -143,24 +143,7 @@ fn same_objects(a: &Map<String, Value>, b: &Map<String, Value>) -> bool {
 
 /// A domain and a path, such as the name of a controller.
 pub(crate) fn domain_prefixed_path(errors: &mut Errors, path: &Path, value: &str) {
-    let is_path = |c: char| c.is_ascii_alphanumeric() || "/-._~%!$&'()*+,;=:".contains(c);
-    match value.split_once('/') {
-        Some((domain, rest)) if !domain.is_empty() && !rest.is_empty() => {
-            dns_subdomain(errors, path, domain);
-            if !rest.chars().all(is_path) {
-                errors.push(Error::invalid(
-                    path,
-                    rest,
-                    "Invalid path (regex used for validation is '[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+')",
-                ));
-            }
-        }
-        _ => errors.push(Error::invalid(
-            path,
-            value,
-            "must be a domain-prefixed path (such as \"acme.io/foo\")",
-        )),
-    }
+    errors.extend(warren_apimachinery::field::domain_prefixed_path(path, value));
 }
 
 /// What upstream's types hold when a field is absent.

@@ -1,23 +1,34 @@
 //! From the claims of a checked token to the user that they name. Pure.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::Value;
 use warren_apimachinery::UserInfo;
 use warren_apimachinery::value::ValueExt;
 
 use super::configuration::IssuerConfiguration;
+use super::expressions::Mapped;
 
 /// Whom a token names.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Mapping {
     /// The user's name.
     pub username: Username,
+    /// What the name is worked out by, in place of a claim.
+    pub username_expression: Option<Mapped>,
     /// Where the groups stand; empty for none.
     pub groups_claim: String,
     /// What stands before each of them.
     pub groups_prefix: String,
+    /// What the groups are worked out by, in place of a claim.
+    pub groups_expression: Option<Mapped>,
     /// Where the uid stands; empty for none.
     pub uid_claim: String,
+    /// What the uid is worked out by, in place of a claim.
+    pub uid_expression: Option<Mapped>,
+    /// Further facts by key.
+    pub extra: Vec<(String, Mapped)>,
 }
 
 /// Where the name stands, and what stands before it.
@@ -38,6 +49,9 @@ pub struct RequiredClaim {
     pub value: String,
 }
 
+/// Where upstream notes which token somebody came with.
+const CREDENTIAL_ID: &str = "authentication.kubernetes.io/credential-id";
+
 /// The user of a token whose signature holds.
 ///
 /// # Errors
@@ -55,36 +69,151 @@ pub(super) fn user_of(
             issuer.audiences
         ));
     }
+    let mapping = &issuer.mapping;
+    let user = UserInfo {
+        name: name_of(mapping, claims)?,
+        groups: groups_of(mapping, claims)?,
+        uid: uid_of(mapping, claims)?,
+        extra: extra_of(mapping, claims)?,
+    };
     for required in &issuer.required {
-        if claims.field(&required.claim).as_str() != Some(&required.value) {
-            return Err(format!("required claim {} does not hold", required.claim));
+        let RequiredClaim { claim, value } = required;
+        if claims.get(claim).is_none() {
+            return Err(format!("oidc: required claim {claim} not present in ID token"));
+        }
+        let found = text(claims, claim).map_err(|why| format!("oidc: parse claim {claim}: {why}"))?;
+        if found != value {
+            return Err(format!(
+                "oidc: required claim {claim} value does not match. Got = {found}, want = {value}"
+            ));
         }
     }
-    let mapping = &issuer.mapping;
-    let claim = mapping.username.claim.as_str();
-    let name = claims
-        .field(claim)
-        .as_str()
-        .filter(|name| !name.is_empty())
-        .ok_or_else(|| format!("the claim {claim} names nobody"))?;
-    // An address that the issuer did not verify is anybody's.
-    let verified = claims.field("email_verified");
-    if claim == "email" && !verified.is_null() && verified.as_bool() != Some(true) {
-        return Err("email not verified".to_owned());
+    for rule in &issuer.rules {
+        let failed = |why| format!("oidc: error evaluating claim validation expression: {why}");
+        rule.check_claims(claims).map_err(failed)?;
     }
-    Ok(UserInfo {
-        name: format!("{}{name}", mapping.username.prefix),
-        uid: claims
-            .field(&mapping.uid_claim)
-            .as_str()
-            .unwrap_or_default()
-            .to_owned(),
-        groups: texts(claims.field(&mapping.groups_claim))
-            .into_iter()
+    for rule in &issuer.user_rules {
+        let failed = |why| format!("oidc: error evaluating user info validation rule: {why}");
+        rule.check_user(&user).map_err(failed)?;
+    }
+    Ok(user)
+}
+
+fn name_of(mapping: &Mapping, claims: &Value) -> Result<String, String> {
+    if let Some(expression) = &mapping.username_expression {
+        let name = expression.text(claims, "username")?;
+        if name.is_empty() {
+            return Err("oidc: empty username via CEL expression is not allowed".to_owned());
+        }
+        return Ok(name);
+    }
+    let claim = mapping.username.claim.as_str();
+    let name = text(claims, claim).map_err(|why| format!("oidc: parse username claims {claim:?}: {why}"))?;
+    if name.is_empty() {
+        return Err(format!("the claim {claim} names nobody"));
+    }
+    // An address that the issuer did not verify is anybody's.
+    if claim == "email"
+        && let Some(verified) = claims.get("email_verified")
+    {
+        let is_verified = match verified {
+            Value::Null => false,
+            Value::Bool(is_verified) => *is_verified,
+            other => {
+                return Err(format!(
+                    "oidc: parse 'email_verified' claim: {}",
+                    unfit(other, "bool")
+                ));
+            }
+        };
+        if !is_verified {
+            return Err("oidc: email not verified".to_owned());
+        }
+    }
+    Ok(format!("{}{name}", mapping.username.prefix))
+}
+
+fn groups_of(mapping: &Mapping, claims: &Value) -> Result<Vec<String>, String> {
+    let claim = mapping.groups_claim.as_str();
+    if !claim.is_empty()
+        && let Some(said) = claims.get(claim)
+    {
+        let is_fit = match said {
+            Value::Null | Value::String(_) => true,
+            Value::Array(items) => items.iter().all(Value::is_string),
+            _ => false,
+        };
+        if !is_fit {
+            return Err(format!(
+                "oidc: parse groups claim {claim:?}: {}",
+                unfit(said, "string")
+            ));
+        }
+        let groups = texts(said).into_iter();
+        return Ok(groups
             .map(|group| format!("{}{group}", mapping.groups_prefix))
-            .collect(),
-        ..UserInfo::default()
-    })
+            .collect());
+    }
+    let Some(expression) = &mapping.groups_expression else {
+        return Ok(Vec::new());
+    };
+    let failed = |why| format!("oidc: error evaluating group claim expression: {why}");
+    expression.texts(claims).map_err(failed)?.map_err(failed)
+}
+
+fn uid_of(mapping: &Mapping, claims: &Value) -> Result<String, String> {
+    let claim = mapping.uid_claim.as_str();
+    if !claim.is_empty() {
+        let uid = text(claims, claim).map_err(|why| format!("oidc: parse uid claim {claim:?}: {why}"))?;
+        return Ok(uid.to_owned());
+    }
+    match &mapping.uid_expression {
+        Some(expression) => expression.text(claims, "uid"),
+        None => Ok(String::new()),
+    }
+}
+
+fn extra_of(mapping: &Mapping, claims: &Value) -> Result<BTreeMap<String, Vec<String>>, String> {
+    let mut extra = BTreeMap::new();
+    if let Some(id) = claims.field("jti").as_str().filter(|id| !id.is_empty()) {
+        extra.insert(CREDENTIAL_ID.to_owned(), vec![format!("JTI={id}")]);
+    }
+    let mut found = Vec::new();
+    for (key, expression) in &mapping.extra {
+        found.push((key, expression, expression.texts(claims)?));
+    }
+    for (key, expression, values) in found {
+        let values = values.map_err(|why| {
+            let source = expression.source();
+            format!("oidc: error evaluating extra claim expression: {source}: {why}")
+        })?;
+        if !values.is_empty() {
+            extra.insert(key.clone(), values);
+        }
+    }
+    Ok(extra)
+}
+
+/// The text of a claim.
+fn text<'c>(claims: &'c Value, claim: &str) -> Result<&'c str, String> {
+    match claims.get(claim) {
+        None => Err("claim not present".to_owned()),
+        Some(Value::Null) => Ok(""),
+        Some(Value::String(text)) => Ok(text),
+        Some(other) => Err(unfit(other, "string")),
+    }
+}
+
+/// What Go says of JSON that is of another type.
+fn unfit(found: &Value, wanted: &str) -> String {
+    let found = match found {
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+        Value::String(_) | Value::Null => "string",
+    };
+    format!("json: cannot unmarshal {found} into Go value of type {wanted}")
 }
 
 fn check_times(claims: &Value, now: Timestamp) -> Result<(), String> {
@@ -134,6 +263,7 @@ mod tests {
                 groups_claim: "roles".into(),
                 groups_prefix: "g:".into(),
                 uid_claim: "id".into(),
+                ..Mapping::default()
             },
             ..IssuerConfiguration::default()
         }
@@ -162,9 +292,18 @@ mod tests {
         check(|c| c.set("/exp", 999), Err("the token has expired"));
         check(|c| drop(c.take_at("/exp")), Err("the token has no end"));
         check(|c| c.set("/nbf", 1_400), Err("the token is not valid yet"));
-        check(|c| c.set("/hd", "y"), Err("required claim hd does not hold"));
-        check(|c| c.set("/email_verified", false), Err("email not verified"));
-        check(|c| drop(c.take_at("/email")), Err("the claim email names nobody"));
+        check(
+            |c| c.set("/hd", "y"),
+            Err("oidc: required claim hd value does not match. Got = y, want = x"),
+        );
+        check(
+            |c| c.set("/email_verified", false),
+            Err("oidc: email not verified"),
+        );
+        check(
+            |c| drop(c.take_at("/email")),
+            Err("oidc: parse username claims \"email\": claim not present"),
+        );
         check(
             |c| c.set("/aud", "other"),
             Err("expected audience in [\"warren\"] got [\"other\"]"),

@@ -1,14 +1,19 @@
-//! Upstream's structured `AuthenticationConfiguration`: whom to trust besides the cluster's own keys. Expressions are
-//! refused by name: there is no CEL here yet.
+//! Upstream's structured `AuthenticationConfiguration`: whom to trust besides the cluster's own keys. What is wrong is
+//! told as upstream does, all at once.
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use warren_apimachinery::field::{Error, Path, aggregate};
 use warren_apimachinery::value::ValueExt;
 
-use super::claims::{Mapping, RequiredClaim, Username};
+use super::claims::{Mapping, RequiredClaim};
+use super::expressions::Condition;
+use super::{issuer, mappings};
 use crate::authentication::Anonymous;
 
 const GROUP: &str = "apiserver.config.k8s.io";
 const KIND: &str = "AuthenticationConfiguration";
+/// How many issuers there may be.
+const MOST: usize = 64;
 
 /// Whom a configuration trusts.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -34,6 +39,10 @@ pub struct IssuerConfiguration {
     pub algorithms: Vec<String>,
     /// What a token must say.
     pub required: Vec<RequiredClaim>,
+    /// What must be true of its claims.
+    pub rules: Vec<Condition>,
+    /// What must be true of its user.
+    pub user_rules: Vec<Condition>,
     /// Whom a token names.
     pub mapping: Mapping,
 }
@@ -52,23 +61,41 @@ impl AuthenticationConfiguration {
             return Err(format!("not a {KIND} of {GROUP}/v1"));
         }
         refuse_unknown(&file, "", &["apiVersion", "kind", "jwt", "anonymous"])?;
-        let issuers = file.items("/jwt").iter().enumerate();
-        let issuers: Vec<_> = issuers
-            .map(|(at, issuer)| issuer_of(issuer, &format!("jwt[{at}]")))
-            .collect::<Result<_, _>>()?;
-        for (at, issuer) in issuers.iter().enumerate() {
-            if issuers.iter().take(at).any(|other| other.url == issuer.url) {
-                return Err(format!("jwt[{at}].issuer.url: Duplicate value: {:?}", issuer.url));
-            }
+        let mut errors = Vec::new();
+        let issuers = issuers(&mut errors, file.items("/jwt"))?;
+        let anonymous = anonymous_of(&mut errors, file.field("anonymous"))?;
+        if errors.is_empty() {
+            Ok(Self { issuers, anonymous })
+        } else {
+            Err(aggregate(&errors))
         }
-        Ok(Self {
-            issuers,
-            anonymous: anonymous_of(file.field("anonymous"))?,
-        })
     }
 }
 
-fn refuse_unknown(value: &Value, path: &str, known: &[&str]) -> Result<(), String> {
+fn issuers(errors: &mut Vec<Error>, all: &[Value]) -> Result<Vec<IssuerConfiguration>, String> {
+    let root = Path::new("jwt");
+    if all.len() > MOST {
+        errors.push(Error::too_many(&root, all.len(), MOST));
+        return Ok(Vec::new());
+    }
+    let mut read: Vec<IssuerConfiguration> = Vec::new();
+    for (at, value) in all.iter().enumerate() {
+        let path = root.index(at);
+        let configuration = issuer_of(errors, value, &path)?;
+        let at = path.child("issuer");
+        if read.iter().any(|other| other.url == configuration.url) {
+            errors.push(Error::duplicate(&at.child("url"), configuration.url.as_str()));
+        }
+        let discovery = configuration.discovery_url.as_str();
+        if !discovery.is_empty() && read.iter().any(|other| other.discovery_url == discovery) {
+            errors.push(Error::duplicate(&at.child("discoveryURL"), discovery));
+        }
+        read.push(configuration);
+    }
+    Ok(read)
+}
+
+pub(super) fn refuse_unknown(value: &Value, path: &str, known: &[&str]) -> Result<(), String> {
     for name in value.as_object().into_iter().flatten().map(|(name, _)| name) {
         if !known.contains(&name.as_str()) {
             let separator = if path.is_empty() { "" } else { "." };
@@ -78,7 +105,7 @@ fn refuse_unknown(value: &Value, path: &str, known: &[&str]) -> Result<(), Strin
     Ok(())
 }
 
-fn anonymous_of(value: &Value) -> Result<Option<Anonymous>, String> {
+fn anonymous_of(errors: &mut Vec<Error>, value: &Value) -> Result<Option<Anonymous>, String> {
     if value.is_null() {
         return Ok(None);
     }
@@ -88,134 +115,49 @@ fn anonymous_of(value: &Value) -> Result<Option<Anonymous>, String> {
         .iter()
         .map(|condition| condition.text("/path").to_owned())
         .collect();
-    match (
-        value.at("/enabled").as_bool().unwrap_or_default(),
-        paths.is_empty(),
-    ) {
-        (false, true) => Ok(Some(Anonymous::Refused)),
-        (false, false) => Err(
-            "anonymous.conditions: Invalid value: enabled should be set to true when conditions are defined"
-                .to_owned(),
-        ),
-        (true, true) => Ok(Some(Anonymous::Everywhere)),
-        (true, false) => Ok(Some(Anonymous::On(paths))),
-    }
+    Ok(Some(
+        match (
+            value.at("/enabled").as_bool().unwrap_or_default(),
+            paths.is_empty(),
+        ) {
+            (false, is_empty) => {
+                if !is_empty {
+                    let shown: Vec<Value> = paths.iter().map(|path| json!({"Path": path})).collect();
+                    let why = "enabled should be set to true when conditions are defined";
+                    let path = Path::new("anonymous").child("conditions");
+                    errors.push(Error::invalid(&path, shown, why));
+                }
+                Anonymous::Refused
+            }
+            (true, true) => Anonymous::Everywhere,
+            (true, false) => Anonymous::On(paths),
+        },
+    ))
 }
 
-fn issuer_of(value: &Value, path: &str) -> Result<IssuerConfiguration, String> {
+fn issuer_of(errors: &mut Vec<Error>, value: &Value, path: &Path) -> Result<IssuerConfiguration, String> {
     const FIELDS: [&str; 4] = [
         "issuer",
         "claimValidationRules",
         "claimMappings",
         "userValidationRules",
     ];
-    refuse_unknown(value, path, &FIELDS)?;
-    if !value.items("/userValidationRules").is_empty() {
-        return Err(expression(&format!("{path}.userValidationRules")));
-    }
-    let (issuer, at) = (value.field("issuer"), format!("{path}.issuer"));
-    const ISSUER: [&str; 5] = [
-        "url",
-        "discoveryURL",
-        "certificateAuthority",
-        "audiences",
-        "audienceMatchPolicy",
-    ];
-    refuse_unknown(issuer, &at, &ISSUER)?;
-    let url = issuer.text("/url");
-    if !url.starts_with("https://") {
-        return Err(format!(
-            "{at}.url: Invalid value: {url:?}: URL scheme must be https"
-        ));
-    }
-    let audiences: Vec<String> = issuer
-        .items("/audiences")
-        .iter()
-        .filter_map(Value::as_str)
-        .map(str::to_owned)
-        .collect();
-    if audiences.is_empty() {
-        return Err(format!(
-            "{at}.audiences: Required value: at least one {at}.audiences is required"
-        ));
-    }
-    Ok(IssuerConfiguration {
-        url: url.to_owned(),
-        discovery_url: issuer.text("/discoveryURL").to_owned(),
-        certificate_authority: issuer.text("/certificateAuthority").to_owned(),
-        audiences,
-        // Upstream lets structured configuration choose no algorithms: all that it knows hold.
-        algorithms: [
-            "RS256", "RS384", "RS512", "ES256", "ES384", "PS256", "PS384", "PS512",
-        ]
-        .map(str::to_owned)
-        .to_vec(),
-        required: required(value, path)?,
-        mapping: mapping(value.field("claimMappings"), &format!("{path}.claimMappings"))?,
-    })
-}
-
-fn expression(path: &str) -> String {
-    format!("{path}: CEL expressions are not supported")
-}
-
-fn required(value: &Value, path: &str) -> Result<Vec<RequiredClaim>, String> {
-    let rules = value.items("/claimValidationRules").iter().enumerate();
-    rules
-        .map(|(at, rule)| {
-            let path = format!("{path}.claimValidationRules[{at}]");
-            if !rule.text("/expression").is_empty() {
-                return Err(expression(&format!("{path}.expression")));
-            }
-            if rule.text("/claim").is_empty() {
-                return Err(format!("{path}: Required value: claim or expression is required"));
-            }
-            Ok(RequiredClaim {
-                claim: rule.text("/claim").to_owned(),
-                value: rule.text("/requiredValue").to_owned(),
-            })
-        })
-        .collect()
-}
-
-fn mapping(value: &Value, path: &str) -> Result<Mapping, String> {
-    refuse_unknown(value, path, &["username", "groups", "uid", "extra"])?;
-    for part in ["username", "groups", "uid"] {
-        if !value.field(part).text("/expression").is_empty() {
-            return Err(expression(&format!("{path}.{part}.expression")));
-        }
-    }
-    if !value.items("/extra").is_empty() {
-        return Err(expression(&format!("{path}.extra[0].valueExpression")));
-    }
-    let username = value.field("username");
-    if username.text("/claim").is_empty() {
-        return Err(format!(
-            "{path}.username: Required value: claim or expression is required"
-        ));
-    }
-    for part in ["username", "groups"] {
-        let part_value = value.field(part);
-        if !part_value.text("/claim").is_empty() && part_value.at("/prefix").is_null() {
-            return Err(format!(
-                "{path}.{part}.prefix: Required value: prefix is required when claim is set. It can be set to an empty string to disable prefixing"
-            ));
-        }
-    }
-    let text = |pointer: &str| value.text(pointer).to_owned();
-    Ok(Mapping {
-        username: Username {
-            claim: text("/username/claim"),
-            prefix: text("/username/prefix"),
-        },
-        groups_claim: text("/groups/claim"),
-        groups_prefix: text("/groups/prefix"),
-        uid_claim: text("/uid/claim"),
-    })
+    refuse_unknown(value, path.as_str(), &FIELDS)?;
+    let mut configuration = issuer::read(errors, value.field("issuer"), &path.child("issuer"))?;
+    let rules = value.items("/claimValidationRules");
+    let claims = mappings::claim_rules(errors, rules, &path.child("claimValidationRules"));
+    (configuration.required, configuration.rules) = claims;
+    let mapped = value.field("claimMappings");
+    configuration.mapping =
+        mappings::read(errors, mapped, &path.child("claimMappings"), &configuration.rules)?;
+    let rules = value.items("/userValidationRules");
+    configuration.user_rules = mappings::user_rules(errors, rules, &path.child("userValidationRules"));
+    Ok(configuration)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::claims::user_of;
     use super::*;
 
     fn read(text: &str) -> Result<AuthenticationConfiguration, String> {
@@ -226,7 +168,7 @@ mod tests {
     #[test]
     fn issuers_and_anonymous_conditions_are_read() {
         let read = read(
-            "jwt: [{issuer: {url: 'https://i', audiences: [a, b]}, claimValidationRules: [{claim: hd, requiredValue: x}],\n\
+            "jwt: [{issuer: {url: 'https://i', audiences: [a, b], audienceMatchPolicy: MatchAny}, claimValidationRules: [{claim: hd, requiredValue: x}],\n\
              \x20 claimMappings: {username: {claim: sub, prefix: 'i:'}, groups: {claim: roles, prefix: ''}, uid: {claim: id}}}]\n\
              anonymous: {enabled: true, conditions: [{path: /healthz}]}\n",
         )
@@ -245,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_supported_is_refused_by_name() {
+    fn what_is_wrong_is_told_all_at_once() {
         let issuer = |rest: &str| {
             read(&format!(
                 "jwt: [{{issuer: {{url: 'https://i', audiences: [a]}}, {rest}}}]"
@@ -253,16 +195,12 @@ mod tests {
         };
         for (rest, expect) in [
             (
-                "claimMappings: {username: {expression: claims.sub}}",
-                "jwt[0].claimMappings.username.expression: CEL expressions are not supported",
-            ),
-            (
                 "claimMappings: {username: {claim: sub}}",
                 "jwt[0].claimMappings.username.prefix: Required value: prefix is required when claim is set. It can be set to an empty string to disable prefixing",
             ),
             (
-                "claimMappings: {username: {claim: sub, prefix: ''}}, userValidationRules: [{expression: 'true'}]",
-                "jwt[0].userValidationRules: CEL expressions are not supported",
+                "claimMappings: {username: {expression: '1'}, uid: {expression: 'x'}}, userValidationRules: [{expression: '1'}]",
+                "[jwt[0].claimMappings.uid.expression: Invalid value: \"x\": compilation failed: ERROR: <input>:1:1: undeclared reference to 'x' (in container '')\n | x\n | ^, jwt[0].userValidationRules[0].expression: Invalid value: \"1\": must evaluate to bool]",
             ),
             ("nonsense: 1", "unknown field \"jwt[0].nonsense\""),
         ] {
@@ -270,5 +208,38 @@ mod tests {
         }
         assert!(AuthenticationConfiguration::read(b"kind: Pod").is_err());
         assert!(read("anonymous: {enabled: false, conditions: [{path: /x}]}").is_err());
+    }
+
+    /// Configurations with what kube-apiserver 1.36.2 says of them, and of the claims of a token.
+    #[test]
+    fn configurations_and_tokens_have_the_answers_that_upstream_gives() {
+        let mut wrong = String::new();
+        for line in include_str!("../../tests/authentication.jsonl").lines() {
+            let case: Value = serde_json::from_str(line).unwrap();
+            let mut file = case.field("config").clone();
+            file.set("/apiVersion", "apiserver.config.k8s.io/v1");
+            file.set("/kind", "AuthenticationConfiguration");
+            let claims = case.get("claims");
+            let now = jiff::Timestamp::from_second(1_000).unwrap();
+            let found = match AuthenticationConfiguration::read(file.to_string().as_bytes()) {
+                Err(error) => json!({"error": error}),
+                Ok(read) => match claims.map(|claims| user_of(&read.issuers[0], claims, now)) {
+                    None => json!({}),
+                    Some(Err(why)) => json!({"refused": why}),
+                    Some(Ok(user)) => json!({"user": {"username": user.name, "uid": user.uid,
+                        "groups": user.groups, "extra": user.extra}}),
+                },
+            };
+            for key in ["error", "refused", "user"] {
+                if found.get(key) != case.get(key) {
+                    wrong.push_str(&format!(
+                        "{line}\n  {key}: {}\n  should be {}\n",
+                        found.field(key),
+                        case.field(key)
+                    ));
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong}");
     }
 }

@@ -3,6 +3,9 @@
 
 mod claims;
 mod configuration;
+mod expressions;
+mod issuer;
+mod mappings;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,6 +21,7 @@ use warren_pki::{KeySet, unverified_claims};
 
 pub use self::claims::{Mapping, RequiredClaim, Username};
 pub use self::configuration::{AuthenticationConfiguration, IssuerConfiguration};
+pub use self::expressions::{Condition, Mapped};
 
 /// How long an issuer is left alone after its keys were fetched, or could not be: tokens with invented keys must not make
 /// us ask it all the time.

@@ -19,7 +19,7 @@ pub(crate) fn read<'a>(json: &'a Json, declared: Option<&'a Declared>) -> Result
         Err(EvaluationError::failed(message))
     };
     if json.is_null() {
-        return if declared.nullable || matches!(declared.kind, Kind::Dyn) {
+        return if declared.nullable || matches!(declared.kind, Kind::Dyn | Kind::Any) {
             Ok(Value::Null)
         } else {
             let message = "invalid data, got null for schema with nullable=false";
@@ -28,6 +28,10 @@ pub(crate) fn read<'a>(json: &'a Json, declared: Option<&'a Declared>) -> Result
     }
     match (&declared.kind, json) {
         (Kind::Dyn, json) => Ok(dynamic(json)),
+        (Kind::Any, Json::Number(number)) => Ok(Value::Double(number.as_f64().unwrap_or_default())),
+        (Kind::Any, Json::Array(items)) => Ok(Value::List(List::Json(items, Some(declared)))),
+        (Kind::Any, Json::Object(fields)) => Ok(Value::Map(Map::Json(fields, Some(declared)))),
+        (Kind::Any, json) => Ok(dynamic(json)),
         (Kind::IntOrString, Json::String(text)) => Ok(Value::String(Text::Borrowed(text))),
         (Kind::IntOrString, Json::Number(number)) if number.is_i64() => Ok(dynamic(json)),
         (Kind::IntOrString, _) => Err(EvaluationError::failed(
@@ -46,10 +50,10 @@ pub(crate) fn read<'a>(json: &'a Json, declared: Option<&'a Declared>) -> Result
         (Kind::List { .. }, _) => Err(EvaluationError::failed(
             "invalid data, expected an array for the provided schema with type=array",
         )),
-        (Kind::Map(_) | Kind::Object(_), Json::Object(fields)) => {
+        (Kind::Map(_) | Kind::EscapedMap(_) | Kind::Object(_), Json::Object(fields)) => {
             Ok(Value::Map(Map::Json(fields, Some(declared))))
         }
-        (Kind::Map(_) | Kind::Object(_), _) => Err(EvaluationError::failed(
+        (Kind::Map(_) | Kind::EscapedMap(_) | Kind::Object(_), _) => Err(EvaluationError::failed(
             "invalid data, expected a map for the provided schema with type=object",
         )),
         (kind, Json::String(text)) => of_text(kind, text),

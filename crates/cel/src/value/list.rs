@@ -97,6 +97,7 @@ impl<'a> List<'a> {
 fn element(declared: Option<&Declared>) -> Option<&Declared> {
     match declared.map(|declared| &declared.kind) {
         Some(Kind::List { element, .. }) => Some(element),
+        Some(Kind::Any) => declared,
         _ => None,
     }
 }

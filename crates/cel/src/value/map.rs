@@ -10,6 +10,7 @@ use smol_str::SmolStr;
 use super::{Key, Text, Value, read};
 use crate::EvaluationError;
 use crate::declared::{Declared, Kind};
+use crate::escape::unescape;
 
 /// Fields that are known when they are asked for, such as the `variables` of a policy.
 pub trait Fields: Send + Sync {
@@ -70,6 +71,11 @@ impl<'a> Map<'a> {
                     let value = fields.get(field.name.as_str()).filter(|value| !value.is_null())?;
                     Some(read(value, Some(&field.declared)))
                 }
+                Some(Kind::EscapedMap(element)) => {
+                    let value = fields.get(&*unescape(name))?;
+                    Some(read(value, Some(element)))
+                }
+                Some(Kind::Any) => fields.get(&*unescape(name)).map(|value| read(value, *declared)),
                 Some(Kind::Map(element)) => fields.get(name).map(|value| read(value, Some(element))),
                 _ => fields.get(name).map(|value| read(value, None)),
             },
