@@ -33,6 +33,7 @@ mod serve;
 mod served_definitions;
 mod service_address;
 mod simulated;
+mod sweep;
 mod template;
 mod tenant;
 mod tunnel;
@@ -54,6 +55,7 @@ pub use tenant::Tenant;
 pub use up::{Embedded, namespace_of, virtual_cluster_id};
 pub use virtual_cluster::cluster_id;
 pub use warren_access::{
-    Anonymous, AuthenticationConfiguration, IssuerConfiguration, Mapping, RequiredClaim, Username,
+    AdmissionConfiguration, AdmissionSettings, Anonymous, AuthenticationConfiguration, IssuerConfiguration,
+    Mapping, Plugins, RequiredClaim, Username,
 };
 pub use warren_apiserver::{AuditPolicy, KUBERNETES_VERSION, Rotation};
