@@ -40,8 +40,17 @@ pub(crate) struct Proof {
 /// # Errors
 /// When nobody answers, in the words of Go.
 pub(crate) async fn tcp(host: &str, port: u16) -> Result<Opened, String> {
-    let dialled = TcpStream::connect((host, port)).await;
-    let stream = dialled.map_err(|error| wording::dial((host, port), &error))?;
+    let unknown = |error: std::io::Error| wording::lookup(host, &error);
+    let mut last = Err(wording::lookup(host, &io::ErrorKind::NotFound.into()));
+    for address in tokio::net::lookup_host((host, port)).await.map_err(unknown)? {
+        last = TcpStream::connect(address)
+            .await
+            .map_err(|error| wording::dial(address, &error));
+        if last.is_ok() {
+            break;
+        }
+    }
+    let stream = last?;
     // An answer is late rather than wrong without it.
     let _ = stream.set_nodelay(true);
     let ends = match (stream.local_addr(), stream.peer_addr()) {

@@ -2,25 +2,28 @@
 
 use std::error::Error as StdError;
 use std::io;
+use std::net::SocketAddr;
 
 use rustls::{CertificateError, Error};
 
+/// A name that is nobody's.
+pub(crate) fn lookup(host: &str, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::TimedOut => format!("dial tcp: lookup {host}: i/o timeout"),
+        _ => format!("dial tcp: lookup {host}: no such host"),
+    }
+}
+
 /// A connection that was not made.
-pub(crate) fn dial((host, port): (&str, u16), error: &io::Error) -> String {
-    let host = if host.contains(':') {
-        format!("[{host}]")
-    } else {
-        host.to_owned()
-    };
+pub(crate) fn dial(address: SocketAddr, error: &io::Error) -> String {
     let why = match error.kind() {
-        io::ErrorKind::ConnectionRefused => "connect: connection refused",
-        io::ErrorKind::HostUnreachable => "connect: no route to host",
-        io::ErrorKind::NetworkUnreachable => "connect: network is unreachable",
-        io::ErrorKind::TimedOut => "connect: connection timed out",
-        _ if error.raw_os_error().is_none() => return format!("dial tcp: lookup {host}: no such host"),
-        _ => return format!("dial tcp {host}:{port}: connect: {error}"),
+        io::ErrorKind::ConnectionRefused => "connect: connection refused".to_owned(),
+        io::ErrorKind::HostUnreachable => "connect: no route to host".to_owned(),
+        io::ErrorKind::NetworkUnreachable => "connect: network is unreachable".to_owned(),
+        io::ErrorKind::TimedOut => "connect: connection timed out".to_owned(),
+        _ => format!("connect: {error}"),
     };
-    format!("dial tcp {host}:{port}: {why}")
+    format!("dial tcp {address}: {why}")
 }
 
 /// A handshake that failed. `first` are the first bytes that the server sent, `ends` the two ends of the stream.

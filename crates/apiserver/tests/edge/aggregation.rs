@@ -8,7 +8,7 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use warren_access::{Destination, Place, Trust};
 use warren_apimachinery::ClusterId;
-use warren_apiserver::{Backends, Body, Forwarded, RemoteVersion, aggregated_resources};
+use warren_apiserver::{Backends, Body, Forwarded, Published, RemoteVersion, aggregated_resources};
 
 use crate::client::Client;
 
@@ -31,6 +31,13 @@ impl Backends for Elsewhere {
         };
         if name == "down" {
             return Err("dial tcp 10.96.0.9:443: connect: connection refused".to_owned());
+        }
+        if name == "moved" {
+            let moved = Response::builder().status(307).header("location", "/elsewhere");
+            return Ok(Forwarded {
+                response: moved.body(Body::empty()).unwrap(),
+                upgrade: None,
+            });
         }
         let user = request.headers().get("x-remote-user").unwrap().to_str().unwrap();
         self.users.lock().unwrap().push(user.to_owned());
@@ -130,4 +137,59 @@ async fn discovery_tells_of_it_after_the_clusters_own_groups() {
         last["versions"][0],
         json!({"version": "v1beta1", "freshness": "Stale"})
     );
+}
+
+#[tokio::test]
+async fn nobody_is_led_elsewhere() {
+    let reply = scene(known("moved", true, None)).0.get(NODES).await;
+    assert_eq!(
+        (reply.status, reply.text().as_str()),
+        (
+            StatusCode::BAD_GATEWAY,
+            "the backend attempted to redirect this request, which is not permitted"
+        )
+    );
+}
+
+#[tokio::test]
+async fn what_a_server_served_and_published_last_is_kept_while_it_is_away() {
+    let list = json!({"resources": [{"name": "nodes", "kind": "NodeMetrics", "namespaced": false, "verbs": ["get"]}]});
+    let path = "/apis/metrics.k8s.io/v1beta1/nodes";
+    let part = json!({
+        "paths": {path: {"get": {"operationId": "listNodes", "schema": {"$ref": "#/definitions/io.example.NodeMetrics"}}}},
+        "definitions": {"io.example.NodeMetrics": {"type": "object"}},
+    });
+    let away = RemoteVersion {
+        published: Some(Arc::new(Published {
+            v3: vec![("apis/metrics.k8s.io/v1beta1".to_owned(), "ABC".to_owned())],
+            v2: Some(part.clone()),
+            etag: "\"1\"".to_owned(),
+        })),
+        ..known("down", false, Some(aggregated_resources(&list)))
+    };
+    let (client, _) = scene(away);
+    let aggregated = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+    let all = client.read_as("/apis", aggregated).await.json();
+    let last = all["items"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!(last["versions"][0]["freshness"], "Stale");
+    assert_eq!(last["versions"][0]["resources"][0]["resource"], "nodes");
+    let index: Value = serde_json::from_str(&client.get("/openapi/v3").await.text()).unwrap();
+    assert_eq!(
+        index["paths"]["apis/metrics.k8s.io/v1beta1"]["serverRelativeURL"],
+        "/openapi/v3/apis/metrics.k8s.io/v1beta1?hash=ABC"
+    );
+    let merged = client.get("/openapi/v2").await.json();
+    assert_eq!(merged["paths"][path], part["paths"][path]);
+    assert_eq!(
+        merged["definitions"]["io.example.NodeMetrics"],
+        json!({"type": "object"})
+    );
+    assert!(merged["paths"].get("/api/v1/pods").is_some());
+    client
+        .cluster
+        .api
+        .aggregation()
+        .set("metrics.k8s.io", "v1beta1", None);
+    let alone = client.get("/openapi/v2").await.json();
+    assert!(alone["paths"].get(path).is_none());
 }

@@ -24,6 +24,7 @@ pub(crate) use self::hook::Hooks;
 use self::matching::{Seen, is_exempt};
 use self::refusal::Failure;
 pub(crate) use self::refusal::of_code as refused_by_code;
+pub use self::review::admission_answer;
 use super::policy::{Condition, Evaluation, Input};
 use crate::guard::Guard;
 
