@@ -57,6 +57,7 @@ pub use self::policy::type_warnings;
 pub(crate) use self::resource_quota::{QuotaTurns, Readings};
 pub use self::settings::AdmissionSettings;
 use self::webhook::Turns;
+pub use self::webhook::admission_answer;
 pub(crate) use self::webhook::{Hooks, refused_by_code};
 use crate::guard::Guard;
 
