@@ -304,7 +304,10 @@ fn aggregated(catalogue: &Catalogue, remote: &[Arc<RemoteVersion>], core: bool) 
                     }
                     let mut resources: Vec<_> = definitions
                         .iter()
-                        .map(|d| aggregated_resource(d.view(version)))
+                        .map(|d| {
+                            let custom = !catalogue.is_builtin(&d.group, &d.plural);
+                            aggregated_resource(d.view(version), custom.then_some(version))
+                        })
                         .collect();
                     resources.sort_by(|a, b| {
                         a.get("resource")
@@ -336,8 +339,11 @@ fn aggregated_elsewhere(known: &RemoteVersion) -> Value {
     }
 }
 
-fn aggregated_resource(definition: &Definition) -> Value {
-    let own = json!({"group": "", "version": "", "kind": definition.kind});
+/// A resource; `custom` is the version that a custom resource is told of. Those say their group and version in full.
+fn aggregated_resource(definition: &Definition, custom: Option<&SmolStr>) -> Value {
+    let group = custom.map_or("", |_| definition.group.as_str());
+    let own =
+        json!({"group": group, "version": custom.cloned().unwrap_or_default(), "kind": definition.kind});
     let mut resource = Map::new();
     resource.insert("resource".into(), definition.plural.as_str().into());
     resource.insert("responseKind".into(), own.clone());
@@ -351,7 +357,9 @@ fn aggregated_resource(definition: &Definition) -> Value {
         resource.insert("categories".into(), json!(definition.categories));
     }
     let mut parts: Vec<_> = definition.subresources.iter().collect();
-    parts.sort_by(|a, b| a.name.cmp(&b.name));
+    if custom.is_none() {
+        parts.sort_by(|a, b| a.name.cmp(&b.name));
+    }
     let subresources: Vec<Value> = parts
         .into_iter()
         .map(|part| {

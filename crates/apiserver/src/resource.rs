@@ -1,8 +1,9 @@
 //! From a resource's path to its verb: the route table. 404 and 405 as upstream.
 
 use http::{Method, Response};
-use warren_apimachinery::Status;
 use warren_apimachinery::field::go_quote;
+use warren_apimachinery::status::Details;
+use warren_apimachinery::{Status, StatusReason};
 use warren_reconciler::Part;
 
 use crate::answer;
@@ -72,13 +73,16 @@ fn check_verb(cx: &Cx<'_>, served: &Served<'_>, verb: &str) -> Result<Known, Sta
         if !of_path.iter().any(|verb| known(verb)) {
             return Err(Status::path_not_found());
         }
+        if served.custom && path.name.is_empty() && matches!(verb, "update" | "patch") {
+            return Err(Status::bad_request("name must be provided"));
+        }
         if is_head || !of_path.contains(&verb) || !known(verb) {
             return Err(Status::method_not_allowed());
         }
         return Ok(Known::Main);
     }
     let found = definition.subresource(&path.subresource);
-    let found = found.ok_or_else(Status::path_not_found)?;
+    let found = found.ok_or_else(|| no_such_part(served))?;
     let verb = match *cx.method {
         Method::GET | Method::HEAD => "get",
         Method::POST => "create",
@@ -88,10 +92,31 @@ fn check_verb(cx: &Cx<'_>, served: &Served<'_>, verb: &str) -> Result<Known, Sta
         _ => "",
     };
     // Whatever a proxied request does is between the client and what is behind.
-    if is_head || path.subresource != "proxy" && !found.verbs.iter().any(|known| known == verb) {
+    let is_known = path.subresource == "proxy" || found.verbs.iter().any(|known| known == verb);
+    if served.custom && !is_known && !verb.is_empty() {
+        let resource = definition.group_resource();
+        return Err(Status::new(
+            StatusReason::MethodNotAllowed,
+            format!(r#"{verb} is not supported on resources of kind "{resource}""#),
+        )
+        .with_details(Details {
+            group: resource.group.to_string(),
+            kind: resource.resource.to_string(),
+            ..Details::default()
+        }));
+    }
+    if is_head || !is_known {
         return Err(Status::method_not_allowed());
     }
     Ok(Known::Sub(verb))
+}
+
+/// Custom resources have one route for whatever stands below an object, which answers as if the object were not there.
+fn no_such_part(served: &Served<'_>) -> Status {
+    if served.custom {
+        return Status::not_found(&served.definition.group_resource(), &served.path.name);
+    }
+    Status::path_not_found()
 }
 
 /// Whether the path suits the kind's scope.

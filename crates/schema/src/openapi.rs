@@ -584,7 +584,7 @@ mod tests {
                 .as_array()
                 .unwrap()
                 .len()
-                > 50
+                == 53
         );
     }
 

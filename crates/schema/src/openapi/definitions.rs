@@ -19,6 +19,14 @@ const LIST_METADATA: &str = "Standard list metadata. More info: https://git.k8s.
 const EMBEDDED_VERSION: &str = "apiVersion defines the versioned schema of this representation of an object. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources";
 const EMBEDDED_KIND: &str = "kind is a string value representing the type of this object. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds";
 
+/// The built-in groups that upstream's client library has no types of.
+const UNKNOWN_TO_CLIENTS: [&str; 4] = [
+    "admission.k8s.io",
+    "apiextensions.k8s.io",
+    "apiregistration.k8s.io",
+    "imagepolicy.k8s.io",
+];
+
 /// Collects names while paths are written, then writes the definitions.
 pub(crate) struct Definitions {
     dialect: Dialect,
@@ -172,15 +180,17 @@ impl Definitions {
     }
 
     /// Of the kinds of a definition that every version has, the document of a built-in version names its own and the
-    /// first.
+    /// first; that of a custom resource those of the groups that upstream's client library knows.
     fn narrow(&self, definition: &mut Value) {
         const KINDS: &str = "x-kubernetes-group-version-kind";
-        let Some(own) = &self.of else {
-            return;
-        };
         let is_own = |kind: &Value| {
             let (group, version) = (kind.text("/group"), kind.text("/version"));
-            group.is_empty() && version == "v1" || own.group == group && own.version == version
+            match &self.of {
+                Some(own) => {
+                    group.is_empty() && version == "v1" || own.group == group && own.version == version
+                }
+                None => !UNKNOWN_TO_CLIENTS.contains(&group),
+            }
         };
         if let Some(Value::Array(kinds)) = definition.get_mut(KINDS)
             && kinds.len() > 1

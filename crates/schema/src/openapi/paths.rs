@@ -73,7 +73,8 @@ pub(super) fn of(doc: &ResourceDoc, dialect: Dialect, definitions: &mut Definiti
     }
     for subresource in &doc.subresources {
         let path = format!("{collection}/{{name}}/{}", subresource.name);
-        let named = subresource.kind.as_ref().map_or(own, |kind| kind.kind.as_str());
+        let kind = subresource.kind.as_ref().filter(|_| doc.is_builtin());
+        let named = kind.map_or(own, |kind| kind.kind.as_str());
         add(
             path.clone(),
             named,
