@@ -146,7 +146,8 @@ impl<'a> Operation<'a> {
             let mut shown = scale::shown(paths, object);
             let request = self.request(operation, old.as_ref());
             self.registry.admission.mutate(&request, &mut shown).await?;
-            object.set(&paths.spec_replicas, scale::replicas(&shown)?);
+            let is_builtin = self.registry.is_builtin(self.definition);
+            object.set(&paths.spec_replicas, scale::replicas(&shown, is_builtin)?);
             return Ok(());
         }
         let request = self.request(operation, old);

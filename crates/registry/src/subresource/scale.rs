@@ -215,7 +215,8 @@ impl Operation<'_> {
         for _ in 0..ROUNDS {
             let current = self.existing().await?;
             let next = next(&current.value, &shown(paths, &current.value))?;
-            let replicas = replicas(&next.scale)?;
+            let is_builtin = self.registry.is_builtin(self.definition);
+            let replicas = replicas(&next.scale, is_builtin)?;
             self.check_uid(&next.scale, &current)?;
             let revision = next.scale.text("/metadata/resourceVersion");
             if !revision.is_empty() && revision != current.value.text("/metadata/resourceVersion") {
@@ -241,8 +242,8 @@ impl Operation<'_> {
     }
 }
 
-/// The replicas that a `Scale` asks for.
-pub(crate) fn replicas(scale: &Value) -> Result<i64, Status> {
+/// The replicas that a `Scale` asks for. Of a custom resource its own checks look at the number.
+pub(crate) fn replicas(scale: &Value, is_builtin: bool) -> Result<i64, Status> {
     let asked = scale.at("/spec/replicas");
     let Some(replicas) = (if asked.is_null() { Some(0) } else { asked.as_i64() }) else {
         return Err(Status::bad_request(format!(
@@ -250,7 +251,7 @@ pub(crate) fn replicas(scale: &Value) -> Result<i64, Status> {
             go_kind(asked)
         )));
     };
-    if replicas >= 0 {
+    if replicas >= 0 || !is_builtin {
         return Ok(replicas);
     }
     let error = Error::invalid(
