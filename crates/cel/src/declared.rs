@@ -22,6 +22,8 @@ pub struct Declared {
     pub max_elements: u64,
     /// The fewest bytes that a value takes as JSON.
     pub min_size: u64,
+    /// The most characters that a key of a map can have; nothing is known of it where it is 0.
+    pub max_key: u64,
     /// `null` is a value.
     pub nullable: bool,
 }
@@ -41,6 +43,8 @@ pub enum Kind {
     Double,
     /// Text.
     String,
+    /// Text such as `1.5Gi`.
+    Quantity,
     /// Text in base64.
     Bytes,
     /// Text such as `1h30m`.
@@ -139,7 +143,16 @@ impl Declared {
             kind,
             max_elements: 0,
             min_size,
+            max_key: 0,
             nullable: false,
+        }
+    }
+
+    /// A value of `kind` with at most so many elements or characters.
+    pub(crate) fn at_most(kind: Kind, max_elements: u64) -> Self {
+        Self {
+            max_elements,
+            ..Self::new(kind)
         }
     }
 

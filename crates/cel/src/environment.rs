@@ -25,6 +25,8 @@ pub struct Environment {
     messages: BTreeMap<SmolStr, Arc<Declared>>,
     open_message: Option<SmolStr>,
     libraries: Vec<Library>,
+    /// Sizes are known of what is reached from a variable only.
+    sizes_by_name: bool,
 }
 
 impl Environment {
@@ -86,6 +88,19 @@ impl Environment {
         self
     }
 
+    /// Estimates sizes of what is reached from a variable only. Without it, as upstream does for rules of custom
+    /// resources, whatever a way starts at is taken for the first variable that a schema describes.
+    #[must_use]
+    pub(crate) fn sizes_by_name(mut self) -> Self {
+        self.sizes_by_name = true;
+        self
+    }
+
+    /// Whether expressions may use a library's functions and macros.
+    pub(crate) fn has(&self, library: Library) -> bool {
+        library == Library::Standard || self.libraries.contains(&library)
+    }
+
     pub(crate) fn find(&self, name: &str) -> Option<(usize, &Type)> {
         let at = self.variables.iter().position(|(known, ..)| known == name)?;
         self.variables.get(at).map(|(_, kind, _)| (at, kind))
@@ -98,6 +113,9 @@ impl Environment {
 
     /// What describes the first variable that a schema describes.
     pub(crate) fn root_declared(&self) -> Option<&Arc<Declared>> {
+        if self.sizes_by_name {
+            return None;
+        }
         self.variables
             .iter()
             .find_map(|(_, _, declared)| declared.as_ref())
@@ -110,8 +128,7 @@ impl Environment {
     /// The function of a name, if its library is here.
     pub(crate) fn function(&self, name: &str) -> Option<&'static Function> {
         let function = crate::library::function(name)?;
-        let is_here = function.library == Library::Standard || self.libraries.contains(&function.library);
-        is_here.then_some(function)
+        self.has(function.library).then_some(function)
     }
 
     /// The object type that a name stands for, if values of it can be made.

@@ -10,6 +10,7 @@ mod bindings;
 mod cache;
 mod check;
 mod declared;
+mod device;
 mod environment;
 mod escape;
 mod estimate;
@@ -31,6 +32,7 @@ pub use admission::{
 pub use bindings::Bindings;
 pub use cache::Cache;
 pub use declared::{Declared, Field, Identity, Kind, MAX_REQUEST_BYTES, Object};
+pub use device::{SelectorError, check_selector};
 pub use environment::Environment;
 pub use escape::escape;
 pub use estimate::Estimate;

@@ -79,6 +79,7 @@ impl Type {
             Kind::Double => Self::Double,
             Kind::String => Self::String,
             Kind::Bytes => Self::Bytes,
+            Kind::Quantity => Self::Opaque("kubernetes.Quantity"),
             Kind::Duration => Self::Duration,
             Kind::Date | Kind::Timestamp => Self::Timestamp,
             Kind::List { element, .. } => {

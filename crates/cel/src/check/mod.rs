@@ -8,7 +8,7 @@ use smol_str::{SmolStr, format_smolstr};
 
 use crate::declared::Kind;
 use crate::environment::Environment;
-use crate::library::{Function, Overload};
+use crate::library::{Function, Library, Overload};
 use crate::syntax::tree::{FieldValue, List, Select};
 use crate::syntax::{Comprehension, Entry, Expr, Id, Issues, Node};
 use crate::typing::Type;
@@ -67,7 +67,8 @@ impl Checked {
 
 /// Parses and checks `source`; the faults as upstream writes them.
 pub(crate) fn check(environment: &Environment, source: &str) -> Result<Checked, String> {
-    let parsed = crate::syntax::parse(source).map_err(|issues| issues.render(source))?;
+    let parsed = crate::syntax::parse(source, environment.has(Library::Bindings))
+        .map_err(|issues| issues.render(source))?;
     let count = parsed.offsets.len();
     let mut checker = Checker {
         environment,

@@ -234,8 +234,12 @@ impl Coster<'_> {
             at = match (step, &at.kind) {
                 (Step::Items | Step::Values, Kind::List { element, .. } | Kind::Map(element)) => element,
                 (Step::Keys, Kind::Map(_)) => {
-                    return Some(Range { min: 0, max: 0 });
+                    return Some(Range {
+                        min: 0,
+                        max: at.max_key,
+                    });
                 }
+                (Step::Name(_), Kind::Map(element)) if matches!(element.kind, Kind::Any) => element,
                 (Step::Name(name), Kind::Object(object)) => &object.fields.get(name)?.declared,
                 _ => return None,
             };

@@ -86,6 +86,8 @@ pub enum Library {
     Standard,
     /// `jsonpatch.escapeKey`, for what makes patches.
     JsonPatch,
+    /// `cel.bind`, for selectors of devices.
+    Bindings,
     /// `math`, `base64`: not in Kubernetes, for Warren's own configuration.
     Extended,
 }

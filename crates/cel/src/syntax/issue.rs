@@ -59,6 +59,9 @@ fn show(issue: &Issue, source: &str) -> String {
     let Some(offset) = issue.offset else {
         return format!("ERROR: <input>:-1:0: {}", issue.message);
     };
+    if source.is_empty() {
+        return format!("ERROR: <input>:1:0: {}", issue.message);
+    }
     let before: String = source.chars().take(offset).collect();
     let line = before.matches('\n').count();
     let column = before.chars().rev().take_while(|c| *c != '\n').count();

@@ -80,6 +80,10 @@ pub(super) fn method(parser: &mut Parser, id: Id, name: &str, target: Expr, argu
             let [variable, result] = take(arguments)?;
             optional_macros::opt_map(&mut expand, name, target, &variable, result)
         }
+        ("bind", 3) if expand.parser.has_bind() && is_cel(&target) => {
+            let [variable, value, result] = take(arguments)?;
+            optional_macros::bind_name(&mut expand, &variable, value, result)
+        }
         ("sortBy", 2) => {
             let [variable, key] = take(arguments)?;
             optional_macros::sort_by(&mut expand, target, variable, key)
@@ -94,6 +98,10 @@ pub(super) fn method(parser: &mut Parser, id: Id, name: &str, target: Expr, argu
         }
     };
     Ok(expanded)
+}
+
+fn is_cel(target: &Expr) -> bool {
+    matches!(&target.node, Node::Ident(name) if name == "cel")
 }
 
 /// The arguments of a macro, whose number was just looked at.

@@ -1,4 +1,4 @@
-//! Macros that bind a name to a value: `optMap`, `optFlatMap`, `sortBy`.
+//! Macros that bind a name to a value: `optMap`, `optFlatMap`, `sortBy`, `cel.bind`.
 
 use smol_str::SmolStr;
 
@@ -33,6 +33,17 @@ pub(super) fn opt_map(
     let has = expand.method("hasValue", target, Vec::new());
     let none = expand.call("optional.none", Vec::new());
     expand.call("_?_:_", vec![has, some, none])
+}
+
+/// `cel.bind(variable, value, result)`.
+pub(super) fn bind_name(expand: &mut Expand<'_>, variable: &Expr, value: Expr, result: Expr) -> Expr {
+    match &variable.node {
+        Node::Ident(name) => bind(expand, name, value, result),
+        _ => {
+            let message = "cel.bind() variable names must be simple identifiers";
+            expand.parser.fault(variable.id, message)
+        }
+    }
 }
 
 /// `target.sortBy(variable, key)`.

@@ -39,8 +39,8 @@ pub(crate) struct Parsed {
     pub(crate) offsets: Vec<usize>,
 }
 
-/// Parses `source`, macros expanded.
-pub(crate) fn parse(source: &str) -> Result<Parsed, Issues> {
+/// Parses `source`, macros expanded; `has_bind`: `cel.bind` among them.
+pub(crate) fn parse(source: &str, has_bind: bool) -> Result<Parsed, Issues> {
     let characters: Vec<char> = source.chars().collect();
     let mut issues = Issues::default();
     if characters.len() > LONGEST {
@@ -55,6 +55,7 @@ pub(crate) fn parse(source: &str) -> Result<Parsed, Issues> {
     let mut parser = Parser {
         tokens,
         at: 0,
+        has_bind,
         depth: 0,
         open: 0,
         offsets: Vec::new(),
@@ -79,6 +80,7 @@ pub(super) type Step<T = Expr> = Result<T, Reported>;
 pub(super) struct Parser {
     tokens: Vec<(usize, Token)>,
     at: usize,
+    has_bind: bool,
     depth: usize,
     /// Brackets that are open.
     open: usize,
@@ -158,6 +160,11 @@ impl Parser {
 
     pub(super) fn place(&self, id: Id) -> usize {
         self.offsets.get(id).copied().unwrap_or_default()
+    }
+
+    /// Whether `cel.bind` is a macro.
+    pub(super) fn has_bind(&self) -> bool {
+        self.has_bind
     }
 
     /// Whether nothing more may be copied.

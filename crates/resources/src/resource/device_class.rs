@@ -1,4 +1,4 @@
-//! Device classes. CEL selectors are kept and not compiled here.
+//! Device classes.
 
 use jiff::Timestamp;
 use serde_json::Value;

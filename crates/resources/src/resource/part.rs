@@ -6,6 +6,7 @@ use serde_json::Value;
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::name as names;
 use warren_apimachinery::value::ValueExt;
+use warren_cel::SelectorError;
 
 use crate::check::{self, Errors};
 
@@ -103,12 +104,25 @@ pub(super) fn fully_qualified(errors: &mut Errors, path: &Path, text: &str) {
     }
 }
 
-/// Selectors; their expressions are not compiled here.
+/// The longest expression of a selector, in bytes.
+const EXPRESSION_MAX: usize = 10 * 1024;
+
+/// Selectors with their expressions.
 pub(super) fn selectors(errors: &mut Errors, path: &Path, all: &[Value]) {
     list(errors, path, all, LIST_MAX, |errors, path, selector| {
+        let path = path.child("cel");
         if selector.field("cel").is_null() {
-            errors.push(Error::required(&path.child("cel"), ""));
+            return errors.push(Error::required(&path, ""));
         }
+        let (source, path) = (selector.text("/cel/expression"), path.child("expression"));
+        if source.len() > EXPRESSION_MAX {
+            return errors.push(Error::too_long(&path, EXPRESSION_MAX));
+        }
+        errors.extend(warren_cel::check_selector(source).err().map(|error| match error {
+            SelectorError::Invalid(why) => Error::invalid(&path, source, why),
+            SelectorError::Internal(why) => Error::internal(&path, why),
+            SelectorError::TooComplex => Error::forbidden(&path, "too complex, exceeds cost limit"),
+        }));
     });
 }
 
