@@ -30,6 +30,7 @@ struct State {
     now: String,
     graceful: bool,
     refuse_creates: BTreeMap<String, Status>,
+    refuse_deletes: BTreeMap<String, Status>,
 }
 
 struct Alone(Arc<FakeCluster>);
@@ -135,6 +136,12 @@ impl FakeCluster {
     pub(crate) fn refuse_creates(&self, resource: &Resource, status: Status) {
         self.state()
             .refuse_creates
+            .insert(resource.plural.to_owned(), status);
+    }
+
+    pub(crate) fn refuse_deletes(&self, resource: &Resource, status: Status) {
+        self.state()
+            .refuse_deletes
             .insert(resource.plural.to_owned(), status);
     }
 
@@ -532,7 +539,11 @@ impl Cluster for FakeCluster {
         key: &ObjectKey,
         options: DeleteOptions,
     ) -> Result<(), Status> {
-        self.state().delete(resource, key, &options)
+        let mut state = self.state();
+        if let Some(status) = state.refuse_deletes.get(resource.resource.as_str()) {
+            return Err(status.clone());
+        }
+        state.delete(resource, key, &options)
     }
 
     async fn patch_any(

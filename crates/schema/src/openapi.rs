@@ -589,6 +589,33 @@ mod tests {
     }
 
     #[test]
+    fn v3_says_that_a_number_or_text_is_one_of_both() {
+        let either = json!([{"type": "integer"}, {"type": "string"}]);
+        let check = |schema: Value, expect: Value| {
+            let mut schema = schema;
+            schema["x-kubernetes-int-or-string"] = true.into();
+            let properties = json!({"type": "object", "properties": {"port": schema}});
+            let doc = ResourceDoc {
+                shape: Shape::Custom(Arc::new(properties)),
+                ..foos()
+            };
+            let document: Value = serde_json::from_slice(&v3(&[doc], "v1.36.2")).unwrap();
+            let mut port = document["components"]["schemas"]["io.ex.v1.Foo"]["properties"]["port"].clone();
+            port.as_object_mut().unwrap().remove("x-kubernetes-int-or-string");
+            assert_eq!(port, expect);
+        };
+        check(json!({}), json!({"anyOf": either}));
+        check(json!({"anyOf": either}), json!({"anyOf": either}));
+        let pattern = json!({"pattern": "^a"});
+        let said = json!({"allOf": [{"anyOf": either}, pattern]});
+        check(said.clone(), said);
+        check(
+            json!({"anyOf": [pattern], "allOf": [pattern]}),
+            json!({"anyOf": [pattern], "allOf": [{"anyOf": either}, pattern]}),
+        );
+    }
+
+    #[test]
     fn the_hash_follows_the_content() {
         assert_eq!(hash(&[deployments()]), hash(&[deployments()]));
         assert_ne!(hash(&[deployments()]), hash(&[foos()]));

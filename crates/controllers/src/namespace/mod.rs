@@ -110,6 +110,8 @@ async fn delete_content(cluster: &dyn Cluster, namespace: &str) -> Findings {
     findings
 }
 
+/// Deletes the objects of one resource, as a collection: the first that cannot be deleted ends it, so that a webhook
+/// that does not answer is waited for once and not for each object.
 async fn delete_all(
     cluster: &dyn Cluster,
     resource: &GroupResource,
@@ -122,6 +124,7 @@ async fn delete_all(
         }
         if let Err(status) = delete(cluster, resource, &object.key()).await {
             findings.failures.push(status.to_string());
+            return;
         }
     }
     let left = cluster.list_any(resource, Some(namespace));

@@ -83,3 +83,28 @@ async fn pods_go_before_what_they_use() {
     cluster.settle(&[&Namespaces], NOW).await;
     assert!(cluster.values(&CONFIG_MAPS).is_empty());
 }
+
+#[tokio::test]
+async fn what_cannot_be_deleted_is_told_once_for_all_objects_of_a_kind() {
+    let cluster = FakeCluster::new();
+    going(&cluster);
+    for name in ["a", "b", "c"] {
+        cluster.put(
+            &CONFIG_MAPS,
+            json!({"metadata": {"name": name, "namespace": "shop"}}),
+        );
+    }
+    cluster.refuse_deletes(&CONFIG_MAPS, Status::internal("failed calling webhook"));
+    assert_eq!(cluster.settle(&[&Namespaces], NOW).await, Next::After(AGAIN));
+    let namespace = cluster.value(&NAMESPACES, "shop");
+    let told = namespace.items("/status/conditions").iter();
+    let told: Vec<_> = told.map(|c| (c.text("/status"), c.text("/message"))).collect();
+    assert_eq!(
+        told[2],
+        (
+            "True",
+            "Failed to delete all resource types, 1 remaining: Internal error occurred: failed calling webhook"
+        )
+    );
+    assert_eq!(told[3], ("False", "All content successfully removed"));
+}

@@ -248,8 +248,9 @@ impl Definitions {
             }
             dialect => {
                 let mut definition = schema.clone();
-                if dialect == Dialect::V2 {
-                    reduce(&mut definition);
+                match dialect {
+                    Dialect::V2 => reduce(&mut definition),
+                    Dialect::V3 => unfold(&mut definition),
                 }
                 self.embed(&mut definition);
                 self.identify(&mut definition, |field, this| this.described(field));
@@ -366,6 +367,32 @@ fn one_of(name: &str, definition: &mut Value) {
     };
     definition.take_at("/type");
     definition.set("/oneOf", json!(types.map(|kind| json!({"type": kind}))));
+}
+
+/// Says of what is a number or a text that it is one of both, where the schema does not say so itself.
+fn unfold(schema: &mut Value) {
+    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+        properties.values_mut().for_each(unfold);
+    }
+    for key in ["items", "additionalProperties"] {
+        if let Some(child) = schema.get_mut(key) {
+            unfold(child);
+        }
+    }
+    let either = json!([{"type": "integer"}, {"type": "string"}]);
+    if !is_true(schema, "x-kubernetes-int-or-string")
+        || *schema.field("anyOf") == either
+        || *schema.at("/allOf/0") == json!({"anyOf": either})
+    {
+        return;
+    }
+    if schema.items("/anyOf").is_empty() {
+        schema.set("/anyOf", either);
+        return;
+    }
+    let mut all = vec![json!({"anyOf": either})];
+    all.extend_from_slice(schema.items("/allOf"));
+    schema.set("/allOf", all);
 }
 
 /// Takes out of a custom resource's schema what v2, or kubectl's reading of it, cannot stand.
