@@ -64,11 +64,7 @@ pub(crate) async fn object(
     }
     if subresource == "log" && value.text("/spec/nodeName").is_empty() {
         // As upstream: a pod that runs nowhere has said nothing yet.
-        return Ok(crate::answer::with(
-            http::StatusCode::OK,
-            "text/plain",
-            Body::empty(),
-        ));
+        return Ok(crate::answer::nothing(http::StatusCode::NO_CONTENT));
     }
     let connect = Connect {
         cluster: cx.cluster.id.clone(),
