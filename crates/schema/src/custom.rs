@@ -105,7 +105,7 @@ impl Reader {
             required: texts(raw.field("required")),
             list: list_type(raw),
             map: map_type(raw),
-            default: raw.get("default").cloned(),
+            default: raw.get("default").filter(|default| !default.is_null()).cloned(),
             nullable: is("nullable"),
             preserve_unknown: preserve_unknown || (kind == Type::Any && place == Place::Nested),
             format: raw.field("format").as_str().map(SmolStr::new),

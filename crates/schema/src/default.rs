@@ -126,6 +126,8 @@ fn fill_field(parent: &Schema, name: &SmolStr, field: &Schema, map: &mut Map<Str
 fn is_worth(element: &Ref) -> bool {
     match element {
         Ref::Named(_) | Ref::Lazy(_) => true,
-        Ref::Inline(schema) => matches!(schema.kind, Type::Object | Type::Array | Type::Any),
+        Ref::Inline(schema) => {
+            schema.default.is_some() || matches!(schema.kind, Type::Object | Type::Array | Type::Any)
+        }
     }
 }

@@ -82,7 +82,7 @@ impl Pruning {
                 format!("{path}.{name}")
             };
             match schema.and_then(|schema| schema.field(name)) {
-                Some(Ref::Named(_)) if value.is_null() => false,
+                Some(Ref::Named(_)) if value.is_null() && path.is_empty() => false,
                 Some(Ref::Named(_)) => {
                     self.metadata(value, &at, path.is_empty());
                     true
@@ -117,6 +117,9 @@ impl Pruning {
         let schema = check::object_meta();
         if is_own {
             return check::check_at(&schema, value, at, &mut self.metadata);
+        }
+        if value.is_null() {
+            *value = Value::Object(Map::new());
         }
         let before = value.clone();
         let mut found = Checked::default();

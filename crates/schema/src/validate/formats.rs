@@ -317,15 +317,14 @@ fn is_uri(text: &str) -> bool {
     if text.bytes().any(|b| b <= 0x20 || b == 0x7f) {
         return false;
     }
-    let Some((scheme, rest)) = text.split_once(':') else {
+    let Some((scheme, _)) = text.split_once(':') else {
         return text.starts_with('/');
     };
     text.starts_with('/')
         || (scheme.starts_with(|c: char| c.is_ascii_alphabetic())
             && scheme
                 .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
-            && !rest.is_empty())
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.')))
 }
 
 #[cfg(test)]

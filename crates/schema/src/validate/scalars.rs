@@ -96,11 +96,10 @@ impl Walk<'_> {
         let limit = Number::from_f64(bound.value).unwrap_or_else(|| Number::from(0));
         let fits = self.fits(schema, &limit, what, outcome);
         let (order, shown) = match number.as_i64().filter(|_| fits) {
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "as upstream compares whole numbers"
-            )]
-            Some(whole) => (whole.cmp(&(bound.value as i64)), (bound.value as i64).to_string()),
+            Some(whole) => {
+                let limit = go_int(bound.value);
+                (whole.cmp(&limit), limit.to_string())
+            }
             None => {
                 let number = number.as_f64().unwrap_or_default();
                 (
@@ -127,11 +126,7 @@ impl Walk<'_> {
     fn multiple(&self, schema: &Schema, number: &Number, factor: f64, outcome: &mut Outcome) {
         let limit = Number::from_f64(factor).unwrap_or_else(|| Number::from(0));
         let fits = self.fits(schema, &limit, "MultipleOf", outcome);
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "as upstream divides whole numbers"
-        )]
-        let whole_factor = factor as i64;
+        let whole_factor = go_int(factor);
         let (is_positive, is_multiple, shown) = match number.as_i64().filter(|_| fits) {
             Some(whole) => (
                 whole_factor > 0,
@@ -153,7 +148,8 @@ impl Walk<'_> {
                 "factor MultipleOf declared for {} must be positive: {shown}",
                 self.path
             );
-            outcome.add(Error::invalid(&self.at(), factor, why));
+            let shown: Value = serde_json::from_str(&shown).unwrap_or_else(|_| factor.into());
+            outcome.add(Error::invalid(&self.at(), shown, why));
         } else if !is_multiple {
             self.refuse(
                 outcome,
@@ -188,14 +184,22 @@ fn is_same(value: &Value, allowed: &Value) -> bool {
         (Value::Number(value), Value::Number(allowed)) if allowed.is_f64() => {
             value.as_f64() == allowed.as_f64()
         }
-        #[expect(clippy::cast_possible_truncation, reason = "as Go converts a float")]
         (Value::Number(value), Value::Number(allowed)) => {
-            let whole = value
-                .as_i64()
-                .or_else(|| value.as_f64().map(|value| value as i64));
+            let whole = value.as_i64().or_else(|| value.as_f64().map(go_int));
             whole == allowed.as_i64()
         }
         (value, allowed) => value == allowed,
+    }
+}
+
+/// What Go makes of a float where it wants a whole number: the least one of what does not fit.
+fn go_int(number: f64) -> i64 {
+    const BEYOND: f64 = 9_223_372_036_854_775_808.0;
+    #[expect(clippy::cast_possible_truncation, reason = "it is in range")]
+    if number.abs() < BEYOND {
+        number as i64
+    } else {
+        i64::MIN
     }
 }
 
