@@ -232,7 +232,7 @@ fn declared(kind: &Type) -> Arc<Declared> {
             identity: Identity::Place,
         }),
         Type::Map(entry) if entry.0 == Type::String => plain(Kind::Map(declared(&entry.1))),
-        Type::Object(_, declared) => Arc::clone(declared),
+        // As upstream, the fields of a variable that is an object are known at run time only.
         _ => plain(Kind::Dyn),
     }
 }

@@ -41,9 +41,12 @@ impl Operation<'_> {
         self.mutate(admission::Operation::Create, &mut request, None)
             .await?;
         let (bound, node) = self.bound_object(request.at("/spec/boundObjectRef"))?;
+        let now = self.registry.now();
+        request.set("/metadata/name", self.key.name.as_str());
+        request.set("/metadata/namespace", self.key.namespace.as_str());
+        request.set("/metadata/creationTimestamp", time::format(now));
         self.admit(admission::Operation::Create, Some(&request), None)
             .await?;
-        let now = self.registry.now();
         let claims = TokenClaims {
             namespace: &self.key.namespace,
             service_account: &self.key.name,
@@ -61,10 +64,7 @@ impl Operation<'_> {
         let issued = self.registry.tokens.issue(&claims)?;
         request.set("/kind", "TokenRequest");
         request.set("/apiVersion", "authentication.k8s.io/v1");
-        request.set("/metadata/name", self.key.name.as_str());
-        request.set("/metadata/namespace", self.key.namespace.as_str());
         request.set("/metadata/uid", account.meta().uid.as_str());
-        request.set("/metadata/creationTimestamp", time::format(now));
         request.set("/spec/audiences", issued.audiences);
         if let Some(spec) = request.object_at("/spec") {
             spec.entry("boundObjectRef").or_insert(Value::Null);
