@@ -8,7 +8,7 @@ mod admission;
 mod authentication;
 mod authorization;
 pub mod bootstrap;
-pub mod conversion;
+mod conversion;
 mod facts;
 mod guard;
 mod impersonation;
@@ -28,6 +28,7 @@ mod webhook_metrics;
 pub use access::Access;
 pub use admission::{AdmissionConfiguration, AdmissionSettings, Plugins, admission_answer, type_warnings};
 pub use authentication::{ANONYMOUS, AUTHENTICATED, Anonymous, Authenticators, UNAUTHENTICATED};
+pub use conversion::conversion_answer;
 pub use facts::{Certificate, Impersonation, RequestFacts};
 pub use guard::{Guard, Keys, PodSecurityFloor};
 pub use oidc::{

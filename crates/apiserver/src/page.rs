@@ -119,7 +119,12 @@ impl Page {
         }
         if !rest.is_empty() {
             let last = self.objects.last().map(|last| last.key());
-            self.cut(cx, snapshot, last, selectors.is_everything().then_some(rest.len()));
+            self.cut(
+                cx,
+                snapshot,
+                last,
+                selectors.is_everything().then_some(rest.len()),
+            );
         }
         Ok(())
     }

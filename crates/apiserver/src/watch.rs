@@ -100,7 +100,10 @@ pub(crate) async fn objects(
         _running: cx.cluster.metrics.longrunning(cx.labels),
     };
     stream.start(&options, served);
-    stream.convert_first().await.map_err(|why| initializing(served, &why))?;
+    stream
+        .convert_first()
+        .await
+        .map_err(|why| initializing(served, &why))?;
     if socket::is_wanted(cx.headers) {
         return Ok(socket::answer(cx.headers, extensions, stream, accepted.encoding));
     }

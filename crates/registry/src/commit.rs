@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
+use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{Draft, Object, ObjectKey, Status, StatusReason};
 use warren_storage::{CommitError, JournalError, Write, WriteKind};
 
@@ -44,8 +45,11 @@ impl Refusal {
 
 /// The draft of an object as it is kept, with the kind's selectable fields.
 pub(crate) fn draft(definition: &Definition, object: Value) -> Draft {
-    let conversion = definition.conversion.as_ref();
-    let keeper = conversion.map_or(&definition.strategy, |conversion| &conversion.keeper);
+    let is_own = || object.text("/apiVersion") == definition.api_version(&definition.storage_version.version);
+    let keeper = match &definition.conversion {
+        Some(conversion) if !is_own() => &conversion.keeper,
+        _ => &definition.strategy,
+    };
     let fields = keeper.fields(&object);
     Draft::new(object, fields)
 }

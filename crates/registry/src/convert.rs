@@ -53,7 +53,9 @@ impl Registry {
             return Ok(objects);
         };
         let version = &definition.storage_version.version;
-        let has_defaults = conversion.version(version).is_some_and(|version| version.defaults_on_read);
+        let has_defaults = conversion
+            .version(version)
+            .is_some_and(|version| version.defaults_on_read);
         let prefix = prefix(definition, version);
         let is_other = |object: &Arc<Object>| has_defaults || !object.bytes().starts_with(prefix.as_bytes());
         let places = objects.iter().enumerate().filter(|(_, object)| is_other(object));
@@ -120,7 +122,9 @@ impl Registry {
         let wanted = conversion.api_version(&definition.storage_version.version);
         let converted = self.convert(conversion, values, &wanted).await?;
         let made = objects.iter().zip(&converted);
-        Ok(made.map(|(object, value)| same(definition, object, value)).collect())
+        Ok(made
+            .map(|(object, value)| same(definition, object, value))
+            .collect())
     }
 
     /// An object of the store in the version of the definition, where that takes no webhook.
@@ -131,16 +135,15 @@ impl Registry {
         object: &Arc<Object>,
     ) -> Option<Arc<Object>> {
         let version = &definition.storage_version.version;
-        let wanted = conversion.api_version(version);
-        let mut value = object.to_value();
-        if value.text("/apiVersion") == wanted {
+        if object.bytes().starts_with(prefix(definition, version).as_bytes()) {
             return Some(Arc::clone(object));
         }
         if matches!(conversion.converter, ConvertedBy::Webhook(_)) {
             return None;
         }
+        let mut value = object.to_value();
         conversion.refresh(&mut value).ok()?;
-        value.set("/apiVersion", wanted);
+        value.set("/apiVersion", conversion.api_version(version));
         conversion.prune(&mut value).ok()?;
         Some(same(definition, object, &value))
     }
@@ -233,7 +236,9 @@ impl Registry {
         let wanted = format!("{}/{}", resource.group, resource.version);
         match conversion {
             Some(conversion) if object.text("/apiVersion") != wanted => {
-                let mut shown = self.convert_others(conversion, vec![object.clone()], &wanted).await?;
+                let mut shown = self
+                    .convert_others(conversion, vec![object.clone()], &wanted)
+                    .await?;
                 Ok(shown.pop().unwrap_or_default())
             }
             _ => Ok(self.show(resource, object)),

@@ -122,7 +122,9 @@ impl Converted {
         known.bytes += size;
         known.order.push_back(key);
         while known.order.len() > MOST || known.bytes > MOST_BYTES {
-            let Some(oldest) = known.order.pop_front() else { break };
+            let Some(oldest) = known.order.pop_front() else {
+                break;
+            };
             if let Some(gone) = known.entries.remove(&oldest) {
                 known.bytes = known.bytes.saturating_sub(gone.made.bytes().len());
             }
@@ -159,7 +161,9 @@ mod tests {
     use super::*;
 
     fn object(name: &str, size: usize) -> Arc<Object> {
-        Arc::new(Object::from_value(&json!({"metadata": {"name": name}, "data": "x".repeat(size)})))
+        Arc::new(Object::from_value(
+            &json!({"metadata": {"name": name}, "data": "x".repeat(size)}),
+        ))
     }
 
     #[test]
@@ -178,7 +182,13 @@ mod tests {
         drop((claim, second, third));
         assert!(cache.known().claimed.is_empty());
         let (found, claim) = cache.take(&[key, Key::new(&kept, &"v2".into(), 1)], Others::Wait);
-        assert!(found.first().unwrap().as_ref().is_some_and(|it| Arc::ptr_eq(it, &made)));
+        assert!(
+            found
+                .first()
+                .unwrap()
+                .as_ref()
+                .is_some_and(|it| Arc::ptr_eq(it, &made))
+        );
         assert_eq!(claim.places, [1]);
     }
 

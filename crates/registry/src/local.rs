@@ -153,7 +153,10 @@ impl Cluster for LocalCluster {
 
     fn resources(&self) -> Vec<ServedResource> {
         let catalogue = self.registry.catalogue();
-        catalogue.iter().filter_map(|definition| served(definition)).collect()
+        catalogue
+            .iter()
+            .filter_map(|definition| served(definition))
+            .collect()
     }
 
     fn served(&self, group: &str, kind: &str) -> Option<ServedResource> {

@@ -16,6 +16,7 @@ use warren_schema::Schema;
 
 use crate::conversion::{Conversion, ConvertedBy};
 use crate::operation::Operation;
+use crate::request::Keeps;
 use crate::subresource::reset_fields;
 
 const OWNERS: &str = "/metadata/managedFields";
@@ -60,12 +61,15 @@ impl Operation<'_> {
             return;
         };
         if self.asks_webhook().is_some() {
+            if self.cx.keeps == Keeps::Version {
+                // Ours takes away what it holds, and asks nobody for that.
+                return;
+            }
             return self.own_by_webhook(&schema, object, old).await;
         }
         if self.definition.is_stored_as(self.cx.version) {
-            let in_version = |api_version: &str, before: &Value, after: &Value| {
-                self.as_in(api_version, [before, after])
-            };
+            let in_version =
+                |api_version: &str, before: &Value, after: &Value| self.as_in(api_version, [before, after]);
             return self.own_as(&schema, object, old, &in_version);
         }
         // Fields are owned as the client's version calls them.

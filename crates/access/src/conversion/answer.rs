@@ -13,7 +13,12 @@ const KIND: &str = "ConversionReview";
 ///
 /// # Errors
 /// Why the answer is none, in upstream's words.
-pub fn check(review: &Review, body: &[u8], sent: &[Value], api_version: &str) -> Result<Vec<Value>, String> {
+pub(super) fn check(
+    review: &Review,
+    body: &[u8],
+    sent: &[Value],
+    api_version: &str,
+) -> Result<Vec<Value>, String> {
     let about = sent.first().map(kind).unwrap_or_default();
     let converted =
         read(review, body).map_err(|why| format!("conversion webhook for {about} failed: {why}"))?;

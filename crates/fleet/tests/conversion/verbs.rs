@@ -113,7 +113,7 @@ async fn managers_of_different_versions_own_the_same_field() {
     assert!(
         answer
             .text("/message")
-            .contains("\"one\" using stable.example.com/v1: .hostPort"),
+            .contains("conflict with \"one\": .hostPort"),
         "{answer}"
     );
     let (code, answer) = api

@@ -68,7 +68,9 @@ impl Operation<'_> {
 
     async fn finish(&self, options: DeleteOptions) -> Result<(), Status> {
         // As upstream: who admitted the eviction is not asked about the deletion.
-        let deletion = self.registry.operation(self.cx, self.definition, Part::Main, self.key);
+        let deletion = self
+            .registry
+            .operation(self.cx, self.definition, Part::Main, self.key);
         let deleted = deletion.delete_until_done(&options, Asking::Nobody);
         deleted.await.map(drop)
     }
