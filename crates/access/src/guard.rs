@@ -1,7 +1,7 @@
 //! `Guard`: what one cluster keeps to decide who may do what: its keys, and its index of bindings.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use sha2::{Digest, Sha256};
@@ -24,9 +24,6 @@ use crate::webhook_metrics::WebhookMetrics;
 /// anew keep working.
 const EXTENDED_SECONDS: i64 = 3607;
 const YEAR: i64 = 365 * 24 * 60 * 60;
-
-/// What admission does unless somebody says otherwise: one for all clusters.
-static UPSTREAMS: LazyLock<Arc<AdmissionSettings>> = LazyLock::new(Arc::default);
 
 /// The secrets of one cluster.
 pub struct Keys {
@@ -98,7 +95,7 @@ impl Guard {
             conversions: Semaphore::new(conversion::AT_ONCE),
             index: ArcSwapOption::empty(),
             standard: ArcSwapOption::empty(),
-            admission: ArcSwap::new(Arc::clone(&UPSTREAMS)),
+            admission: ArcSwap::new(AdmissionSettings::upstreams()),
             hooks: ArcSwapOption::empty(),
             webhook_metrics: OnceLock::new(),
             policies: ArcSwapOption::empty(),

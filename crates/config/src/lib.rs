@@ -10,14 +10,14 @@ mod spec;
 mod virtual_cluster;
 
 pub use spec::{
-    AdditionalSecret, Advanced, AllowedRoutes, AllowedRoutesOverride, ClusterRole, ControlPlane,
-    ControlPlaneAdvanced, ControlPlaneIngress, ControlPlaneService, CoreDns, CoreDnsService, DnsTarget,
-    EgressRule, ExportKubeConfig, Expression, FromHost, FromHostCustomResource, FromHostGateways, GatewayApi,
-    GatewayMetadata, GatewaySanitize, GatewayStatus, GlobalMetadata, HybridScheduling, ImagePullSecret,
-    IngressPolicy, IngressRule, Integrations, IpBlock, KubeConfigSecret, KubeConfigServiceAccount,
-    LimitRange, Mapped, Mappings, MetricsServer, Namespaces, NetworkPolicy, NetworkPolicyControlPlane,
-    Networking, NodeSelector, Nodes, Patch, PatchLabels, PatchReference, Peer, PodPolicy,
-    PodSecurityStandard, Pods, Policies, PolicyPort, Proxy, PublicEgress, Rbac, ReferencedOrAll,
+    AdditionalSecret, Advanced, AllowedRoutes, AllowedRoutesOverride, ApiServer, ClusterRole, ControlPlane,
+    ControlPlaneAdvanced, ControlPlaneIngress, ControlPlaneService, CoreDns, CoreDnsService, Distro,
+    DnsTarget, EgressRule, ExportKubeConfig, Expression, FromHost, FromHostCustomResource, FromHostGateways,
+    GatewayApi, GatewayMetadata, GatewaySanitize, GatewayStatus, GlobalMetadata, HybridScheduling,
+    ImagePullSecret, IngressPolicy, IngressRule, Integrations, IpBlock, K8s, KubeConfigSecret,
+    KubeConfigServiceAccount, LimitRange, Mapped, Mappings, MetricsServer, Namespaces, NetworkPolicy,
+    NetworkPolicyControlPlane, Networking, NodeSelector, Nodes, Patch, PatchLabels, PatchReference, Peer,
+    PodPolicy, PodSecurityStandard, Pods, Policies, PolicyPort, Proxy, PublicEgress, Rbac, ReferencedOrAll,
     ReplicateServices, ResolveDns, ResourceQuota, Role, Scope, Selected, SelectedAuto, Selector,
     ServiceMapping, Switch, Sync, Synced, SyncedAuto, ToHost, ToHostCustomResource, VirtualClusterSpec,
     VirtualNamespacePolicy, VirtualScheduler, WorkloadNetworkPolicy, WorkloadServiceAccount,

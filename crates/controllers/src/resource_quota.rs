@@ -5,10 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 use warren_apimachinery::resource::{
-    CONFIG_MAPS, CRON_JOBS, DEPLOYMENTS, INGRESSES, JOBS, PERSISTENT_VOLUME_CLAIMS, PODS, REPLICA_SETS,
-    REPLICATION_CONTROLLERS, RESOURCE_QUOTAS, SECRETS, SERVICES, STATEFUL_SETS,
+    PERSISTENT_VOLUME_CLAIMS, PODS, RESOURCE_CLAIMS, RESOURCE_QUOTAS, SERVICES,
 };
-use warren_apimachinery::{ClusterId, ObjectKey, Resource};
+use warren_apimachinery::value::ValueExt;
+use warren_apimachinery::{ClusterId, GroupResource, ObjectKey, Resource};
 use warren_reconciler::{Change, Cluster, Context, Next, ReconcileError, Reconciler, Triggers};
 
 /// Counts what a quota limits; admission implements it, so that both count alike.
@@ -29,21 +29,12 @@ impl Reconciler for ResourceQuotas {
     }
 
     fn watches(&self) -> &'static [Resource] {
-        &[
-            RESOURCE_QUOTAS,
-            PODS,
-            SERVICES,
-            PERSISTENT_VOLUME_CLAIMS,
-            CONFIG_MAPS,
-            SECRETS,
-            REPLICATION_CONTROLLERS,
-            DEPLOYMENTS,
-            REPLICA_SETS,
-            STATEFUL_SETS,
-            JOBS,
-            CRON_JOBS,
-            INGRESSES,
-        ]
+        &[]
+    }
+
+    /// A quota may count objects of any kind, those of definitions too.
+    fn watches_everything(&self) -> bool {
+        true
     }
 
     fn triggers(&self, change: &Change, cluster: &dyn Cluster, out: &mut Triggers<'_>) {
@@ -51,13 +42,17 @@ impl Reconciler for ResourceQuotas {
             out.add(change.object.key());
             return;
         }
-        let sized = [PODS, SERVICES, PERSISTENT_VOLUME_CLAIMS]
-            .iter()
-            .any(|of| of.is(&change.resource));
-        if change.previous.is_none() || change.deleted || sized {
-            let quotas = cluster.list(&RESOURCE_QUOTAS, Some(&change.object.meta().namespace));
-            quotas.iter().for_each(|quota| out.add(quota.key()));
+        let sized = [PODS, SERVICES, PERSISTENT_VOLUME_CLAIMS, RESOURCE_CLAIMS];
+        let is_sized = sized.iter().any(|of| of.is(&change.resource));
+        let namespace = &change.object.meta().namespace;
+        if namespace.is_empty() || !(change.previous.is_none() || change.deleted || is_sized) {
+            return;
         }
+        let quotas = cluster.list(&RESOURCE_QUOTAS, Some(namespace));
+        let concerned = quotas
+            .iter()
+            .filter(|quota| is_sized || counts(&quota.to_value(), &change.resource));
+        concerned.for_each(|quota| out.add(quota.key()));
     }
 
     async fn reconcile(&self, cx: &Context, key: &ObjectKey) -> Result<Next, ReconcileError> {
@@ -71,10 +66,16 @@ impl Reconciler for ResourceQuotas {
     }
 }
 
+/// Whether a quota counts objects of a resource: by `count/…`, or by the plural alone.
+fn counts(quota: &Value, resource: &GroupResource) -> bool {
+    let counted = format!("count/{resource}");
+    let mut names = quota.at("/spec/hard").as_object().into_iter().flatten();
+    names.any(|(name, _)| *name == counted || (resource.group.is_empty() && name.as_str() == resource.resource))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use warren_apimachinery::value::ValueExt;
 
     use super::*;
     use crate::fake::{FakeCluster, NOW};
@@ -88,9 +89,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_quota_counts_objects_of_definitions() {
+        let quota = json!({"spec": {"hard": {"count/foos.example.com": "1", "secrets": "2"}}});
+        for (resource, expect) in [
+            ("foos.example.com", true),
+            ("secrets", true),
+            ("bars.example.com", false),
+            ("secrets.example.com", false),
+        ] {
+            assert_eq!(counts(&quota, &GroupResource::parse(resource)), expect, "{resource}");
+        }
+    }
+
     #[tokio::test]
     async fn a_quota_tells_what_is_used() {
         let cluster = FakeCluster::new();
+        cluster.serve(&RESOURCE_QUOTAS);
         let quotas = ResourceQuotas {
             usage: Arc::new(PodsOf(cluster.clone())),
         };

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use warren_access::{Anonymous, AuthenticationConfiguration, Authenticators, Issuer, IssuerConfiguration};
+use warren_access::{
+    AdmissionSettings, Anonymous, AuthenticationConfiguration, Authenticators, Issuer, IssuerConfiguration,
+};
 use warren_apimachinery::UserInfo;
 use warren_apiserver::{AuditLog, AuditPolicy, Auditor, Rotation};
 use warren_outbound::IssuerDocuments;
@@ -21,6 +23,8 @@ pub struct ApiOptions {
     pub anonymous: Anonymous,
     /// What is written down of requests, and where.
     pub audit: Option<AuditOptions>,
+    /// Which admission plugins run, and how; upstream's where nothing is said.
+    pub admission: Option<Arc<AdmissionSettings>>,
 }
 
 /// What is written down of requests, and where.

@@ -219,6 +219,9 @@ impl Fleet {
             tunnel: nature.tunnel,
             is_host: nature.is_host,
         });
+        if let Some(admission) = &api.admission {
+            tenant.guard().set_admission(Arc::clone(admission));
+        }
         crate::custom_resources::serve(&tenant);
         if !new && !self.is_as_template(&tenant) {
             crate::virtual_cluster::restore(&tenant).await?;

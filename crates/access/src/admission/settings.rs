@@ -1,6 +1,7 @@
 //! How the admission of one cluster is set up: which plugins run, and what those that can be configured were told.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
 
 use serde_json::Value;
 
@@ -53,7 +54,15 @@ impl Default for AdmissionSettings {
     }
 }
 
+/// What admission does unless somebody says otherwise: one for all clusters.
+static UPSTREAMS: LazyLock<Arc<AdmissionSettings>> = LazyLock::new(Arc::default);
+
 impl AdmissionSettings {
+    /// What holds unless somebody says otherwise.
+    pub fn upstreams() -> Arc<Self> {
+        Arc::clone(&UPSTREAMS)
+    }
+
     /// Whether a plugin runs.
     pub(super) fn runs(&self, id: Id) -> bool {
         self.plugins.has(id)

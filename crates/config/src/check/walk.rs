@@ -48,7 +48,10 @@ impl<'a> Walk<'a> {
             return None;
         }
         let keys = at.keys().unwrap_or_default();
-        let row = fields::of(&keys).or(row);
+        let own = fields::of(&keys);
+        // A field with a type counts for itself, whatever is said of the section that it stands in.
+        let is_leaf = |schema: &Value| schema::kind(schema) != "object";
+        let row = own.or(row.filter(|_| !schema.is_some_and(is_leaf)));
         let Some(row) = row else {
             return match schema {
                 Some(schema) => self.typed(at, value, schema),
@@ -57,13 +60,19 @@ impl<'a> Walk<'a> {
         };
         match value {
             Value::Object(entries) if !fields::below(&keys).is_empty() => {
-                for (key, value) in entries {
-                    self.visit(&at.key(key), value, None, Some(row));
-                }
+                let kept = entries.iter().filter_map(|(key, value)| {
+                    let schema = schema.and_then(|schema| schema::property(schema, key));
+                    let kept = self.visit(&at.key(key), value, schema, Some(row))?;
+                    Some((key.clone(), kept))
+                });
+                let kept: Map<String, Value> = kept.collect();
+                (!kept.is_empty()).then_some(Value::Object(kept))
             }
-            _ => self.tell(row, at, value),
+            _ => {
+                self.tell(row, at, value);
+                None
+            }
         }
-        None
     }
 
     fn tell(&mut self, row: &'static Row, at: &Place, value: &Value) {

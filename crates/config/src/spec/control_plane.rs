@@ -21,8 +21,80 @@ pub struct ControlPlane {
     pub ingress: ControlPlaneIngress,
     /// The virtual cluster's DNS.
     pub coredns: CoreDns,
+    /// Flags of kube-apiserver, for people who bring theirs.
+    #[serde(skip_serializing_if = "Distro::is_empty")]
+    pub distro: Distro,
     /// What few set.
     pub advanced: ControlPlaneAdvanced,
+}
+
+/// `controlPlane.distro`: of what vCluster says about the program to start, the flags that mean something here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Distro {
+    /// Kubernetes' own programs.
+    pub k8s: K8s,
+}
+
+impl Distro {
+    fn is_empty(&self) -> bool {
+        self.k8s.api_server.extra_args.is_empty()
+    }
+}
+
+/// `controlPlane.distro.k8s`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct K8s {
+    /// kube-apiserver.
+    pub api_server: ApiServer,
+}
+
+/// `controlPlane.distro.k8s.apiServer`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ApiServer {
+    /// Its flags, such as `--enable-admission-plugins=AlwaysPullImages`; those that are not understood are refused by
+    /// name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub extra_args: Vec<String>,
+}
+
+impl ApiServer {
+    /// The flags by name and value, in their order; a flag without a value has an empty one.
+    pub fn flags(&self) -> Vec<(&str, &str)> {
+        let mut flags: Vec<(&str, &str)> = Vec::new();
+        let mut is_open = false;
+        for arg in &self.extra_args {
+            let Some(flag) = arg.strip_prefix("--") else {
+                // `--flag value`, as two entries.
+                if let Some(last) = flags.last_mut().filter(|_| is_open) {
+                    last.1 = arg;
+                    is_open = false;
+                } else {
+                    flags.push((arg, ""));
+                }
+                continue;
+            };
+            is_open = !flag.contains('=');
+            flags.push(flag.split_once('=').unwrap_or((flag, "")));
+        }
+        flags
+    }
+
+    /// All values of a flag that takes a list: names between commas.
+    pub fn list(&self, flag: &str) -> Vec<String> {
+        let values = self.flags().into_iter().filter(|(name, _)| *name == flag);
+        let names = values.flat_map(|(_, value)| value.split(','));
+        names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// The last value of a flag that takes a whole number.
+    pub fn number(&self, flag: &str) -> Option<i64> {
+        let flags = self.flags().into_iter().rev();
+        let mut values = flags.filter(|(name, _)| *name == flag).map(|(_, value)| value);
+        values.next()?.parse().ok()
+    }
 }
 
 /// `controlPlane.proxy`.

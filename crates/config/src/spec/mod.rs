@@ -17,8 +17,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::control_plane::{
-    ControlPlane, ControlPlaneAdvanced, ControlPlaneIngress, ControlPlaneService, CoreDns, CoreDnsService,
-    GlobalMetadata, ImagePullSecret, Proxy, VirtualScheduler, WorkloadServiceAccount,
+    ApiServer, ControlPlane, ControlPlaneAdvanced, ControlPlaneIngress, ControlPlaneService, CoreDns,
+    CoreDnsService, Distro, GlobalMetadata, ImagePullSecret, K8s, Proxy, VirtualScheduler,
+    WorkloadServiceAccount,
 };
 pub use self::export_kube_config::{
     AdditionalSecret, ExportKubeConfig, KubeConfigSecret, KubeConfigServiceAccount,

@@ -9,7 +9,7 @@ use warren_config::VirtualCluster;
 use warren_reconciler::{Next, ReconcileError};
 use warren_syncer::Bindings;
 
-use super::{VirtualClusters, address, chain, cluster_id, port, standard};
+use super::{VirtualClusters, address, admission, chain, cluster_id, port, standard};
 use crate::fleet::Fleet;
 use crate::real_host::Listed;
 use crate::{kept, names};
@@ -88,6 +88,7 @@ async fn serve(fleet: &Arc<Fleet>, wanted: &VirtualCluster) {
         return;
     };
     standard::enforce(&tenant, &wanted.spec);
+    admission::apply(fleet, &tenant, &wanted.spec);
     // Pods that run go on asking for names.
     if let Err(error) = names::serve(fleet, &tenant, wanted).await {
         tracing::warn!(cluster = %id, why = chain(&error), "names are not answered while the host is away");

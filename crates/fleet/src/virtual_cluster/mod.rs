@@ -29,6 +29,7 @@ use host_objects::{Place, Served, Whereabouts};
 use rest::Rest;
 
 mod address;
+mod admission;
 mod claim;
 mod early;
 mod end;
@@ -165,6 +166,8 @@ impl VirtualClusters {
         let fleet = self.fleet.upgrade().ok_or_else(|| gone(&id))?;
         let before = self.bindings.of_virtual(&id);
         let changed = before.and_then(|before| fixed::changed(&before.spec, &wanted.spec));
+        let nonsense = admission::settings(&wanted.spec).err();
+        let changed = changed.or(nonsense.as_deref());
         let confined = fleet.remote_host().and_then(|host| host.namespace());
         if let Some(why) = changed.or_else(|| fixed::beyond(confined, &wanted.spec)) {
             // It goes on as it was.
@@ -252,6 +255,7 @@ impl VirtualClusters {
         let nature = Nature::of_virtual(fleet, &self.bindings);
         let (tenant, _) = fleet.load_or_make(id, nature).await?;
         standard::enforce(&tenant, &wanted.spec);
+        admission::apply(fleet, &tenant, &wanted.spec);
         let ip = service_ip.and_then(|ip| ip.parse().ok());
         first_objects(&tenant, ApiAddress::OfHost(ip)).await?;
         self.names(fleet, &tenant, wanted, binding).await?;

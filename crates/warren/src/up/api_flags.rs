@@ -10,7 +10,9 @@ use warren_fleet::{
     Mapping, RequiredClaim, Rotation, Username,
 };
 
-/// Who is let in, and what is written down. All are about the virtual cluster that is named, not about its host.
+use super::admission_flags::AdmissionFlags;
+
+/// Who is let in, what is written down, and what may be written. All are about the virtual cluster that is named, not about its host.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "API server of the virtual cluster")]
 pub(crate) struct ApiFlags {
@@ -27,6 +29,8 @@ pub(crate) struct ApiFlags {
     oidc: OidcFlags,
     #[command(flatten)]
     audit: AuditFlags,
+    #[command(flatten)]
+    admission: AdmissionFlags,
 }
 
 #[derive(Args, Debug)]
@@ -103,6 +107,7 @@ impl ApiFlags {
         }
         options.issuers.extend(self.oidc.issuer()?);
         options.audit = self.audit.options()?;
+        options.admission = self.admission.settings()?;
         Ok(options)
     }
 }

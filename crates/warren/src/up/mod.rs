@@ -13,6 +13,7 @@ use crate::signals::Signals;
 use crate::terminal::{say, warn};
 use crate::virtual_cluster_name::VirtualClusterName;
 
+mod admission_flags;
 mod api_flags;
 mod data;
 mod report;

@@ -1,9 +1,9 @@
 //! What a node may do to pods: report on its own, evict and delete them, and make mirrors of static ones.
 
 use serde_json::Value;
-use warren_apimachinery::Status;
 use warren_apimachinery::resource::{NODES, PODS};
 use warren_apimachinery::value::ValueExt;
+use warren_apimachinery::{GroupResource, Status};
 use warren_registry::admission::Operation;
 
 use super::super::Asked;
@@ -45,7 +45,8 @@ pub(super) fn restrict(cx: &Asked<'_>, node: &str, object: &Value) -> Result<(),
 
 fn on_node(cx: &Asked<'_>, node: &str, object: &Value, name: &str, why: String) -> Result<(), Status> {
     let Some(pod) = cx.find(&PODS, &cx.key.namespace, name) else {
-        return Err(Status::not_found(&cx.resource, name));
+        // Upstream's cache says it in the singular.
+        return Err(Status::not_found(&GroupResource::new("", "pod"), name));
     };
     if pod.to_value().text("/spec/nodeName") == node {
         return Ok(());
@@ -106,7 +107,7 @@ fn owned(cx: &Asked<'_>, node: &str, pod: &Value, owner: &Value) -> Result<(), S
         ));
     }
     let Some(found) = cx.find(&NODES, "", node) else {
-        return Err(Status::not_found(&NODES.group_resource(), node));
+        return Err(Status::not_found(&GroupResource::new("", "node"), node));
     };
     let (expected, got) = (owner.text("/uid"), found.meta().uid.as_str());
     if expected == got {

@@ -1,9 +1,9 @@
 //! For whom a node may ask tokens: for the accounts of pods that run on it, and for audiences that they name.
 
 use serde_json::Value;
-use warren_apimachinery::Status;
 use warren_apimachinery::resource::{CSI_DRIVERS, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS};
 use warren_apimachinery::value::ValueExt;
+use warren_apimachinery::{GroupResource, Status};
 use warren_rbac::Attributes;
 use warren_registry::admission::Operation;
 
@@ -27,7 +27,7 @@ pub(super) fn restrict(cx: &Asked<'_>, node: &str, request: &Value) -> Result<()
         return refused("node requested token with a pod binding without a uid".to_owned());
     }
     let Some(pod) = cx.find(&PODS, &cx.key.namespace, name) else {
-        return Err(Status::not_found(&PODS.group_resource(), name));
+        return Err(Status::not_found(&GroupResource::new("", "pod"), name));
     };
     if pod.meta().uid != uid {
         return refused(format!(

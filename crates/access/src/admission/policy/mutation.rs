@@ -74,12 +74,28 @@ impl Target<'_> {
 
     fn merged(&self, mutation: &Mutation, schema: &Schema, input: &Input<'_>) -> Result<Value, Failure> {
         let mut configuration = self.evaluate(mutation, input)?;
+        self.check_published()?;
         let object = input.object();
         for field in ["apiVersion", "kind"] {
             configuration.set(&format!("/{field}"), object.field(field).clone());
         }
         merge_configuration(schema, object, &configuration)
             .map_err(|why| Failure::Expression(format!("error applying patch: {why}")))
+    }
+
+    /// Upstream merges by the types that a version's documents publish: kinds of parts, such as `Scale`, are not
+    /// among them.
+    fn check_published(&self) -> Result<(), Failure> {
+        let kind = &self.seen.kind;
+        let catalogue = self.request.registry.catalogue();
+        let published = catalogue.kind(&kind.group, &kind.kind);
+        if self.seen.converts || published.is_some_and(|found| found.version(&kind.version).is_some()) {
+            return Ok(());
+        }
+        Err(Failure::Expression(format!(
+            "error applying patch: failed to convert patch object to typed object: no corresponding type for {}/{}, Kind={}",
+            kind.group, kind.version, kind.kind
+        )))
     }
 
     fn patched(&self, mutation: &Mutation, schema: &Schema, input: &Input<'_>) -> Result<Value, Failure> {

@@ -2,6 +2,7 @@
 //!
 //! One function per section; each tells all that it finds. The rules are vCluster's, unless it is said.
 
+mod api_server;
 mod mappings;
 mod networking;
 mod patches;
@@ -16,6 +17,7 @@ pub(super) type Tell<'a> = dyn FnMut(&str, String) + 'a;
 
 /// Tells all that is wrong with a configuration whose fields are right, each by itself.
 pub(super) fn check(spec: &VirtualClusterSpec, tell: &mut Tell<'_>) {
+    api_server::check(&spec.control_plane.distro.k8s.api_server, tell);
     patches::check(spec, tell);
     mappings::check(spec, tell);
     networking::check(&spec.networking, tell);
