@@ -63,6 +63,54 @@ fn nesting_and_growth_are_bounded() {
 }
 
 #[test]
+fn hostile_expressions_end_soon() {
+    let environment = Environment::new().variable("self", Type::Dyn);
+    let json = serde_json::json!({"l": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]});
+    let nested_maps = (0..15).fold("1".to_owned(), |inner, at| format!("self.l.map(v{at}, {inner})"));
+    let nested_binds = (0..40).fold("1".to_owned(), |inner, at| {
+        format!("optional.of({inner}).optMap(v{at}, v{at} + 1)")
+    });
+    for hostile in [
+        format!("'a'.matches('{}')", "a".repeat(99_000)),
+        format!("'a'.matches('{}')", "(a{1,100}){1,10}".repeat(5_000)),
+        format!("'{}'.matches('(a*)*b')", "a".repeat(90_000)),
+        format!("'a'.matches('{}{}')", "(".repeat(40_000), ")".repeat(40_000)),
+        format!("'a'.matches('[{}]')", "a-z".repeat(30_000)),
+        format!("'{}'.size()", "\u{1F600}".repeat(90_000)),
+        "9".repeat(99_000),
+        format!("0x{}", "F".repeat(99_000)),
+        format!("[{}]", "1,".repeat(45_000)),
+        format!(
+            "{{{}}}",
+            (0..9_000).map(|at| format!("{at}:1,")).collect::<String>()
+        ),
+        format!("'%{}d'.format([1])", "9".repeat(90_000)),
+        "'%.99999999999f'.format([1.5])".to_owned(),
+        format!("self{}", ".l".repeat(49_000)),
+        format!("\"{}", "\\".repeat(49_000)),
+        nested_maps,
+        nested_binds,
+        "lists.range(1000).map(a, lists.range(1000).map(b, 'x'.replace('', 'yyyyyyyyyy')))".to_owned(),
+        "self.l.all(a, self.l.all(b, self.l.all(c, self.l.all(d, self.l.all(e, self.l.all(f, true))))))"
+            .to_owned(),
+        "['a'].map(x, 'aaaaaaaaaa'.split('').map(y, 'bbbbbbbbbb'.split('')))".to_owned(),
+    ] {
+        let Ok(expression) = Expression::check(&environment, &hostile) else {
+            continue;
+        };
+        let _ = expression.estimate();
+        if let Ok(program) = expression.program() {
+            let outcome = program.evaluate_within(&Bindings::new().json("self", &json), 100_000);
+            assert!(
+                outcome.cost <= 200_000 || outcome.value.is_err(),
+                "{}",
+                outcome.cost
+            );
+        }
+    }
+}
+
+#[test]
 fn costs_are_limited() {
     let environment = Environment::new();
     for bomb in [
