@@ -54,10 +54,6 @@ impl Strategy for CustomResourceDefinition {
         remember_stored(new);
     }
 
-    fn prepare_for_status_update(&self, new: &mut Value, _old: &Value) {
-        remember_stored(new);
-    }
-
     fn begin_deletion(&self, object: &mut Value, now: Timestamp) -> bool {
         let mut finalizers = object.items("/metadata/finalizers").to_vec();
         if !finalizers.iter().any(|known| known == CLEANUP) {

@@ -71,10 +71,9 @@ impl Walk<'_> {
                 ("integer", whole(number).is_some_and(|n| i32::try_from(n).is_ok()))
             }
             (Type::Integer, _) => ("integer", whole(number).is_some()),
-            (Type::Number, Some("float")) => (
-                "number",
-                number.as_f64().is_none_or(|n| n.abs() <= f64::from(f32::MAX)),
-            ),
+            (Type::Number, Some("float")) => {
+                ("number", number.as_f64().is_none_or(|n| n.abs() < BEYOND_FLOAT))
+            }
             _ => return true,
         };
         if !fits {
@@ -170,6 +169,9 @@ impl Walk<'_> {
         outcome.add(Error::not_supported(&self.at(), value.clone(), &supported));
     }
 }
+
+/// What no longer rounds to the greatest number of 32 bits.
+const BEYOND_FLOAT: f64 = 3.402_823_567_797_336_6e38;
 
 #[derive(Clone, Copy)]
 enum Side {

@@ -163,11 +163,15 @@ impl Checker {
                     .map(|field| Arc::clone(&field.declared)),
                 _ => None,
             };
-            self.node(errors, &path.child("properties").key(name), child, &below(field));
+            let mut place = below(field);
+            if !matches!(schema.text("/x-kubernetes-map-type"), "" | "granular" | "atomic") {
+                place.uncorrelatable.get_or_insert(path);
+            }
+            self.node(errors, &path.child("properties").key(name), child, &place);
         }
         let mut items = below(element);
         if schema.text("/x-kubernetes-list-type") != "map" {
-            items.uncorrelatable = Some(path);
+            items.uncorrelatable.get_or_insert(path);
         }
         self.node(errors, &path.child("items"), schema.field("items"), &items);
     }

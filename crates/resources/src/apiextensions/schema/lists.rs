@@ -1,10 +1,11 @@
 //! Kinds of lists and maps, and the keys of a list's items.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use warren_apimachinery::field::{Error, Path};
 use warren_apimachinery::value::ValueExt;
 
 use crate::check::Errors;
+use crate::go_literal::go_literal;
 
 const LIST: &str = "x-kubernetes-list-type";
 const MAP: &str = "x-kubernetes-map-type";
@@ -93,6 +94,13 @@ fn keyed(errors: &mut Errors, path: &Path, schema: &Value, keys: &[Value]) {
             &items_path,
             "must have a schema if x-kubernetes-list-type is map",
         ));
+        return;
+    }
+    if let Some(several) = items.as_array() {
+        let whole = json!({"schema": null, "jsonSchemas": several});
+        let shown = go_literal("JSONSchemaPropsOrArray", &whole);
+        let why = "must only have a single schema if x-kubernetes-list-type is map";
+        errors.push(Error::invalid(&items_path, items.clone(), why).shown_as(shown));
         return;
     }
     let kind = items.text("/type");

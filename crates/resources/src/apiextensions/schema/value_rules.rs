@@ -77,7 +77,7 @@ fn field_path(errors: &mut Errors, path: &Path, text: &str, schema: &Value) {
     if has_breaks(text) {
         refuse("must not contain line breaks");
     }
-    if has_breaks(text) || !leads_somewhere(text, schema) {
+    if has_breaks(text) || text.trim().is_empty() || !leads_somewhere(text, schema) {
         refuse("must be a valid path");
     }
 }
