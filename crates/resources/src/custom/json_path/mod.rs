@@ -46,7 +46,7 @@ struct Filter {
 
 /// A value that a path leads to: of the object, or made by the path itself.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Found<'v> {
+pub enum Found<'v> {
     /// Of the object.
     Of(&'v Value),
     /// A literal of the path.
@@ -55,7 +55,7 @@ pub(crate) enum Found<'v> {
 
 impl Found<'_> {
     /// The value.
-    pub(crate) fn value(&self) -> &Value {
+    pub fn value(&self) -> &Value {
         match self {
             Self::Of(value) => value,
             Self::Made(value) => value,
@@ -78,7 +78,7 @@ impl JsonPath {
     }
 
     /// The first value that the path leads to, which may be null.
-    pub(crate) fn first<'v>(&self, value: &'v Value) -> Option<Found<'v>> {
+    pub fn first<'v>(&self, value: &'v Value) -> Option<Found<'v>> {
         self.find(value)?.into_iter().next()
     }
 }
