@@ -218,9 +218,9 @@ fn status(crd: &Value, names: Names, known: &Known, now: &str) -> Value {
     let mut conditions = crd.items("/status/conditions").to_vec();
     let approval = warren_resources::custom::conformance(crd);
     for (name, said) in [
+        ("KubernetesAPIApprovalPolicyConformant", approval),
         ("NamesAccepted", Some(names_accepted)),
         ("Established", established),
-        ("KubernetesAPIApprovalPolicyConformant", approval),
     ] {
         if let Some(said) = said {
             say(&mut conditions, name, said, now);
