@@ -111,7 +111,7 @@ impl Page {
             let room = limit - self.objects.len();
             let batch: Vec<Arc<Object>> = rest.drain(..room.min(rest.len())).collect();
             let converted = cx.registry().opened_each(served.definition, batch).await;
-            let converted = converted.map_err(|status| not_listed(served, options, &after, status))?;
+            let converted = converted.map_err(|status| not_listed(cx, served, options, status))?;
             let meant = converted
                 .into_iter()
                 .filter(|object| selectors.matches(object.meta()));
@@ -179,9 +179,9 @@ impl Page {
 }
 
 /// What a client reads whose list cannot be converted. Upstream answers whole lists from a cache that fills itself with
-/// converted objects, and pages from its store.
-fn not_listed(served: &Served<'_>, options: &ListOptions, after: &Option<ObjectKey>, why: Status) -> Status {
-    if options.limit > 0 || after.is_some() {
+/// converted objects, pages and deletions from its store.
+fn not_listed(cx: &Cx<'_>, served: &Served<'_>, options: &ListOptions, why: Status) -> Status {
+    if cx.verb != "list" || options.limit > 0 || !options.continues.is_empty() {
         return why;
     }
     initializing(served, &why)

@@ -100,7 +100,7 @@ fn check_fields(fields: &FieldSelector, definition: &Definition) -> Result<(), S
             ("resource.k8s.io", "resourceslices") => {
                 format!("field label not supported for resource.k8s.io/v1, Kind=ResourceSlice: {path}")
             }
-            _ if own.is_empty() => format!(
+            _ if own.is_empty() && is_builtin(definition) => format!(
                 "{path:?} is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
             ),
             _ => format!("field label not supported: {path}"),
@@ -108,6 +108,11 @@ fn check_fields(fields: &FieldSelector, definition: &Definition) -> Result<(), S
         return Err(Status::bad_request(why));
     }
     Ok(())
+}
+
+fn is_builtin(definition: &Definition) -> bool {
+    let mut versions = definition.versions.iter();
+    versions.any(|version| version.schema.is_builtin())
 }
 
 /// The one name that a list, watch or deletion of a collection means, for authorisation; without any checks.
