@@ -149,7 +149,7 @@ impl Admission for Guard {
         let asked = Asked::of(self, request, &cluster);
         validate(&asked, object)?;
         if settings.runs(Id::ValidatingAdmissionPolicy) {
-            policy::validate(&asked, request, object)?;
+            policy::validate(&asked, request, object).await?;
         }
         if let Some(mut turns) = Turns::of(self, request) {
             let is_late = matches!(request.operation, Operation::Delete | Operation::Connect);

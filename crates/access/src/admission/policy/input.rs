@@ -43,27 +43,21 @@ impl<'a> Input<'a> {
     ///
     /// # Errors
     /// 404 for a namespace that is not there.
-    pub(in crate::admission) fn of(
+    pub(in crate::admission) async fn of(
         request: &AdmissionRequest<'a>,
         now: &'a Snapshot,
         seen: &Seen,
         object: Option<&Value>,
     ) -> Result<Self, Status> {
-        let shown = |object: &Value| {
-            if seen.converts {
-                request.registry.show(&seen.resource, object)
-            } else {
-                object.clone()
-            }
-        };
-        let object = object.map_or(Value::Null, shown);
+        let object = shown(request, seen, object).await?;
+        let old = shown(request, seen, request.old).await?;
         let definition = request.definition;
         Ok(Self {
             user: request.user,
             now,
             request: described(request, seen, &object),
             asked: seen_as_asked(request, seen).map(|seen| described(request, &seen, &object)),
-            old: request.old.map_or(Value::Null, shown),
+            old,
             namespace: namespace_object(request, now)?,
             resource: Attributes {
                 group: definition.group.to_string(),
@@ -82,6 +76,15 @@ impl Input<'_> {
     /// The object in the version of the policy; null for what has none.
     pub(super) fn object(&self) -> &Value {
         &self.object
+    }
+}
+
+/// An object in the version of `seen`; null for none.
+async fn shown(request: &AdmissionRequest<'_>, seen: &Seen, object: Option<&Value>) -> Result<Value, Status> {
+    match object {
+        None => Ok(Value::Null),
+        Some(object) if seen.converts => request.registry.show_converted(&seen.resource, object).await,
+        Some(object) => Ok(object.clone()),
     }
 }
 

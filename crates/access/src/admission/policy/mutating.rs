@@ -120,7 +120,10 @@ impl<'a> Mutations<'a> {
         for parameter in &found.parameters {
             let invocation = invocation(policy, binding, parameter.as_ref());
             let is_due = !self.reinvoking || self.due.contains(&invocation);
-            match self.concerns(policy, &found.seen, parameter.as_ref(), now, object)? {
+            match self
+                .concerns(policy, &found.seen, parameter.as_ref(), now, object)
+                .await?
+            {
                 Condition::Holds => {}
                 Condition::Fails => continue,
                 Condition::Unclear(why) => {
@@ -162,7 +165,7 @@ impl<'a> Mutations<'a> {
         Ok(changed)
     }
 
-    fn concerns(
+    async fn concerns(
         &self,
         policy: &Policy,
         seen: &Seen,
@@ -174,7 +177,7 @@ impl<'a> Mutations<'a> {
         if conditions.is_empty() {
             return Ok(Condition::Holds);
         }
-        let input = Input::of(self.request, now, seen, Some(object))?;
+        let input = Input::of(self.request, now, seen, Some(object)).await?;
         let variables = &policy.compiled.variables;
         Ok(conditions.check(&Evaluation::new(&input, parameter, self.guard, variables)))
     }

@@ -44,13 +44,13 @@ impl From<Status> for Failure {
 impl Target<'_> {
     /// The object, as admission has it, with the change made and defaults filled in.
     pub(super) async fn apply(&self, mutation: &Mutation, object: &Value) -> Result<Value, Failure> {
-        let input = Input::of(self.request, self.now, self.seen, Some(object))?;
+        let input = Input::of(self.request, self.now, self.seen, Some(object)).await?;
         let schema = self.schema().ok_or_else(|| self.unknown())?;
         let patched = match mutation.patch {
             Patch::ApplyConfiguration => self.merged(mutation, &schema, &input),
             Patch::Json => self.patched(mutation, &schema, &input),
         }?;
-        self.read_back(&schema, patched)
+        self.read_back(&schema, patched).await
     }
 
     /// What the expression gives.
@@ -151,10 +151,12 @@ impl Target<'_> {
         )
     }
 
-    fn read_back(&self, schema: &Schema, mut object: Value) -> Result<Value, Failure> {
+    async fn read_back(&self, schema: &Schema, mut object: Value) -> Result<Value, Failure> {
         if self.seen.converts {
-            let read = self.request.registry.read_back(&self.seen.resource, object);
-            return read.map_err(Failure::Expression);
+            let registry = self.request.registry;
+            let read = registry.read_back(&self.seen.resource, object);
+            let read = read.map_err(Failure::Expression)?;
+            return Ok(registry.converted_back(self.request.definition, read).await?);
         }
         schema.default(&mut object);
         Ok(object)

@@ -23,7 +23,7 @@ const FAILURE: &str = "validation.policy.admission.k8s.io/validation_failure";
 ///
 /// # Errors
 /// The first refusal, by the names of policies and their bindings.
-pub(in crate::admission) fn validate(
+pub(in crate::admission) async fn validate(
     asked: &Asked<'_>,
     request: &AdmissionRequest<'_>,
     object: Option<&Value>,
@@ -44,7 +44,7 @@ pub(in crate::admission) fn validate(
         denied: None,
     };
     for concern in concern::find(&policies.validating, request, asked.cluster, object) {
-        round.take(concern)?;
+        round.take(concern).await?;
     }
     for (key, values) in round.annotations {
         request.warnings.annotate(key, values.join(", "));
@@ -75,7 +75,7 @@ struct Round<'a> {
 }
 
 impl Round<'_> {
-    fn take(
+    async fn take(
         &mut self,
         Concern {
             policy,
@@ -96,7 +96,7 @@ impl Round<'_> {
         let Some(binding) = binding else { return Ok(()) };
         let input = match self.input.take() {
             Some((seen, input)) if seen == found.seen => input,
-            _ => Input::of(self.request, self.now, &found.seen, self.object)?,
+            _ => Input::of(self.request, self.now, &found.seen, self.object).await?,
         };
         for parameter in &found.parameters {
             let verdict = verdict::of(policy, &input, parameter.as_ref(), self.guard);

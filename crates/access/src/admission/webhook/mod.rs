@@ -82,7 +82,7 @@ impl<'a> Turns<'a> {
     ///
     /// # Errors
     /// 403 where they can't be evaluated, unless the webhook fails open.
-    fn concerns(
+    async fn concerns(
         &self,
         hook: &Hook,
         seen: &Seen,
@@ -92,7 +92,7 @@ impl<'a> Turns<'a> {
         if hook.conditions.is_empty() {
             return Ok(true);
         }
-        let input = Input::of(self.request, now, seen, object)?;
+        let input = Input::of(self.request, now, seen, object).await?;
         match hook
             .conditions
             .check(&Evaluation::new(&input, None, self.guard, &[]))

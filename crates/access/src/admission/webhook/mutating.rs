@@ -43,7 +43,7 @@ impl Turns<'_> {
             let Some(seen) = seen_by(matching, self.request, &now, object.as_deref())? else {
                 continue;
             };
-            if !self.concerns(hook, &seen, &now, object.as_deref())? {
+            if !self.concerns(hook, &seen, &now, object.as_deref()).await? {
                 continue;
             }
             // Who was not asked before is not asked the second time around.

@@ -28,7 +28,7 @@ impl Turns<'_> {
         for hook in &self.hooks.validating {
             let Some(matching) = &hook.matching else { continue };
             if let Some(seen) = seen_by(matching, self.request, now, object)?
-                && self.concerns(hook, &seen, now, object)?
+                && self.concerns(hook, &seen, now, object).await?
             {
                 concerned.push((hook, seen));
             }
