@@ -82,13 +82,20 @@ impl ReplicaSet {
 
 /// Finds the set of the Deployment's template; of several, the oldest.
 pub(super) fn split(deployment: &Object, mut sets: Vec<ReplicaSet>) -> Sets {
-    let template = bare_template(deployment.to_value().at("/spec/template"));
+    let template = template_of(deployment);
     sets.sort_by(|a, b| a.by_creation().cmp(&b.by_creation()));
     let new = sets
         .iter()
-        .position(|set| bare_template(set.object.to_value().at("/spec/template")) == template)
+        .position(|set| template_of(&set.object) == template)
         .map(|at| sets.remove(at));
     Sets { new, old: sets }
+}
+
+/// The template of an object, as it compares. The rest is not read, above all not who owns its fields.
+fn template_of(object: &Object) -> Value {
+    let spec = object.field("spec").unwrap_or_default();
+    let spec: Value = serde_json::from_slice(&spec).unwrap_or_default();
+    bare_template(spec.at("/template"))
 }
 
 /// A template as it compares: without the hash label and without nulls.
