@@ -142,7 +142,7 @@ async fn fresh(server: &Server<'_>, request: Request<Payload>) -> Result<Respons
     let connection = Connection {
         sender,
         driving: Box::pin(connection.with_upgrades()),
-        tls: Arc::clone(&server.tls),
+        _tls: Arc::clone(&server.tls),
     };
     let answered = put(server, connection, request).await;
     answered.map_err(|failed| failed.why)

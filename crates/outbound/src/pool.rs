@@ -62,7 +62,7 @@ pub(crate) struct Connection {
     pub(crate) sender: SendRequest<Payload>,
     pub(crate) driving: Driving,
     /// Kept for as long as the key names it.
-    pub(crate) tls: Arc<ClientConfig>,
+    pub(crate) _tls: Arc<ClientConfig>,
 }
 
 impl Connection {
