@@ -136,11 +136,11 @@ pub(crate) fn any(pod: &Value) -> Result<Option<&'static str>, String> {
         return Ok(Some(what));
     }
     for volume in pod.items("/spec/volumes") {
-        let has = |field: &&str| !volume.field(field).is_null();
-        if PLAIN.iter().any(|field| has(&field)) {
+        let has = |field: &str| !volume.field(field).is_null();
+        if PLAIN.iter().any(|field| has(field)) {
             continue;
         }
-        if let Some((_, what)) = VOLUMES.iter().find(|(field, _)| has(&field)) {
+        if let Some((_, what)) = VOLUMES.iter().find(|(field, _)| has(field)) {
             return Ok(Some(what));
         }
         if volume.at("/projected").is_null() {

@@ -72,7 +72,7 @@ mod tests {
         let key = |key: &str| json!({"key": key, "operator": "Exists", "effect": "NoSchedule"});
         let all = json!({"operator": "Exists"});
         let equal = json!({"key": "a", "operator": "Equal", "value": "x", "effect": "NoSchedule"});
-        assert_eq!(merge(&[equal.clone()], &[key("a")]), [key("a")]);
+        assert_eq!(merge(std::slice::from_ref(&equal), &[key("a")]), [key("a")]);
         assert_eq!(merge(&[key("a"), key("b")], std::slice::from_ref(&all)), [all]);
         assert_eq!(merge(&[key("a")], &[key("a"), key("b")]), [key("a"), key("b")]);
         assert!(!covers(&equal, &key("a")));

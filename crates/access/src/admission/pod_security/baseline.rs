@@ -60,9 +60,12 @@ pub(super) fn findings(pod: &Value, policy: Policy) -> Vec<Finding> {
         host_ports(pod),
         policy.since(34).then(|| probe_hosts(pod)).flatten(),
         privileged(pod),
-        (!in_user_namespace).then(|| proc_mount(pod)).flatten(),
+        unless_sharper(35)
+            .then_some(pod)
+            .filter(|_| !in_user_namespace)
+            .and_then(proc_mount),
         selinux(pod, policy),
-        unless_sharper(19).then(|| seccomp(pod)).flatten(),
+        unless_sharper(19).then(|| seccomp(pod, policy)).flatten(),
         sysctls(pod, policy),
         host_process(pod),
     ];
@@ -225,7 +228,7 @@ fn privileged(pod: &Value) -> Option<Finding> {
     })
 }
 
-fn proc_mount(pod: &Value) -> Option<Finding> {
+pub(super) fn proc_mount(pod: &Value) -> Option<Finding> {
     let mount = |container: &Value| container.text("/securityContext/procMount").to_owned();
     let is_bad = |container: &Value| !matches!(mount(container).as_str(), "" | "Default");
     let names = bad(containers(pod), is_bad);
@@ -284,15 +287,55 @@ fn selinux(pod: &Value, policy: Policy) -> Option<Finding> {
     Some(Finding::new("seLinuxOptions", detail))
 }
 
-fn seccomp(pod: &Value) -> Option<Finding> {
-    let is_bad = |part: &Value| part.text("/securityContext/seccompProfile/type") == "Unconfined";
+fn seccomp(pod: &Value, policy: Policy) -> Option<Finding> {
+    match policy.since(19) {
+        true => seccomp_fields(pod),
+        false => seccomp_annotations(pod),
+    }
+}
+
+/// Profiles that are set and are none of those that protect.
+pub(super) fn seccomp_fields(pod: &Value) -> Option<Finding> {
+    let profile = |part: &Value| part.text("/securityContext/seccompProfile/type").to_owned();
+    let is_bad = |part: &Value| !matches!(profile(part).as_str(), "" | "RuntimeDefault" | "Localhost");
     let pod_is = is_bad(pod.at("/spec"));
     let names = bad(containers(pod), is_bad);
+    let parts = std::iter::once(pod.at("/spec")).chain(containers(pod));
+    let profiles = sorted(parts.filter(|part| is_bad(part)).map(profile));
     (pod_is || !names.is_empty()).then(|| {
         let who = who(pod_is, &names);
         Finding::new(
             "seccompProfile",
-            format!("{who} must not set securityContext.seccompProfile.type to \"Unconfined\""),
+            format!(
+                "{who} must not set securityContext.seccompProfile.type to {}",
+                quoted(&profiles)
+            ),
+        )
+    })
+}
+
+/// Before 1.19 annotations said it, and fields nothing.
+fn seccomp_annotations(pod: &Value) -> Option<Finding> {
+    const OF_POD: &str = "seccomp.security.alpha.kubernetes.io/pod";
+    const OF_CONTAINER: &str = "container.seccomp.security.alpha.kubernetes.io/";
+    let is_good = |profile: &str| {
+        matches!(profile, "runtime/default" | "docker/default") || profile.starts_with("localhost/")
+    };
+    let of_containers = containers(pod).map(|container| format!("{OF_CONTAINER}{}", container.text("/name")));
+    let keys = std::iter::once(OF_POD.to_owned()).chain(of_containers);
+    let annotations = pod.at("/metadata/annotations");
+    let forbidden = sorted(keys.filter_map(|key| {
+        let profile = annotations
+            .field(&key)
+            .as_str()
+            .filter(|profile| !is_good(profile))?;
+        Some(format!("{key}={profile:?}"))
+    }));
+    (!forbidden.is_empty()).then(|| {
+        let what = plural("annotation", forbidden.len());
+        Finding::new(
+            "seccompProfile",
+            format!("forbidden {what} {}", forbidden.join(", ")),
         )
     })
 }

@@ -3,7 +3,8 @@
 use serde_json::Value;
 use warren_apimachinery::value::ValueExt;
 
-use super::finding::{Finding, bad, containers_named, plural, quoted, sorted};
+use super::baseline::{proc_mount, seccomp_fields};
+use super::finding::{Finding, bad, containers_named, plural, quoted, sorted, who};
 use super::{Policy, containers, is_in_user_namespace, is_windows};
 
 const VOLUMES: [&str; 8] = [
@@ -25,6 +26,7 @@ pub(super) fn findings(pod: &Value, policy: Policy) -> Vec<Finding> {
     let checks = [
         is_asked(8).then(|| privilege_escalation(pod)).flatten(),
         is_asked(22).then(|| capabilities(pod)).flatten(),
+        policy.since(35).then(|| proc_mount(pod)).flatten(),
         volumes(pod),
         (!may_be_root).then(|| run_as_non_root(pod)).flatten(),
         (policy.since(23) && !may_be_root)
@@ -112,74 +114,53 @@ fn volumes(pod: &Value) -> Option<Finding> {
 }
 
 fn run_as_non_root(pod: &Value) -> Option<Finding> {
+    const REASON: &str = "runAsNonRoot != true";
     let set = |part: &Value| part.at("/securityContext/runAsNonRoot").as_bool();
     let of_pod = set(pod.at("/spec"));
     let explicit = bad(containers(pod), |container| set(container) == Some(false));
-    let implicit = match of_pod {
-        Some(true) => Vec::new(),
-        _ => bad(containers(pod), |container| set(container).is_none()),
-    };
-    let mut details = Vec::new();
-    if of_pod == Some(false) {
-        details.push("pod must not set securityContext.runAsNonRoot=false".to_owned());
-    }
-    if !explicit.is_empty() {
-        details.push(format!(
-            "{} must not set securityContext.runAsNonRoot=false",
-            containers_named(&explicit)
+    if of_pod == Some(false) || !explicit.is_empty() {
+        let who = who(of_pod == Some(false), &explicit);
+        return Some(Finding::new(
+            REASON,
+            format!("{who} must not set securityContext.runAsNonRoot=false"),
         ));
     }
-    if of_pod.is_none() && !implicit.is_empty() {
-        details.push(format!(
-            "pod or {} must set securityContext.runAsNonRoot=true",
-            containers_named(&implicit)
-        ));
-    }
-    (!details.is_empty()).then(|| Finding::new("runAsNonRoot != true", details.join("; ")))
+    let open = bad(containers(pod), |container| set(container).is_none());
+    (of_pod.is_none() && !open.is_empty()).then(|| {
+        let who = containers_named(&open);
+        Finding::new(
+            REASON,
+            format!("pod or {who} must set securityContext.runAsNonRoot=true"),
+        )
+    })
 }
 
 fn run_as_user(pod: &Value) -> Option<Finding> {
     let is_root = |part: &Value| part.int("/securityContext/runAsUser") == Some(0);
     let names = bad(containers(pod), is_root);
-    let mut details = Vec::new();
-    if is_root(pod.at("/spec")) {
-        details.push("pod must not set runAsUser=0".to_owned());
-    }
-    if !names.is_empty() {
-        details.push(format!("{} must not set runAsUser=0", containers_named(&names)));
-    }
-    (!details.is_empty()).then(|| Finding::new("runAsUser=0", details.join(" and ")))
+    let of_pod = is_root(pod.at("/spec"));
+    (of_pod || !names.is_empty()).then(|| {
+        Finding::new(
+            "runAsUser=0",
+            format!("{} must not set runAsUser=0", who(of_pod, &names)),
+        )
+    })
 }
 
 fn seccomp(pod: &Value) -> Option<Finding> {
-    let profile = |part: &Value| part.text("/securityContext/seccompProfile/type").to_owned();
-    let is_good = |text: &str| matches!(text, "RuntimeDefault" | "Localhost");
-    let is_bad = |part: &Value| !profile(part).is_empty() && !is_good(&profile(part));
-    let of_pod = profile(pod.at("/spec"));
-    let explicit = bad(containers(pod), is_bad);
-    let implicit = match of_pod.is_empty() {
-        true => bad(containers(pod), |container| profile(container).is_empty()),
-        false => Vec::new(),
-    };
-    let mut details = Vec::new();
-    if is_bad(pod.at("/spec")) {
-        details.push(format!(
-            "pod must not set securityContext.seccompProfile.type to {of_pod:?}"
-        ));
+    // What is set wrongly is told first, and then alone.
+    if let Some(finding) = seccomp_fields(pod) {
+        return Some(finding);
     }
-    if !explicit.is_empty() {
-        let set = sorted(containers(pod).filter(|container| is_bad(container)).map(profile));
-        let who = containers_named(&explicit);
-        details.push(format!(
-            "{who} must not set securityContext.seccompProfile.type to {}",
-            quoted(&set)
-        ));
-    }
-    if !implicit.is_empty() {
-        let who = containers_named(&implicit);
-        details.push(format!(
-            "pod or {who} must set securityContext.seccompProfile.type to \"RuntimeDefault\" or \"Localhost\""
-        ));
-    }
-    (!details.is_empty()).then(|| Finding::new("seccompProfile", details.join("; ")))
+    let is_open = |part: &Value| part.text("/securityContext/seccompProfile/type").is_empty();
+    let open = bad(containers(pod), is_open);
+    (is_open(pod.at("/spec")) && !open.is_empty()).then(|| {
+        let who = containers_named(&open);
+        Finding::new(
+            "seccompProfile",
+            format!(
+                "pod or {who} must set securityContext.seccompProfile.type to \"RuntimeDefault\" or \"Localhost\""
+            ),
+        )
+    })
 }

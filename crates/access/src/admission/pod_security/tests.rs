@@ -55,3 +55,34 @@ fn what_reaches_for_the_node_is_named() {
         ),
     );
 }
+
+#[test]
+fn a_version_judges_as_its_time_did() {
+    let pod = json!({"metadata": {"annotations": {"seccomp.security.alpha.kubernetes.io/pod": "unconfined"}},
+        "spec": {"containers": [{"name": "c", "securityContext": {"procMount": "Unmasked",
+            "runAsNonRoot": false, "seccompProfile": {"type": "Unconfined"}}}, {"name": "d"}]}});
+    let judged = |level, minor| {
+        let policy = Policy {
+            is_floor: false,
+            level,
+            version: Version::Minor(minor),
+        };
+        evaluate(policy, &pod).unwrap()
+    };
+    let proc_mount = "procMount (container \"c\" must not set securityContext.procMount to \"Unmasked\")";
+    let root = "runAsNonRoot != true (container \"c\" must not set securityContext.runAsNonRoot=false)";
+    let field =
+        "seccompProfile (container \"c\" must not set securityContext.seccompProfile.type to \"Unconfined\")";
+    let annotation =
+        "seccompProfile (forbidden annotation seccomp.security.alpha.kubernetes.io/pod=\"unconfined\")";
+    assert_eq!(judged(Level::Baseline, 18), format!("{proc_mount}, {annotation}"));
+    assert_eq!(judged(Level::Baseline, 19), format!("{proc_mount}, {field}"));
+    assert_eq!(
+        judged(Level::Restricted, 7),
+        format!("{proc_mount}, {annotation}, {root}")
+    );
+    // What the stricter level asks in its own way stands among its own checks.
+    let now = judged(Level::Restricted, 35);
+    assert!(now.starts_with("allowPrivilegeEscalation"), "{now}");
+    assert!(now.ends_with(&format!("{proc_mount}, {root}, {field}")), "{now}");
+}

@@ -13,14 +13,14 @@ const MOST: usize = 16_384;
 /// Readings by the address of the object they were made from. The weak pointer keeps the address from being used again.
 /// Readings of objects that are gone go when the map is full; all of them when the cluster falls idle.
 #[derive(Default)]
-pub(crate) struct Readings(Mutex<HashMap<usize, (Weak<Object>, Arc<Measured>)>>);
+pub(crate) struct Readings(Mutex<ByAddress>);
+
+type ByAddress = HashMap<usize, (Weak<Object>, Arc<Measured>)>;
 
 impl Readings {
     pub(super) fn of(&self, object: &Arc<Object>, read: impl FnOnce() -> Measured) -> Arc<Measured> {
         let address = Arc::as_ptr(object) as usize;
-        let known = |map: &HashMap<_, (Weak<Object>, Arc<Measured>)>| {
-            map.get(&address).map(|(_, measured)| Arc::clone(measured))
-        };
+        let known = |map: &ByAddress| map.get(&address).map(|(_, measured)| Arc::clone(measured));
         if let Some(measured) = known(&self.0.lock().unwrap_or_else(PoisonError::into_inner)) {
             return measured;
         }

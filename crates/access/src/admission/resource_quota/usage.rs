@@ -107,11 +107,11 @@ pub(super) fn matching<'h>(
     hard: &'h Amounts,
 ) -> impl Iterator<Item = &'h str> + use<'h> {
     let count = format!("count/{resource}");
-    let plural = resource
-        .group
-        .is_empty()
-        .then(|| resource.resource.to_string())
-        .unwrap_or_default();
+    let plural = if resource.group.is_empty() {
+        resource.resource.to_string()
+    } else {
+        String::new()
+    };
     let of_kind: fn(&str) -> bool = if PODS.is(resource) {
         is_of_pods
     } else if PERSISTENT_VOLUME_CLAIMS.is(resource) {
