@@ -77,7 +77,7 @@ pub(crate) fn runtime(
     }
     all.push(registration(Arc::new(CustomResources { fleet: fleet() }), in_own));
     all.push(registration(Arc::new(FlowControl { fleet: fleet() }), in_own));
-    all.push(registration(Arc::new(ApiServices { fleet: fleet() }), in_own));
+    all.push(registration(Arc::new(ApiServices::new(fleet())), in_own));
     all.push(registration(Arc::new(PolicyTypes { fleet: fleet() }), in_own));
     Runtime::new(Arc::new(Found(fleet())), all)
 }

@@ -596,7 +596,7 @@ mod tests {
             schema["x-kubernetes-int-or-string"] = true.into();
             let properties = json!({"type": "object", "properties": {"port": schema}});
             let doc = ResourceDoc {
-                shape: Shape::Custom(Arc::new(properties)),
+                shape: Shape::Custom(Source::of(&properties)),
                 ..foos()
             };
             let document: Value = serde_json::from_slice(&v3(&[doc], "v1.36.2")).unwrap();

@@ -1,6 +1,7 @@
 //! `APIService`s: those of custom resources come and go with their definitions, and those that name a Service are asked
 //! whether they answer, which their condition and discovery tell.
 
+mod definitions;
 mod extension;
 mod remote;
 
@@ -22,10 +23,21 @@ use warren_reconciler::{
 };
 
 use crate::fleet::Fleet;
+use definitions::{Definitions, Served};
 
 /// See the module.
 pub(crate) struct ApiServices {
-    pub(crate) fleet: Weak<Fleet>,
+    fleet: Weak<Fleet>,
+    definitions: Definitions,
+}
+
+impl ApiServices {
+    pub(crate) fn new(fleet: Weak<Fleet>) -> Self {
+        Self {
+            fleet,
+            definitions: Definitions::default(),
+        }
+    }
 }
 
 #[async_trait]
@@ -80,7 +92,7 @@ impl Reconciler for ApiServices {
         };
         let object = cx.cluster.get(&API_SERVICES, key).map(|object| object.to_value());
         let aggregation = tenant.api().aggregation();
-        let object = keep_in_step(cx, group, version, object).await?;
+        let object = keep_in_step(cx, (group, version), &self.definitions, object).await?;
         let Some(object) = object else {
             aggregation.set(group, version, None);
             return Ok(Next::Wait);
@@ -134,24 +146,23 @@ impl ApiServices {
 
 /// The names of the `APIService`s that a definition's versions have, or had.
 fn versions_of(change: &Change) -> impl Iterator<Item = String> + use<> {
-    let before = change.previous.as_ref().map(|object| object.to_value());
-    let all = [Some(change.object.to_value()), before];
-    all.into_iter().flatten().flat_map(|crd| {
-        let group = crd.text("/spec/group").to_owned();
-        let versions: Vec<String> = crd
-            .items("/spec/versions")
-            .iter()
-            .map(|version| format!("{}.{group}", version.text("/name")))
-            .collect();
-        versions
-    })
+    let before = change.previous.as_ref().map(|object| Served::of(object));
+    let now = Served::of(&change.object);
+    // Its status is written often, and is nothing to them.
+    let is_settled = before.as_ref() == Some(&now) && !change.deleted;
+    let both = [Some(now), before].into_iter().flatten();
+    let names: Vec<String> = both
+        .filter(|_| !is_settled)
+        .flat_map(|served| served.names().collect::<Vec<_>>())
+        .collect();
+    names.into_iter()
 }
 
 /// Makes, corrects or removes the `APIService` of custom resources. Answers with what is there then.
 async fn keep_in_step(
     cx: &Context,
-    group: &str,
-    version: &str,
+    (group, version): (&str, &str),
+    definitions: &Definitions,
     object: Option<Value>,
 ) -> Result<Option<Value>, ReconcileError> {
     let managed = object
@@ -161,7 +172,7 @@ async fn keep_in_step(
         // Somebody else's, or that of a built-in group, which is only made with the cluster.
         return Ok(object);
     }
-    let wanted = is_served(cx, group, version).then(|| api_service_of_custom(group, version));
+    let wanted = is_served(cx, (group, version), definitions).then(|| api_service_of_custom(group, version));
     match (object, wanted) {
         (None, None) => Ok(None),
         (None, Some(wanted)) => match cx.cluster.create(&API_SERVICES, wanted).await {
@@ -190,15 +201,13 @@ async fn keep_in_step(
     }
 }
 
-fn is_served(cx: &Context, group: &str, version: &str) -> bool {
-    let definitions = cx.cluster.list(&CUSTOM_RESOURCE_DEFINITIONS, None);
+fn is_served(cx: &Context, (group, version): (&str, &str), definitions: &Definitions) -> bool {
+    let all = cx.cluster.list(&CUSTOM_RESOURCE_DEFINITIONS, None);
     // A definition's name ends with its group: only those need to be read.
-    let mut of_group = definitions.iter().filter(|crd| crd.meta().name.ends_with(group));
+    let mut of_group = all.iter().filter(|crd| crd.meta().name.ends_with(group));
     of_group.any(|crd| {
-        let crd = crd.to_value();
-        let mut versions = crd.items("/spec/versions").iter();
-        crd.text("/spec/group") == group
-            && versions.any(|entry| entry.text("/name") == version && entry.at("/served") == &json!(true))
+        let served = definitions.served(crd);
+        served.group == group && served.versions.iter().any(|name| name == version)
     })
 }
 
