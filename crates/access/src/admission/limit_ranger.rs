@@ -7,15 +7,16 @@ use warren_apimachinery::Status;
 use warren_apimachinery::quantity::Quantity;
 use warren_apimachinery::resource::{LIMIT_RANGES, PERSISTENT_VOLUME_CLAIMS, PODS};
 use warren_apimachinery::value::ValueExt;
+use warren_registry::admission::Operation;
 
 use super::Asked;
 use super::asked::aggregate;
-use super::pod_resources::{Amounts, Basis, amounts, of_pod};
+use super::pod_resources::{Amounts, Basis, amounts, without_overhead};
 
 const ANNOTATION: &str = "kubernetes.io/limit-ranger";
 
 pub(super) fn mutate(cx: &Asked<'_>, pod: &mut Value) -> Result<(), Status> {
-    if !cx.creates(&PODS) {
+    if !is_of_pod(cx) {
         return Ok(());
     }
     for range in cx.all(&LIMIT_RANGES, Some(&cx.key.namespace)) {
@@ -39,6 +40,18 @@ pub(super) fn mutate(cx: &Asked<'_>, pod: &mut Value) -> Result<(), Status> {
         }
     }
     Ok(())
+}
+
+/// A new pod, or one that is resized.
+fn is_of_pod(cx: &Asked<'_>) -> bool {
+    let resizes = cx.operation == Operation::Update && cx.subresource == "resize" && PODS.is(&cx.resource);
+    (cx.creates(&PODS) || resizes) && !is_going(cx)
+}
+
+/// What goes away is not measured any more.
+fn is_going(cx: &Asked<'_>) -> bool {
+    cx.old
+        .is_some_and(|old| !old.at("/metadata/deletionTimestamp").is_null())
 }
 
 /// Sets what is missing, and says what was set: `cpu, memory request for container c`.
@@ -78,7 +91,7 @@ fn default_container(container: &mut Value, kind: &str, range: &Value) -> Vec<St
 pub(super) fn validate(cx: &Asked<'_>, object: Option<&Value>) -> Result<(), Status> {
     let Some(object) = object else { return Ok(()) };
     let is_claim = cx.creates(&PERSISTENT_VOLUME_CLAIMS) || cx.updates(&PERSISTENT_VOLUME_CLAIMS);
-    if !is_claim && !cx.creates(&PODS) {
+    if (!is_claim && !is_of_pod(cx)) || is_going(cx) {
         return Ok(());
     }
     for range in cx.all(&LIMIT_RANGES, Some(&cx.key.namespace)) {
@@ -148,8 +161,8 @@ fn check_pod(limit: &Value, pod: &Value) -> Vec<String> {
             .collect(),
         "Pod" => {
             let (requests, limits) = (
-                of_pod(pod, "requests", Basis::Spec),
-                of_pod(pod, "limits", Basis::Spec),
+                without_overhead(pod, "requests", Basis::Spec),
+                without_overhead(pod, "limits", Basis::Spec),
             );
             Bounds {
                 kind: "Pod",

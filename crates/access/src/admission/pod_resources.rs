@@ -56,6 +56,17 @@ pub(super) fn has_own(pod: &Value) -> bool {
 /// `requests` or `limits` of a pod: containers and sidecars together, or the largest init container if that is
 /// more; what is said for the pod as a whole goes before.
 pub(super) fn of_pod(pod: &Value, which: &str, basis: Basis) -> Amounts {
+    let mut sum = without_overhead(pod, which, basis);
+    for (name, quantity) in amounts(pod.at("/spec/overhead")) {
+        if which == "requests" || sum.get(&name).is_some_and(|held| !held.is_zero()) {
+            *sum.entry(name).or_default() += quantity;
+        }
+    }
+    sum
+}
+
+/// The same without what the runtime takes for itself.
+pub(super) fn without_overhead(pod: &Value, which: &str, basis: Basis) -> Amounts {
     let mut sum = of_containers(pod, which, basis);
     let granted = pod.at("/status/resources");
     let own = match basis {
@@ -65,11 +76,6 @@ pub(super) fn of_pod(pod: &Value, which: &str, basis: Basis) -> Amounts {
         _ => amounts(pod.at("/spec/resources").field(which)),
     };
     sum.extend(own.into_iter().filter(|(name, _)| is_for_pods(name)));
-    for (name, quantity) in amounts(pod.at("/spec/overhead")) {
-        if which == "requests" || sum.get(&name).is_some_and(|held| !held.is_zero()) {
-            *sum.entry(name).or_default() += quantity;
-        }
-    }
     sum
 }
 
