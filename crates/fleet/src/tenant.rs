@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use warren_access::{Access, Authenticators, Guard, Keys, Shared};
-use warren_apimachinery::{ClusterId, Object};
+use warren_apimachinery::ClusterId;
 use warren_apiserver::{Auditor, Backends, ClusterApi, ClusterParts, Tunnel};
 use warren_pki::{Issued, PkiError};
 use warren_registry::reserve::Reserve;
@@ -171,14 +171,5 @@ impl Tenant {
     /// Where its names are answered, over UDP and TCP, if they are.
     pub fn dns(&self) -> Option<SocketAddr> {
         self.name_server().map(|server| server.address())
-    }
-
-    /// Objects of a resource, from the visible root.
-    pub(crate) fn objects(&self, resource: &warren_apimachinery::Resource) -> Vec<Arc<Object>> {
-        self.store()
-            .snapshot()
-            .list(&resource.group_resource(), None)
-            .cloned()
-            .collect()
     }
 }
