@@ -405,6 +405,8 @@ impl<'a> Expected<'a> {
 fn check_fields(cx: &Request<'_>, source: Source, schema: &Schema, object: &mut Value) -> Result<(), String> {
     let decoder = match source {
         Source::Merged => Decoder::Converter,
+        // Of a custom resource upstream leaves the nulls that an apply brings.
+        Source::Applied if schema.go.is_none() => Decoder::Converter,
         _ => Decoder::Json,
     };
     let checked = schema.check_by(decoder, object);

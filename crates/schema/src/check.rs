@@ -68,7 +68,7 @@ impl Schema {
     /// The same, as another of upstream's decoders does it.
     pub fn check_by(&self, decoder: Decoder, value: &mut Value) -> Checked {
         if self.go.is_none() && self.kind == Type::Object {
-            return crate::prune::prune(self, value);
+            return crate::prune::prune(self, value, decoder);
         }
         let mut walk = Walk {
             decoder,

@@ -3,18 +3,22 @@
 use serde_json::{Map, Value};
 use warren_apimachinery::field::{Error, Path};
 
-use crate::check::{self, Checked};
+use crate::check::{self, Checked, Decoder};
 use crate::model::{Ref, Schema, Type};
 
 /// Prunes a custom resource in place. Unknown fields are named in upstream's order: those of the metadata, then
 /// those that the schema does not have, then those of embedded metadata.
-pub(crate) fn prune(schema: &Schema, value: &mut Value) -> Checked {
-    let mut pruning = Pruning::default();
+pub(crate) fn prune(schema: &Schema, value: &mut Value, decoder: Decoder) -> Checked {
+    let mut pruning = Pruning {
+        keeps_nulls: decoder == Decoder::Converter,
+        ..Pruning::default()
+    };
     pruning.node(Some(schema), value, "", Unknown::Go);
     let Pruning {
         mut metadata,
         mut pruned,
         embedded,
+        ..
     } = pruning;
     pruned.sort_unstable();
     let fields = pruned.iter().map(|path| format!("unknown field \"{path}\""));
@@ -40,6 +44,8 @@ struct Pruning {
     pruned: Vec<String>,
     /// What is wrong with the metadata of embedded objects.
     embedded: Checked,
+    /// Nulls are left where they may not be, for validation to refuse.
+    keeps_nulls: bool,
 }
 
 impl Pruning {
@@ -95,7 +101,12 @@ impl Pruning {
                     if is_type && !value.is_string() {
                         self.mistype(value, &at);
                     }
-                    if value.is_null() && !field.nullable && field.default.is_none() && !is_free(&field) {
+                    if value.is_null()
+                        && !self.keeps_nulls
+                        && !field.nullable
+                        && field.default.is_none()
+                        && !is_free(&field)
+                    {
                         return false;
                     }
                     self.node(Some(&field), value, &at, Unknown::Go);

@@ -87,11 +87,7 @@ fn versions(errors: &mut Errors, path: &Path, spec: &Value) {
     }
     let mut refuse = |why: &str| {
         let all = spec.field("versions");
-        // Of a list that is empty only the brackets are left.
-        let shown = match versions {
-            [] => "[]".to_owned(),
-            _ => go_literal("[]CustomResourceDefinitionVersion", all),
-        };
+        let shown = go_literal("[]CustomResourceDefinitionVersion", all);
         errors.push(Error::invalid(&list_path, all.clone(), why).shown_as(shown));
     };
     let unique: HashSet<&str> = versions.iter().map(|version| version.text("/name")).collect();
