@@ -1,5 +1,7 @@
 //! An in-memory `Cluster` for tests: a map of objects that records every write. Knows no validation and no defaults.
 
+mod authority;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -13,6 +15,8 @@ use warren_reconciler::{
     Change, Cluster, Clusters, Context, DeleteOptions, Next, Part, Propagation, ReconcileError, Reconciler,
     ServedResource, Triggers,
 };
+
+pub(crate) use self::authority::FakeAuthority;
 
 pub(crate) const NOW: &str = "2026-01-01T00:00:00Z";
 
@@ -573,26 +577,6 @@ impl Cluster for FakeCluster {
             .filter(|((_, key), _)| namespace.is_none_or(|namespace| key.namespace == namespace))
             .map(|(_, object)| object.clone())
             .collect()
-    }
-}
-
-/// Certificates and tokens that say whose they are.
-pub(crate) struct FakeAuthority;
-
-impl crate::Authority for FakeAuthority {
-    fn root_ca(&self, cluster: &ClusterId) -> Option<String> {
-        Some(format!("PEM of {cluster}"))
-    }
-
-    fn secret_token(&self, _: &ClusterId, subject: &crate::TokenSubject<'_>) -> Option<String> {
-        Some(format!("{}/{}", subject.namespace, subject.account))
-    }
-
-    fn sign(&self, _: &ClusterId, request: &crate::CertificateRequest<'_>) -> Result<String, String> {
-        if request.pem.is_empty() {
-            return Err("unable to parse csr".to_owned());
-        }
-        Ok(format!("signed {}", request.pem))
     }
 }
 

@@ -70,7 +70,9 @@ impl Reconciler for ResourceQuotas {
 fn counts(quota: &Value, resource: &GroupResource) -> bool {
     let counted = format!("count/{resource}");
     let mut names = quota.at("/spec/hard").as_object().into_iter().flatten();
-    names.any(|(name, _)| *name == counted || (resource.group.is_empty() && name.as_str() == resource.resource))
+    names.any(|(name, _)| {
+        *name == counted || (resource.group.is_empty() && name.as_str() == resource.resource)
+    })
 }
 
 #[cfg(test)]
@@ -98,7 +100,11 @@ mod tests {
             ("bars.example.com", false),
             ("secrets.example.com", false),
         ] {
-            assert_eq!(counts(&quota, &GroupResource::parse(resource)), expect, "{resource}");
+            assert_eq!(
+                counts(&quota, &GroupResource::parse(resource)),
+                expect,
+                "{resource}"
+            );
         }
     }
 

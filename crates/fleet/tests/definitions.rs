@@ -112,3 +112,47 @@ async fn a_definition_goes_when_its_last_instance_is_gone_and_leaves_none_behind
     assert!(cluster.list(&TOYS, None).is_empty());
     embedded.stop().await;
 }
+
+/// A definition whose `spec` is long enough to be worth sharing.
+fn described(plural: &str, kind: &str) -> Value {
+    let description = "What a toy is. ".repeat(200);
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": format!("{plural}.shared.example.com")},
+        "spec": {"group": "shared.example.com", "scope": "Namespaced", "names": {"plural": plural, "kind": kind},
+            "versions": [{"name": "v1", "served": true, "storage": true,
+                "schema": {"openAPIV3Schema": {"type": "object", "description": description}}}]}})
+}
+
+#[tokio::test]
+async fn equal_definitions_of_several_clusters_are_one_in_memory_and_stay_while_others_come() {
+    let mut stored = Vec::new();
+    let mut served = Vec::new();
+    let both = [
+        Embedded::start(Options::in_memory(), 1, None).await.unwrap(),
+        Embedded::start(Options::in_memory(), 1, None).await.unwrap(),
+    ];
+    for embedded in &both {
+        let cluster = embedded.fleet().cluster(&host_id(), "test").unwrap();
+        let tenant = embedded.fleet().tenant(&host_id()).unwrap();
+        let find = |plural: &str| {
+            let catalogue = tenant.registry().catalogue();
+            catalogue.resource("shared.example.com", plural).cloned()
+        };
+        let create = |definition| cluster.create(&CUSTOM_RESOURCE_DEFINITIONS, definition);
+        create(described("cars", "Car")).await.unwrap();
+        let first = until("the first is served", || find("cars")).await;
+        create(described("dolls", "Doll")).await.unwrap();
+        until("the second is served", || find("dolls")).await;
+        assert!(Arc::ptr_eq(&first, &find("cars").unwrap()), "it did not change");
+        served.push(first);
+        let key = ObjectKey::cluster("cars.shared.example.com");
+        stored.push(cluster.get(&CUSTOM_RESOURCE_DEFINITIONS, &key).unwrap());
+    }
+    assert!(Arc::ptr_eq(&served[0], &served[1]));
+    assert!(stored[0].shares_spec(&stored[1]));
+    assert_ne!(stored[0].meta().uid, stored[1].meta().uid);
+    for embedded in both {
+        embedded.stop().await;
+    }
+}

@@ -146,11 +146,6 @@ impl Pool {
         }
     }
 
-    #[cfg(test)]
-    pub(crate) fn waiting(&self) -> usize {
-        self.idle().values().map(Vec::len).sum()
-    }
-
     fn idle(&self) -> MutexGuard<'_, HashMap<Key, Vec<Idle>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -28,6 +28,9 @@ impl Strategy for CustomResourceDefinition {
     }
 
     fn default(&self, object: &mut Value) {
+        if object.items("/status/storedVersions").is_empty() {
+            remember_stored(object);
+        }
         let kind = object.text("/spec/names/kind").to_owned();
         if kind.is_empty() {
             return;
