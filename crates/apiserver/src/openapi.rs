@@ -79,12 +79,11 @@ pub(crate) fn v2(cx: &Cx<'_>) -> Response<Body> {
     let documents = &cx.server.openapi;
     if protobuf {
         let hash = openapi::hash_of(&format!("v2 in protobuf of {hash}"));
-        let bytes = documents.find_or_make(&hash, || openapi::v2_protobuf(&make()));
-        return document(cx, &hash, PROTOBUF.1, bytes);
+        let make = || openapi::v2_protobuf(&make());
+        return document(cx, &hash, PROTOBUF.1, || documents.find_or_make(&hash, make));
     }
     let hash = openapi::hash_of(&format!("v2 of {hash}"));
-    let bytes = documents.find_or_make(&hash, make);
-    document(cx, &hash, JSON, bytes)
+    document(cx, &hash, JSON, || documents.find_or_make(&hash, make))
 }
 
 /// What other servers publish, by priority.
@@ -179,7 +178,7 @@ pub(crate) fn v3(cx: &Cx<'_>, asked: &str) -> Response<Body> {
         return answer::nothing(StatusCode::NOT_ACCEPTABLE);
     }
     let wanted = cx.query.text("hash");
-    let mut response = document(cx, &hash, JSON, bytes);
+    let mut response = document(cx, &hash, JSON, || bytes);
     if wanted.is_empty() {
         return response;
     }
@@ -245,7 +244,13 @@ fn path(group: &str, version: &str) -> String {
     }
 }
 
-fn document(cx: &Cx<'_>, hash: &str, media_type: &'static str, bytes: Bytes) -> Response<Body> {
+/// A document, which is made only for a client that does not have it.
+fn document(
+    cx: &Cx<'_>,
+    hash: &str,
+    media_type: &'static str,
+    bytes: impl FnOnce() -> Bytes,
+) -> Response<Body> {
     let tag = HeaderValue::try_from(format!("\"{hash}\"")).unwrap_or(HeaderValue::from_static("\"\""));
     let known = cx
         .headers
@@ -254,7 +259,7 @@ fn document(cx: &Cx<'_>, hash: &str, media_type: &'static str, bytes: Bytes) -> 
     let mut response = if known {
         answer::nothing(StatusCode::NOT_MODIFIED)
     } else {
-        answer::with(StatusCode::OK, media_type, Body::full(bytes))
+        answer::with(StatusCode::OK, media_type, Body::full(bytes()))
     };
     response.headers_mut().insert(header::ETAG, tag);
     response
