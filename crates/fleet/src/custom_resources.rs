@@ -4,9 +4,10 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use warren_apimachinery::value::ValueExt;
-use warren_apimachinery::{GroupResource, Object, ObjectKey, Resource, StatusReason, resource, time};
+use warren_apimachinery::{GroupResource, Object, ObjectKey, Resource, Status, StatusReason, resource, time};
 use warren_reconciler::{
     Change, Cluster, Context, DeleteOptions, Next, Part, ReconcileError, Reconciler, Triggers,
 };
@@ -69,24 +70,40 @@ impl Reconciler for CustomResources {
         let Some(object) = cx.cluster.get(&resource::CUSTOM_RESOURCE_DEFINITIONS, key) else {
             return Ok(Next::Wait);
         };
-        let crd = object.to_value();
         if object.meta().deleting {
-            return terminate(cx, &object, &crd).await;
+            return terminate(cx, &object, &object.to_value()).await;
         }
-        let all = cx.cluster.list(&resource::CUSTOM_RESOURCE_DEFINITIONS, None);
-        let group = crd.text("/spec/group");
-        let rivals = all.iter().filter(|object| group_of(&object.meta().name) == group);
-        let rivals: Vec<Value> = rivals.map(|object| rival(object)).collect();
-        let names = custom_resource_names::settle(&crd, &rivals);
-        let status = status(&crd, names, &shared(&object), &time::format(cx.now));
-        if status != *crd.at("/status") {
-            let patch = json!({"status": status});
-            cx.cluster
-                .merge_patch(&resource::CUSTOM_RESOURCE_DEFINITIONS, key, Part::Status, patch)
-                .await?;
-        }
+        establish(cx.cluster.as_ref(), &tenant, &object, cx.now).await?;
         Ok(Next::Wait)
     }
+}
+
+/// Settles the names of a definition, says in its status what became of it, and then serves it.
+///
+/// # Errors
+/// Why the status could not be written.
+pub(crate) async fn establish(
+    cluster: &dyn Cluster,
+    tenant: &Tenant,
+    object: &Object,
+    now: Timestamp,
+) -> Result<(), Status> {
+    let crd = object.to_value();
+    let all = cluster.list(&resource::CUSTOM_RESOURCE_DEFINITIONS, None);
+    let group = crd.text("/spec/group");
+    let rivals = all.iter().filter(|object| group_of(&object.meta().name) == group);
+    let rivals: Vec<Value> = rivals.map(|object| rival(object)).collect();
+    let names = custom_resource_names::settle(&crd, &rivals);
+    let status = status(&crd, names, &shared(object), &time::format(now));
+    if status != *crd.at("/status") {
+        let patch = json!({"status": status});
+        let key = object.key();
+        cluster
+            .merge_patch(&resource::CUSTOM_RESOURCE_DEFINITIONS, &key, Part::Status, patch)
+            .await?;
+        serve(tenant);
+    }
+    Ok(())
 }
 
 /// What is asked of a definition that may have the same names. Not its schemas, which are nearly all of it.

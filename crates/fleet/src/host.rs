@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use warren_apimachinery::value::ValueExt;
 use warren_apimachinery::{ClusterId, ObjectKey, Resource, Status, StatusReason, resource};
 use warren_node::{NodeShape, node_object};
 use warren_reconciler::{Cluster, Part};
 
 use crate::error::FleetError;
+use crate::tenant::Tenant;
 
 /// The embedded host's name in the fleet.
 pub const HOST: &str = "host";
@@ -51,6 +53,28 @@ pub(crate) async fn furnish(host: &Arc<dyn Cluster>, nodes: u32, now: Timestamp)
     create(host, &resource::CUSTOM_RESOURCE_DEFINITIONS, crd)
         .await
         .map_err(wrong)
+}
+
+/// Serves the definition of virtual clusters before anybody asks for one: its reconciler does not run yet.
+///
+/// # Errors
+/// Why its status could not be written.
+pub(crate) async fn serve_virtual_clusters(
+    host: &Arc<dyn Cluster>,
+    tenant: &Tenant,
+    now: Timestamp,
+) -> Result<(), FleetError> {
+    crate::custom_resources::serve(tenant);
+    let crd = warren_config::crd::custom_resource_definition();
+    let key = ObjectKey::cluster(crd.text("/metadata/name"));
+    let Some(object) = host.get(&resource::CUSTOM_RESOURCE_DEFINITIONS, &key) else {
+        return Ok(());
+    };
+    let established = crate::custom_resources::establish(host.as_ref(), tenant, &object, now);
+    established.await.map_err(|source| FleetError::Bootstrap {
+        cluster: host.id().clone(),
+        source,
+    })
 }
 
 /// As a kubelet registers: the object, then its status.

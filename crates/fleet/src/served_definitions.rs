@@ -19,7 +19,7 @@ pub(crate) struct ServedDefinitions(Mutex<BTreeMap<SmolStr, Entry>>);
 struct Entry {
     /// Of the object that it was made of.
     revision: Revision,
-    /// `None` where others have its names.
+    /// `None` where its status does not say that it is established.
     known: Option<Arc<Known>>,
 }
 
@@ -29,7 +29,7 @@ impl Entry {
         let status = serde_json::from_slice(&status).unwrap_or(Value::Null);
         Self {
             revision: object.meta().revision,
-            known: has_its_names(&status).then(|| shared(object)),
+            known: is_established(&status).then(|| shared(object)),
         }
     }
 
@@ -66,11 +66,9 @@ impl ServedDefinitions {
     }
 }
 
-/// Whether no other definition has its names, or it was served before that was so.
-fn has_its_names(status: &Value) -> bool {
-    let is = |kind: &str, holds: &str| {
-        let mut conditions = status.items("/conditions").iter();
-        conditions.any(|condition| condition.text("/type") == kind && condition.text("/status") == holds)
-    };
-    !is("NamesAccepted", "False") || is("Established", "True")
+/// Whether its status says that it is served: as upstream, what discovery shows was established before.
+fn is_established(status: &Value) -> bool {
+    let mut conditions = status.items("/conditions").iter();
+    conditions
+        .any(|condition| condition.text("/type") == "Established" && condition.text("/status") == "True")
 }

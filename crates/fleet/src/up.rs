@@ -77,7 +77,7 @@ impl Embedded {
         fleet.open_front_door().await?;
         let cluster = cluster(&fleet)?;
         host::furnish(&cluster, nodes, Timestamp::now()).await?;
-        crate::custom_resources::serve(&host);
+        host::serve_virtual_clusters(&cluster, &host, Timestamp::now()).await?;
         let (stop, mut stopped) = watch::channel(false);
         let working = tokio::spawn(Arc::clone(&runtime).run(workers, async move {
             // An error means that the sender is gone: the same as a stop.

@@ -156,3 +156,27 @@ async fn equal_definitions_of_several_clusters_are_one_in_memory_and_stay_while_
         embedded.stop().await;
     }
 }
+
+#[tokio::test]
+async fn a_definition_is_served_once_its_status_says_so() {
+    let embedded = Embedded::start(Options::in_memory(), 1, None).await.unwrap();
+    let cluster = embedded.fleet().cluster(&host_id(), "test").unwrap();
+    let tenant = embedded.fleet().tenant(&host_id()).unwrap();
+    let definition = described("boats", "Boat");
+    cluster
+        .create(&CUSTOM_RESOURCE_DEFINITIONS, definition)
+        .await
+        .unwrap();
+    let is_served = || {
+        let catalogue = tenant.registry().catalogue();
+        catalogue.resource("shared.example.com", "boats").map(|_| ())
+    };
+    until("it is served", is_served).await;
+    let key = ObjectKey::cluster("boats.shared.example.com");
+    let stored = cluster.get(&CUSTOM_RESOURCE_DEFINITIONS, &key).unwrap();
+    let conditions = stored.to_value();
+    let established = conditions.items("/status/conditions").iter();
+    let established: Vec<&str> = established.map(|condition| condition.text("/type")).collect();
+    assert_eq!(established, ["NamesAccepted", "Established"]);
+    embedded.stop().await;
+}
