@@ -71,7 +71,7 @@ pub fn objects() -> impl Iterator<Item = BootstrapObject> {
     recorded(&ORDER).chain(services)
 }
 
-/// Those of some resources of [`ORDER`].
+/// Those of some resources of `ORDER`.
 pub fn recorded(resources: &[Resource]) -> impl Iterator<Item = BootstrapObject> {
     // Committed with this file and read by a test.
     let mut recorded: BTreeMap<&str, Vec<&RawValue>> =
