@@ -28,7 +28,7 @@ const RESERVED: [&str; 21] = [
 ];
 
 /// Whether the language keeps `word` for itself.
-pub(crate) fn is_reserved(word: &str) -> bool {
+pub fn is_reserved(word: &str) -> bool {
     RESERVED.contains(&word)
 }
 

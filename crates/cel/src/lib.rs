@@ -34,7 +34,7 @@ pub use cache::Cache;
 pub use declared::{Declared, Field, Identity, Kind, MAX_REQUEST_BYTES, Object};
 pub use device::{SelectorError, check_selector};
 pub use environment::Environment;
-pub use escape::escape;
+pub use escape::{escape, is_reserved};
 pub use estimate::Estimate;
 pub use library::{Attributes, Authorizer, Decision, Library};
 pub use program::{CALL_LIMIT, CompileError, EvaluationError, Expression, Outcome, Program};

@@ -7,7 +7,7 @@ use warren_apimachinery::name as names;
 use warren_apimachinery::value::ValueExt;
 use warren_cel::{
     AdmissionVariables, Type, admission_environment, admission_program, apply_configuration_type,
-    json_patch_type, mutation_environment,
+    is_reserved, json_patch_type, mutation_environment,
 };
 use warren_registry::strategy::{Column, Strategy, Traits};
 
@@ -19,30 +19,6 @@ use crate::table::{age, columns, name};
 
 const REASONS: &[&str] = &["Forbidden", "Invalid", "RequestEntityTooLarge"];
 const ANNOTATIONS_MAX: usize = 20;
-/// Words that no variable may be called.
-const RESERVED: &[&str] = &[
-    "as",
-    "break",
-    "const",
-    "continue",
-    "else",
-    "false",
-    "for",
-    "function",
-    "if",
-    "import",
-    "in",
-    "let",
-    "loop",
-    "namespace",
-    "null",
-    "package",
-    "return",
-    "true",
-    "var",
-    "void",
-    "while",
-];
 const NOTHING_TO_DO: &str = "validations or auditAnnotations must contain at least one item";
 
 /// The strategy of admission policies.
@@ -230,7 +206,7 @@ fn variable(errors: &mut Errors, path: &Path, variable: &Value, scope: &mut Scop
     let own_name = variable.text("/name");
     if own_name.trim().is_empty() {
         errors.push(Error::required(&path.child("name"), "name is not specified"));
-    } else if !names::c_identifier(own_name).is_empty() || RESERVED.contains(&own_name) {
+    } else if !names::c_identifier(own_name).is_empty() || is_reserved(own_name) {
         errors.push(Error::invalid(
             &path.child("name"),
             own_name,
